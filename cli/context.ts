@@ -1,0 +1,57 @@
+/** @file What commands share: the data directory, the database, the images, and how a command ends. */
+import { BadInput } from '../evaluator/bad-input.ts';
+import { ImageStore } from '../evaluator/images/store.ts';
+import { openDatabase, type Database } from '../db/open.ts';
+import { DatabaseError } from '../db/migrate.ts';
+import { databaseLocation, dataFolderOf } from '../server/config.ts';
+import { ServiceError } from '../server/errors.ts';
+
+export interface Workspace {
+  dataFolder: string;
+  db: Database;
+  images: ImageStore;
+}
+
+export interface DataOption {
+  data?: string;
+}
+
+/** Opens the data directory for one command and closes it whatever happens. */
+export async function withWorkspace<T>(options: DataOption, run: (workspace: Workspace) => Promise<T>): Promise<T> {
+  const dataFolder = dataFolderOf(options.data);
+  const db = await openDatabase(databaseLocation(dataFolder));
+  try {
+    return await run({ dataFolder, db, images: new ImageStore(dataFolder) });
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** 0 done, 1 failed, 2 bad usage or bad input, 3 a gate was not met. */
+export const exitCode = { done: 0, failed: 1, badInput: 2, gateNotMet: 3 } as const;
+
+/** One sentence on stderr for what can be expected; the stack too for a bug, or with VISAVIS_DEBUG. */
+export function reportFailure(error: unknown): number {
+  const expected = error instanceof BadInput || error instanceof ServiceError || error instanceof RangeError;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  if (expected) console.error(`visavis: ${message}`);
+  else if (error instanceof DatabaseError) console.error(`visavis: ${message}`);
+  else if (code === 'ENOSPC') console.error('visavis: The disk is full; what was finished before is kept. Free some space and run it again.');
+  else if (code === 'EADDRINUSE') console.error(`visavis: The port is taken (${message}); choose another with --port.`);
+  else console.error(`visavis: ${message}`, error);
+  if (expected && process.env['VISAVIS_DEBUG'] !== undefined) console.error(error);
+  return expected ? exitCode.badInput : exitCode.failed;
+}
+
+/** Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      console.error('visavis: stopping; what is finished is kept.');
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

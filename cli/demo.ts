@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { Command } from 'commander';
+import { findModel } from '../db/queries/models.ts';
+import { findPromptSet } from '../db/queries/prompts.ts';
+import { findStudy } from '../db/queries/studies.ts';
+import { promptsWithoutRender } from '../db/queries/renders.ts';
+import { starter } from '../evaluator/starter/starter.ts';
+import { defaultHost, defaultPort } from '../server/config.ts';
+import { withWorkspace, type DataOption, type Workspace } from './context.ts';
+import { wholeNumber } from './numbers.ts';
+import { serveUntilStopped, type ServeOptions } from './serve.ts';
+
+/** Enough to see every category of the starter prompts, few enough to render in seconds. */
+const demoPrompts = 40;
+const studyName = 'demo';
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('first run: starter prompts, models, renders and an open study, then serve')
+    .option('--port <port>', 'port to listen on', wholeNumber(0), defaultPort)
+    .option('--host <host>', 'address to listen on', defaultHost)
+    .option('--data <dir>', 'data directory')
+    .action((options: ServeOptions) =>
+      withWorkspace(options, async (workspace) => {
+        await prepare(workspace, options);
+        const study = await findStudy(workspace.db, studyName);
+        await serveUntilStopped(workspace, options, study === undefined ? [] : [`/annotate/${study.invite_token}`]);
+      }),
+    );
+}
+
+/** Each step looks for what is missing; a second start finds nothing to do. */
+async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
+  if ((await findStudy(db, studyName)) !== undefined) return;
+  const { importPrompts } = await import('../evaluator/stages/import-prompts.ts');
+  const { addModel } = await import('../evaluator/stages/add-model.ts');
+  const { createStudy } = await import('../server/study/design.ts');
+  const { changeState } = await import('../server/study/lifecycle.ts');
+  if ((await findPromptSet(db, starter.promptSet)) === undefined) {
+    const imported = await importPrompts(db, { file: starter.prompts, name: starter.promptSet });
+    console.error(`Imported ${imported.prompts} starter prompts.`);
+  }
+  for (const { name, adapter } of starter.models) {
+    if ((await findModel(db, name)) === undefined) {
+      await addModel(db, { name, pipeline: starter.pipeline, adapters: [{ file: adapter, scale: 1 }], ...starter.settings });
+    }
+    await renderInItsOwnProcess({ db }, name, options);
+  }
+  const [a, b] = starter.models;
+  const { pairs } = await createStudy(db, {
+    name: studyName,
+    prompts: starter.promptSet,
+    a: a.name,
+    b: b.name,
+    votesPerPair: 3,
+    criteria: ['appeal', 'general', 'alignment'],
+    ties: false,
+    seed: 0,
+  });
+  await changeState(db, studyName, 'open');
+  console.error(`Opened the study "${studyName}" with ${pairs} pairs, three criteria and three votes each.`);
+}
+
+/** As anybody would render: the process that serves later never loads ONNX Runtime. */
+async function renderInItsOwnProcess({ db }: Pick<Workspace, 'db'>, model: string, { data }: DataOption): Promise<void> {
+  const [set, row] = [(await findPromptSet(db, starter.promptSet))!, (await findModel(db, model))!];
+  const missing = await promptsWithoutRender(db, { promptSetId: set.id, modelId: row.id, seed: 0 });
+  if (missing.every((prompt) => prompt.position >= demoPrompts)) return;
+  const argv = [process.argv[1]!, 'render', '--prompts', starter.promptSet, '--model', model, '--limit', String(demoPrompts)];
+  const child = spawn(process.execPath, [...argv, ...(data === undefined ? [] : ['--data', data])], { stdio: 'inherit' });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (code !== 0) throw new Error(`Rendering with ${model} ended with exit code ${String(code)}; start again to go on.`);
+}

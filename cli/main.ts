@@ -1,0 +1,59 @@
+/** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { backupCommand } from './backup.ts';
+import { exitCode, reportFailure } from './context.ts';
+import { demoCommand } from './demo.ts';
+import { exportCommand } from './export.ts';
+import { modelsCommand } from './models.ts';
+import { promptsCommand } from './prompts.ts';
+import { renderCommand } from './render.ts';
+import { reportCommand } from './report.ts';
+import { serveCommand } from './serve.ts';
+import { simulateCommand } from './simulate.ts';
+import { studyCommand } from './study.ts';
+
+const commands = [
+  demoCommand,
+  serveCommand,
+  promptsCommand,
+  modelsCommand,
+  renderCommand,
+  studyCommand,
+  simulateCommand,
+  reportCommand,
+  exportCommand,
+  backupCommand,
+];
+
+function version(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Throws instead of ending the process, so that every way out goes through one place. */
+function withoutExit(command: Command): Command {
+  command.exitOverride();
+  command.commands.forEach((child) => withoutExit(child as Command));
+  return command;
+}
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('visavis')
+    .description('Side-by-side human evaluation of text-to-image models.')
+    .version(version())
+    .showHelpAfterError('(see --help)');
+  for (const make of commands) program.addCommand(make());
+  withoutExit(program);
+  try {
+    await program.parseAsync([...argv]);
+    return process.exitCode === undefined ? exitCode.done : Number(process.exitCode);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.badInput;
+    return reportFailure(error);
+  }
+}

@@ -1,0 +1,130 @@
+import { Command } from 'commander';
+import type { Criterion } from '../server/contract/criteria.ts';
+import { criterionSchema } from '../server/contract/words.ts';
+import { BadInput } from '../evaluator/bad-input.ts';
+import type { StudyState } from '../db/tables.ts';
+import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
+import { withWorkspace, type DataOption } from './context.ts';
+import { wholeNumber } from './numbers.ts';
+import { printJson, printTable } from './output.ts';
+
+interface Options extends DataOption {
+  json?: boolean;
+}
+interface CreateOptions extends Options {
+  prompts: string;
+  a: string;
+  b: string;
+  votes: number;
+  criteria: string;
+  ties?: boolean;
+  seed: number;
+  promptSample?: number;
+}
+
+export function studyCommand(): Command {
+  const study = new Command('study').description('studies: pairs of two models shown to annotators');
+  study
+    .command('create <name>')
+    .description('create a study; its pairs are fixed here')
+    .requiredOption('--prompts <name>', 'prompt set')
+    .requiredOption('--a <model>', 'model A')
+    .requiredOption('--b <model>', 'model B')
+    .option('--votes <k>', 'votes a pair and criterion, by different annotators', wholeNumber(1), 3)
+    .option('--criteria <list>', 'what is asked', 'general,appeal,alignment')
+    .option('--ties', 'allow a tie')
+    .option('--seed <n>', 'seed of the order, the sides and the sample', wholeNumber(0), 0)
+    .option('--prompt-sample <n>', 'a sample of n prompts, stratified by category', wholeNumber(1))
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: CreateOptions) => {
+      const { createStudy } = await import('../server/study/design.ts');
+      const { votes, promptSample, ties, criteria, ...rest } = options;
+      const created = await withWorkspace(options, ({ db }) =>
+        createStudy(db, {
+          ...rest,
+          name,
+          votesPerPair: votes,
+          criteria: parseCriteria(criteria),
+          ties: ties === true,
+          ...(promptSample === undefined ? {} : { promptSample }),
+        }),
+      );
+      const { pairs, missing } = created;
+      if (options.json) {
+        printJson({ name, state: created.study.state, pairs, missing });
+        return;
+      }
+      console.log(`Created "${name}" with ${pairs} pairs. Open it with: visavis study open ${name}`);
+      if (missing.length > 0) {
+        console.log(`${missing.length} prompts are left out, for lack of a render:`);
+        for (const { prompt, models } of missing.slice(0, 10)) console.log(`  ${prompt} (${models.join(', ')})`);
+        if (missing.length > 10) console.log(`  and ${missing.length - 10} more (--json lists all)`);
+      }
+    });
+  study
+    .command('list')
+    .description('list the studies')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (options: Options) => {
+      const { studySummaries } = await import('../server/study/summary.ts');
+      const studies = await withWorkspace(options, ({ db }) => studySummaries(db));
+      if (options.json) printJson(studies);
+      else {
+        printTable(
+          ['name', 'state', 'A', 'B', 'pairs', 'votes', 'of'],
+          studies.map((s) => [s.name, s.state, s.modelA, s.modelB, s.pairs, `${s.votes}${s.simulated ? ' simulated' : ''}`, s.votesNeeded]),
+          [4, 5, 6],
+        );
+      }
+    });
+  study
+    .command('show <name>')
+    .description('show a study and its progress')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options) => {
+      const { studySummary } = await import('../server/study/summary.ts');
+      const summary = await withWorkspace(options, ({ db }) => studySummary(db, name));
+      if (options.json) printJson(summary);
+      else printTable(['', ''], Object.entries(summary).map(([key, value]) => [key, String(value)]));
+    });
+  for (const [verb, state] of [['open', 'open'], ['pause', 'paused'], ['close', 'closed']] as [string, StudyState][]) {
+    study
+      .command(`${verb} <name>`)
+      .description(`${verb} a study`)
+      .option('--data <dir>', 'data directory')
+      .option('--json', 'print JSON')
+      .action(async (name: string, options: Options) => {
+        const { changeState } = await import('../server/study/lifecycle.ts');
+        await withWorkspace(options, ({ db }) => changeState(db, name, state));
+        if (options.json) printJson({ name, state });
+        else console.log(`"${name}" is ${state}.`);
+      });
+  }
+  study
+    .command('invite <name>')
+    .description('print the annotators’ link')
+    .option('--port <port>', 'the server’s port', wholeNumber(1), defaultPort)
+    .option('--host <host>', 'the server’s address', defaultHost)
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options & { port: number; host: string }) => {
+      const { requireStudy } = await import('../server/study/lifecycle.ts');
+      const study = await withWorkspace(options, ({ db }) => requireStudy(db, name));
+      const { publicUrl, host, port } = serverConfig(options);
+      const url = `${publicUrl ?? `http://${host}:${port}`}/annotate/${study.invite_token}`;
+      if (options.json) printJson({ name, url, token: study.invite_token });
+      else console.log(url);
+    });
+  return study;
+}
+
+function parseCriteria(text: string): Criterion[] {
+  return text.split(',').map((part) => {
+    const parsed = criterionSchema.safeParse(part.trim());
+    if (!parsed.success) throw new BadInput(`There is no criterion "${part}"; it must be general, appeal or alignment.`);
+    return parsed.data;
+  });
+}

@@ -1,0 +1,22 @@
+/** @file Reading from the server; a refusal becomes an error with the server's sentence. */
+import type { Report } from '../../server/contract/report.ts';
+import type { StudySummary } from '../../server/contract/research.ts';
+
+async function request<T>(path: string, init?: RequestInit): Promise<T> {
+  const response = await fetch(`/api${path}`, init);
+  const body = (await response.json()) as T & { error?: { message: string } };
+  if (!response.ok) throw Object.assign(new Error(body.error?.message ?? response.statusText), { status: response.status });
+  return body;
+}
+
+const study = (name: string) => `/studies/${encodeURIComponent(name)}`;
+
+export const readStudies = () => request<{ studies: StudySummary[] }>('/studies');
+export const readReport = (name: string) => request<Report>(`${study(name)}/report`);
+export const readInvite = (name: string) => request<{ path: string }>(`${study(name)}/invite`);
+export const setState = (name: string, state: StudySummary['state']) =>
+  request<StudySummary>(study(name), {
+    method: 'PATCH',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ state }),
+  });

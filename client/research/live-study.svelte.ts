@@ -1,0 +1,55 @@
+/** @file One study, kept up to date by the socket: progress is pushed, the report is read again when votes came in. */
+import { io, type Socket } from 'socket.io-client';
+import type { Report } from '../../server/contract/report.ts';
+import type { ResearchClientEvents, ResearchServerEvents, StudySummary } from '../../server/contract/research.ts';
+import { readInvite, readReport, setState } from './api.ts';
+
+export class LiveStudy {
+  study = $state<StudySummary>();
+  report = $state<Report>();
+  error = $state<Error>();
+  readonly #name: string;
+  readonly #socket: Socket<ResearchServerEvents, ResearchClientEvents>;
+  #reading = false;
+
+  constructor(name: string) {
+    this.#name = name;
+    this.#socket = io('/research', { transports: ['websocket', 'polling'] });
+    this.#socket.on('connect', () => this.#socket.emit('study:watch', { name }));
+    this.#socket.on('study:progress', (study) => {
+      const changed = study.votes !== this.study?.votes;
+      this.study = study;
+      if (changed) void this.#readReport();
+    });
+    void this.#readReport();
+  }
+
+  async setState(state: StudySummary['state']): Promise<void> {
+    try {
+      this.study = await setState(this.#name, state);
+    } catch (error) {
+      this.error = error as Error;
+    }
+  }
+
+  async inviteUrl(): Promise<string> {
+    return location.origin + (await readInvite(this.#name)).path;
+  }
+
+  close(): void {
+    this.#socket.disconnect();
+  }
+
+  async #readReport(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      this.report = await readReport(this.#name);
+      this.error = undefined;
+    } catch (error) {
+      this.error = error as Error;
+    } finally {
+      this.#reading = false;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/** @file Numbered migrations, applied in order when a database is opened. One is never edited after a release. */
+import { Migrator, sql, type Kysely, type Migration } from 'kysely';
+import type { Tables } from './tables.ts';
+import { promptSet } from './migrations/0001-prompt-set.ts';
+import { model } from './migrations/0002-model.ts';
+import { render } from './migrations/0003-render.ts';
+import { study } from './migrations/0004-study.ts';
+import { vote } from './migrations/0005-vote.ts';
+import { session } from './migrations/0006-session.ts';
+
+export const migrations: Record<string, Migration> = {
+  '0001-prompt-set': promptSet,
+  '0002-model': model,
+  '0003-render': render,
+  '0004-study': study,
+  '0005-vote': vote,
+  '0006-session': session,
+};
+
+/** A database that this version must not touch, or cannot open. */
+export class DatabaseError extends Error {
+  override name = 'DatabaseError';
+}
+
+/**
+ * Brings the database to this version's schema.
+ * @throws DatabaseError when it was written by a newer version: nothing is changed then.
+ */
+export async function migrate(db: Kysely<Tables>): Promise<void> {
+  const unknown = (await appliedMigrations(db)).filter((name) => !(name in migrations));
+  if (unknown.length > 0) {
+    throw new DatabaseError(
+      `This database was written by a newer visavis (it has ${unknown.join(', ')}); update visavis to open it.`,
+    );
+  }
+  const { error } = await new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(migrations) },
+  }).migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+async function appliedMigrations(db: Kysely<Tables>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+  return rows.map((row) => row.name);
+}

@@ -1,0 +1,83 @@
+/** @file Opens the database: a SQLite file by default, PostgreSQL when a URL is given. Both come back migrated. */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import {
+  CompiledQuery,
+  Kysely,
+  PostgresAdapter,
+  PostgresDialect,
+  SqliteDialect,
+  SqliteDriver,
+  type DatabaseConnection,
+  type Driver,
+} from 'kysely';
+import pg from 'pg';
+import { DatabaseError, migrate } from './migrate.ts';
+import { loadSqlite } from './sqlite-driver.ts';
+import type { Tables } from './tables.ts';
+
+export type Database = Kysely<Tables>;
+
+/** @param location a SQLite file's path, or a postgres:// URL */
+export async function openDatabase(location: string): Promise<Database> {
+  const db = /^postgres(ql)?:\/\//.test(location) ? openPostgres(location) : openSqlite(location);
+  try {
+    await migrate(db);
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return db;
+}
+
+export function isPostgres(db: Database): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter;
+}
+
+function openSqlite(file: string): Database {
+  mkdirSync(dirname(file), { recursive: true });
+  const Sqlite = loadSqlite();
+  let connection;
+  try {
+    connection = new Sqlite(file);
+    // FULL: a commit is on the disk before it is acknowledged, also when the power fails.
+    connection.pragma('journal_mode = WAL');
+    connection.pragma('synchronous = FULL');
+    connection.pragma('foreign_keys = ON');
+    connection.pragma('busy_timeout = 10000');
+  } catch (error) {
+    throw new DatabaseError(`Cannot open the database ${file}: ${(error as Error).message}.`);
+  }
+  return new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: connection }) });
+}
+
+/**
+ * SQLite transactions that take the write lock when they begin. A deferred one that reads first and writes later fails
+ * at once with SQLITE_BUSY when another process (the command line beside the server) has written in between.
+ */
+class ImmediateSqliteDialect extends SqliteDialect {
+  readonly #config: ConstructorParameters<typeof SqliteDialect>[0];
+  constructor(config: ConstructorParameters<typeof SqliteDialect>[0]) {
+    super(config);
+    this.#config = config;
+  }
+  override createDriver(): Driver {
+    return new ImmediateSqliteDriver(this.#config);
+  }
+}
+
+class ImmediateSqliteDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+}
+
+function openPostgres(url: string): Database {
+  const types = new pg.TypeOverrides();
+  // Milliseconds and seeds are bigint columns; all of them stay below 2^53.
+  types.setTypeParser(pg.types.builtins.INT8, Number);
+  const pool = new pg.Pool({ connectionString: url, types, max: 16 });
+  // An idle connection that the server ends must not end us; the next query gets a fresh one or its own error.
+  pool.on('error', () => undefined);
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+}

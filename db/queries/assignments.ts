@@ -1,0 +1,216 @@
+import type { Insertable, Selectable } from 'kysely';
+import { isPostgres, type Database } from '../open.ts';
+import type { AnnotatorTable, AssignmentTable, Population } from '../tables.ts';
+import type { Seat } from './studies.ts';
+
+export type Annotator = Selectable<AnnotatorTable>;
+export type Assignment = Selectable<AssignmentTable>;
+
+/** Finds or makes the annotator. Safe when the same person connects twice at once. */
+export async function ensureAnnotator(db: Database, annotator: Insertable<AnnotatorTable>): Promise<Annotator> {
+  await db
+    .insertInto('annotator')
+    .values(annotator)
+    .onConflict((c) => c.columns(['study_id', 'population', 'participant']).doNothing())
+    .execute();
+  return db
+    .selectFrom('annotator')
+    .selectAll()
+    .where('study_id', '=', annotator.study_id)
+    .where('population', '=', annotator.population)
+    .where('participant', '=', annotator.participant)
+    .executeTakeFirstOrThrow();
+}
+
+/**
+ * Makes this annotator's requests wait for one another until the transaction ends: two tabs cannot take two seats of
+ * one pair. SQLite needs no lock, its transactions already run one after the other.
+ */
+export async function lockAnnotator(db: Database, annotatorId: string): Promise<void> {
+  if (!isPostgres(db)) return;
+  await db.selectFrom('annotator').select('id').where('id', '=', annotatorId).forUpdate().execute();
+}
+
+/** What this annotator should look at now: a reopened assignment first, then the oldest. Expired ones count. */
+export function heldAssignments(db: Database, annotatorId: string): Promise<Assignment[]> {
+  return db
+    .selectFrom('assignment')
+    .selectAll()
+    .where('annotator_id', '=', annotatorId)
+    .where('state', '=', 'leased')
+    .orderBy((e) => e.fn.coalesce('reopened_at', e.val(0)), 'desc')
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+}
+
+export function findAssignment(db: Database, id: string): Promise<Assignment | undefined> {
+  return db.selectFrom('assignment').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** An assignment with votes whose lease ran out and whose seat nobody has taken since: it can go on. */
+export function revivableAssignment(db: Database, annotatorId: string): Promise<Assignment | undefined> {
+  return db
+    .selectFrom('assignment as a')
+    .innerJoin('seat as s', 's.id', 'a.seat_id')
+    .selectAll('a')
+    .where('a.annotator_id', '=', annotatorId)
+    .where('a.state', '=', 'lost')
+    .where('a.voted', '=', 1)
+    .where('s.state', '=', 'free')
+    .orderBy('a.created_at')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** Takes back the seats whose lease ran out before `now`. */
+export async function releaseExpired(db: Database, studyId: string, now: number): Promise<void> {
+  let expired = db
+    .selectFrom('assignment')
+    .select(['id', 'seat_id'])
+    .where('study_id', '=', studyId)
+    .where('state', '=', 'leased')
+    .where('expires_at', '<', now);
+  if (isPostgres(db)) expired = expired.forUpdate().skipLocked();
+  const rows = await expired.execute();
+  if (rows.length === 0) return;
+  await db
+    .updateTable('assignment')
+    .set({ state: 'lost' })
+    .where('id', 'in', rows.map((row) => row.id))
+    .execute();
+  await db
+    .updateTable('seat')
+    .set({ state: 'free' })
+    .where('id', 'in', rows.map((row) => row.seat_id))
+    .execute();
+}
+
+/**
+ * Free seats of pairs that this annotator has nothing to do with yet, in the study's order. On PostgreSQL the rows come
+ * locked, and rows that another transaction is taking are passed over.
+ */
+export function freeSeats(
+  db: Database,
+  {
+    studyId,
+    annotatorId,
+    population,
+    limit,
+  }: { studyId: string; annotatorId: string; population: Population; limit: number },
+): Promise<Seat[]> {
+  const seats = db
+    .selectFrom('seat')
+    .selectAll('seat')
+    .where('seat.study_id', '=', studyId)
+    .where('seat.population', '=', population)
+    .where('seat.state', '=', 'free')
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('assignment as a')
+            .select('a.id')
+            .where('a.annotator_id', '=', annotatorId)
+            .whereRef('a.pair_id', '=', 'seat.pair_id')
+            .where((e) => e.or([e('a.state', '<>', 'lost'), e('a.voted', '=', 1)])),
+        ),
+      ),
+    )
+    .orderBy('seat.position')
+    .orderBy('seat.seat_index')
+    .limit(limit);
+  return isPostgres(db) ? seats.forUpdate().skipLocked().execute() : seats.execute();
+}
+
+export async function takeSeat(db: Database, assignment: Assignment): Promise<void> {
+  await db.updateTable('seat').set({ state: 'leased' }).where('id', '=', assignment.seat_id).execute();
+  await db.insertInto('assignment').values(assignment).execute();
+}
+
+export async function renewLease(db: Database, id: string, expiresAt: number): Promise<void> {
+  await db.updateTable('assignment').set({ expires_at: expiresAt }).where('id', '=', id).execute();
+}
+
+/** Shortens what an annotator holds; a lease that ends sooner stays as it is. */
+export async function shortenLeases(db: Database, annotatorId: string, expiresAt: number): Promise<void> {
+  await db
+    .updateTable('assignment')
+    .set({ expires_at: expiresAt })
+    .where('annotator_id', '=', annotatorId)
+    .where('state', '=', 'leased')
+    .where('expires_at', '>', expiresAt)
+    .execute();
+}
+
+/** Moves an assignment and its seat between leased and done, or brings a lost one back. */
+export async function setAssignmentState(
+  db: Database,
+  assignment: Pick<Assignment, 'id' | 'seat_id'>,
+  change: { state: 'leased' | 'done'; expiresAt: number; reopenedAt?: number },
+): Promise<void> {
+  await db
+    .updateTable('assignment')
+    .set({
+      state: change.state,
+      expires_at: change.expiresAt,
+      ...(change.reopenedAt === undefined ? {} : { reopened_at: change.reopenedAt }),
+    })
+    .where('id', '=', assignment.id)
+    .execute();
+  await db.updateTable('seat').set({ state: change.state }).where('id', '=', assignment.seat_id).execute();
+}
+
+/** The seat's state; on PostgreSQL the row is locked until the transaction ends. */
+export async function seatState(db: Database, seatId: string): Promise<Seat['state']> {
+  let query = db.selectFrom('seat').select('state').where('id', '=', seatId);
+  if (isPostgres(db)) query = query.forUpdate();
+  return (await query.executeTakeFirstOrThrow()).state;
+}
+
+export async function countDone(db: Database, annotatorId: string): Promise<number> {
+  const row = await db
+    .selectFrom('assignment')
+    .select((e) => e.fn.countAll<number>().as('done'))
+    .where('annotator_id', '=', annotatorId)
+    .where('state', '=', 'done')
+    .executeTakeFirstOrThrow();
+  return row.done;
+}
+
+/** What the annotator's page shows of an assignment: the prompt and both images. */
+export function assignmentContent(db: Database, assignmentId: string) {
+  return db
+    .selectFrom('assignment as x')
+    .innerJoin('pair as p', 'p.id', 'x.pair_id')
+    .innerJoin('prompt as t', 't.id', 'p.prompt_id')
+    .innerJoin('render as a', 'a.id', 'p.render_a_id')
+    .innerJoin('render as b', 'b.id', 'p.render_b_id')
+    .select(['t.text as prompt', 'a.width as widthA', 'a.height as heightA', 'b.width as widthB', 'b.height as heightB'])
+    .where('x.id', '=', assignmentId)
+    .executeTakeFirstOrThrow();
+}
+
+/** The SHA-256 of the image behind an opaque id, for an assignment that exists. */
+export async function imageOfAssignment(db: Database, imageId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('assignment as x')
+    .innerJoin('pair as p', 'p.id', 'x.pair_id')
+    .innerJoin('render as a', 'a.id', 'p.render_a_id')
+    .innerJoin('render as b', 'b.id', 'p.render_b_id')
+    .select(['x.side_a', 'x.left_image', 'a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
+    .where((e) => e.or([e('x.left_image', '=', imageId), e('x.right_image', '=', imageId)]))
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const side = row.left_image === imageId ? 'left' : 'right';
+  return side === row.side_a ? row.imageA : row.imageB;
+}
+
+/** Where an assignment's pair stands in its study, and on which side A is. */
+export function pairOfAssignment(db: Database, assignmentId: string) {
+  return db
+    .selectFrom('assignment as x')
+    .innerJoin('pair as p', 'p.id', 'x.pair_id')
+    .select(['p.position as pair', 'x.side_a as sideA'])
+    .where('x.id', '=', assignmentId)
+    .executeTakeFirstOrThrow();
+}

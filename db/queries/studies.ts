@@ -1,0 +1,126 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { Database } from '../open.ts';
+import type { PairTable, Population, SeatTable, SlotTable, StudyState, StudyTable } from '../tables.ts';
+import { insertRows } from './rows.ts';
+
+export type Study = Selectable<StudyTable>;
+export type Pair = Selectable<PairTable>;
+export type Seat = Selectable<SeatTable>;
+
+export function findStudy(db: Database, name: string): Promise<Study | undefined> {
+  return db.selectFrom('study').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+export function studyById(db: Database, id: string): Promise<Study> {
+  return db.selectFrom('study').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+}
+
+export function findStudyByToken(db: Database, token: string): Promise<Study | undefined> {
+  return db
+    .selectFrom('study')
+    .selectAll()
+    .where((e) => e.or([e('invite_token', '=', token), e('simulation_token', '=', token)]))
+    .executeTakeFirst();
+}
+
+export async function insertStudy(db: Database, study: Insertable<StudyTable>, pairs: Pair[]): Promise<void> {
+  await db.insertInto('study').values(study).execute();
+  await insertRows(db, 'pair', pairs);
+}
+
+export async function insertSeats(db: Database, seats: Seat[], slots: Selectable<SlotTable>[]): Promise<void> {
+  await insertRows(db, 'seat', seats);
+  await insertRows(db, 'slot', slots);
+}
+
+export async function hasSeats(db: Database, studyId: string, population: Population): Promise<boolean> {
+  const seat = await db
+    .selectFrom('seat')
+    .select('id')
+    .where('study_id', '=', studyId)
+    .where('population', '=', population)
+    .limit(1)
+    .executeTakeFirst();
+  return seat !== undefined;
+}
+
+export async function setStudyState(db: Database, id: string, state: StudyState): Promise<void> {
+  await db.updateTable('study').set({ state }).where('id', '=', id).execute();
+}
+
+export function listPairs(db: Database, studyId: string): Promise<Pair[]> {
+  return db.selectFrom('pair').selectAll().where('study_id', '=', studyId).orderBy('position').execute();
+}
+
+export async function countPairs(db: Database, studyId: string): Promise<number> {
+  const { pairs } = await db
+    .selectFrom('pair')
+    .select((e) => e.fn.countAll<number>().as('pairs'))
+    .where('study_id', '=', studyId)
+    .executeTakeFirstOrThrow();
+  return pairs;
+}
+
+export function listStudies(db: Database) {
+  return db
+    .selectFrom('study as s')
+    .innerJoin('prompt_set as p', 'p.id', 's.prompt_set_id')
+    .innerJoin('model as a', 'a.id', 's.model_a_id')
+    .innerJoin('model as b', 'b.id', 's.model_b_id')
+    .selectAll('s')
+    .select(['p.name as promptSet', 'a.name as modelA', 'b.name as modelB'])
+    .orderBy('s.created_at', 'desc')
+    .orderBy('s.name')
+    .execute();
+}
+
+/** How far a study is: pairs, seats and counted votes of one population, people who voted. */
+export async function studyProgress(db: Database, studyId: string, population: Population) {
+  const seats = await db
+    .selectFrom('seat')
+    .select((e) => [
+      e.fn.countAll<number>().as('seats'),
+      e.fn.sum<number | null>(e.case().when('state', '=', 'done').then(1).else(0).end()).as('done'),
+    ])
+    .where('study_id', '=', studyId)
+    .where('population', '=', population)
+    .executeTakeFirstOrThrow();
+  const votes = await db
+    .selectFrom('slot')
+    .innerJoin('seat', 'seat.id', 'slot.seat_id')
+    .innerJoin('vote', 'vote.id', 'slot.vote_id')
+    .select((e) => [
+      e.fn.countAll<number>().as('votes'),
+      e.fn.count<number>('vote.annotator_id').distinct().as('annotators'),
+    ])
+    .where('seat.study_id', '=', studyId)
+    .where('seat.population', '=', population)
+    .executeTakeFirstOrThrow();
+  return {
+    seats: Number(seats.seats),
+    seatsDone: Number(seats.done ?? 0),
+    votes: Number(votes.votes),
+    annotators: Number(votes.annotators),
+  };
+}
+
+/** The pairs in the study's order, with what a report says of them. */
+export function listPairsWithPrompts(db: Database, studyId: string) {
+  return db
+    .selectFrom('pair as p')
+    .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
+    .select(['p.id', 'p.position', 'q.text as prompt', 'q.category', 'q.challenge'])
+    .where('p.study_id', '=', studyId)
+    .orderBy('p.position')
+    .execute();
+}
+
+export function modelNames(db: Database, studyId: string): Promise<{ modelA: string; modelB: string }> {
+  return db
+    .selectFrom('study as s')
+    .innerJoin('model as a', 'a.id', 's.model_a_id')
+    .innerJoin('model as b', 'b.id', 's.model_b_id')
+    .select(['a.name as modelA', 'b.name as modelB'])
+    .where('s.id', '=', studyId)
+    .executeTakeFirstOrThrow();
+}

@@ -1,0 +1,171 @@
+/**
+ * @file The tables as kysely sees them. Text ids, times in milliseconds since 1970, booleans as 0/1, JSON as text:
+ * the same on SQLite and PostgreSQL. `schema.sql` beside this file is generated from the migrations; read it first.
+ */
+export interface PromptSetTable {
+  id: string;
+  name: string;
+  source_sha256: string;
+  created_at: number;
+}
+
+export interface PromptTable {
+  id: string;
+  prompt_set_id: string;
+  position: number;
+  text: string;
+  category: string | null;
+  challenge: string | null;
+  note: string | null;
+}
+
+export interface ModelTable {
+  id: string;
+  name: string;
+  kind: 'pipeline' | 'imported';
+  /** JSON of the evaluator's ModelSettings; `{}` for an imported model. */
+  settings: string;
+  created_at: number;
+}
+
+export interface RenderTable {
+  id: string;
+  model_id: string;
+  prompt_id: string;
+  seed: number;
+  image_sha256: string;
+  width: number;
+  height: number;
+  /** JSON: what made the image (hashes, sampler, steps, guidance, library, device), or where it was imported from. */
+  provenance: string;
+  created_at: number;
+}
+
+export interface RenderFailureTable {
+  model_id: string;
+  prompt_id: string;
+  seed: number;
+  message: string;
+  created_at: number;
+}
+
+export type StudyState = 'draft' | 'open' | 'paused' | 'closed';
+export type Population = 'people' | 'simulated';
+export type Side = 'left' | 'right';
+export type Choice = 'left' | 'right' | 'tie';
+
+export interface StudyTable {
+  id: string;
+  name: string;
+  prompt_set_id: string;
+  model_a_id: string;
+  model_b_id: string;
+  /** JSON array in the order in which they are asked. */
+  criteria: string;
+  votes_per_pair: number;
+  ties: number;
+  seed: number;
+  state: StudyState;
+  invite_token: string;
+  simulation_token: string;
+  created_at: number;
+}
+
+export interface PairTable {
+  id: string;
+  study_id: string;
+  prompt_id: string;
+  render_a_id: string;
+  render_b_id: string;
+  position: number;
+}
+
+export interface SeatTable {
+  id: string;
+  study_id: string;
+  pair_id: string;
+  population: Population;
+  seat_index: number;
+  position: number;
+  side_a: Side;
+  state: 'free' | 'leased' | 'done';
+}
+
+export interface SlotTable {
+  seat_id: string;
+  criterion: string;
+  vote_id: string | null;
+}
+
+export interface AnnotatorTable {
+  id: string;
+  study_id: string;
+  population: Population;
+  participant: string;
+  created_at: number;
+}
+
+export interface AssignmentTable {
+  id: string;
+  study_id: string;
+  pair_id: string;
+  seat_id: string;
+  annotator_id: string;
+  side_a: Side;
+  left_image: string;
+  right_image: string;
+  state: 'leased' | 'done' | 'lost';
+  voted: number;
+  created_at: number;
+  expires_at: number;
+  reopened_at: number | null;
+}
+
+export interface VoteTable {
+  id: string;
+  study_id: string;
+  assignment_id: string;
+  annotator_id: string;
+  seat_id: string;
+  criterion: string;
+  choice: Choice;
+  response_time_ms: number;
+  counted: number;
+  /** JSON array: the criteria that were still open after this vote, so that a retry gets the same answer. */
+  remaining: string;
+  created_at: number;
+}
+
+export interface RetractionTable {
+  vote_id: string;
+  created_at: number;
+}
+
+export interface LoginLinkTable {
+  key_sha256: string;
+  expires_at: number;
+  used_at: number | null;
+}
+
+export interface ServerSecretTable {
+  name: string;
+  value: string;
+}
+
+export interface Tables {
+  prompt_set: PromptSetTable;
+  prompt: PromptTable;
+  model: ModelTable;
+  render: RenderTable;
+  render_failure: RenderFailureTable;
+  study: StudyTable;
+  pair: PairTable;
+  seat: SeatTable;
+  slot: SlotTable;
+  annotator: AnnotatorTable;
+  assignment: AssignmentTable;
+  vote: VoteTable;
+  retraction: RetractionTable;
+  login_link: LoginLinkTable;
+  server_secret: ServerSecretTable;
+}

@@ -1,0 +1,114 @@
+/**
+ * @file The only importer of onnxruntime-node. Import it from a worker thread: `create` and `run` block the thread they
+ * are called on, whatever their promises say.
+ */
+import { dirname } from 'node:path';
+import ort from 'onnxruntime-node';
+import { BadInput } from '../bad-input.ts';
+import type { Device } from './device.ts';
+
+export type TensorData = Float32Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
+export type ElementType = 'float32' | 'float16' | 'int64' | 'int32' | 'bool' | 'uint8' | 'float64';
+export interface Value {
+  type: ElementType;
+  data: TensorData;
+  dims: readonly number[];
+}
+export interface PortInfo {
+  name: string;
+  type: ElementType;
+  /** Numbers where the export fixed them, names where it left them open. */
+  shape: readonly (number | string)[];
+}
+
+export interface NetworkSource {
+  /** The .onnx file; external data files are found beside it. */
+  file: string;
+  /** A changed graph in place of the file's, and the new weights that it names as external data. */
+  patch?: { model: Uint8Array; weights: { path: string; data: Uint8Array }[] };
+}
+
+export interface Session {
+  readonly inputs: readonly PortInfo[];
+  readonly outputs: readonly PortInfo[];
+  /** @param wanted outputs to compute; all when absent */
+  run(feeds: Record<string, Value>, wanted?: readonly string[]): Promise<Record<string, Value>>;
+  release(): Promise<void>;
+}
+
+/** @throws BadInput when onnxruntime refuses the file; its own first line is the reason */
+export async function createSession(source: NetworkSource, device: Device, threads?: number): Promise<Session> {
+  const options: ort.InferenceSession.SessionOptions = {
+    executionProviders: providersOf(device),
+    logSeverityLevel: 3,
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+  };
+  let session: ort.InferenceSession;
+  try {
+    if (source.patch === undefined) {
+      session = await ort.InferenceSession.create(source.file, options);
+    } else {
+      session = await ort.InferenceSession.create(source.patch.model, {
+        ...options,
+        externalData: source.patch.weights,
+        extra: { session: { model_external_initializers_file_folder_path: dirname(source.file) } },
+      });
+    }
+  } catch (error) {
+    throw new BadInput(`onnxruntime cannot load ${source.file}: ${firstLine(error)}`);
+  }
+  return wrap(session, source.file);
+}
+
+/** A small network from memory, without external data. */
+export async function createSessionFromBytes(model: Uint8Array, device: Device): Promise<Session> {
+  const session = await ort.InferenceSession.create(model, { executionProviders: providersOf(device), logSeverityLevel: 3 });
+  return wrap(session, 'the network in memory');
+}
+
+function wrap(session: ort.InferenceSession, file: string): Session {
+  return {
+    inputs: session.inputMetadata.map(portOf),
+    outputs: session.outputMetadata.map(portOf),
+    async run(feeds, wanted) {
+      const tensors: Record<string, ort.Tensor> = {};
+      for (const [name, value] of Object.entries(feeds)) tensors[name] = new ort.Tensor(value.type, value.data, value.dims);
+      let results;
+      try {
+        results = wanted === undefined ? await session.run(tensors) : await session.run(tensors, [...wanted]);
+      } catch (error) {
+        throw new BadInput(`onnxruntime cannot run ${file}: ${firstLine(error)}`);
+      }
+      const values: Record<string, Value> = {};
+      for (const [name, tensor] of Object.entries(results)) {
+        values[name] = { type: tensor.type as ElementType, data: bits(tensor.data), dims: tensor.dims };
+      }
+      return values;
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Newer Nodes get a Float16Array; here half precision is always its bits. */
+function bits(data: ort.Tensor['data']): TensorData {
+  const array = data as unknown as TensorData;
+  return array.constructor.name === 'Float16Array'
+    ? new Uint16Array(array.buffer, array.byteOffset, array.length)
+    : array;
+}
+
+function portOf(metadata: ort.InferenceSession.ValueMetadata): PortInfo {
+  if (!metadata.isTensor) return { name: metadata.name, type: 'float32', shape: [] };
+  return { name: metadata.name, type: metadata.type as ElementType, shape: metadata.shape };
+}
+
+function providersOf(device: Device): ort.InferenceSession.ExecutionProviderConfig[] {
+  if (device.kind === 'cuda') return [{ name: 'cuda', deviceId: device.id }, 'cpu'];
+  if (device.kind === 'webgpu') return ['webgpu', 'cpu'];
+  return ['cpu'];
+}
+
+function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split('\n')[0]!.trim();
+}

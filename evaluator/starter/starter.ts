@@ -1,0 +1,22 @@
+/** @file The embedded default: where its files are, and the settings that suit it (see README.md beside this file). */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const starter = {
+  promptSet: 'starter',
+  prompts: asset('prompts.tsv'),
+  pipeline: asset('pipeline'),
+  models: [
+    { name: 'starter-ncp-dpo', adapter: asset('adapters/ncp-dpo.safetensors') },
+    { name: 'starter-dpo', adapter: asset('adapters/dpo.safetensors') },
+  ],
+  settings: { sampler: 'ddim', steps: 20, guidance: 3.5 },
+} as const;
+
+/** The assets stay where they are in the package; this file also runs from dist/. */
+function asset(path: string): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return join(folder, 'evaluator', 'starter', 'assets', path);
+}

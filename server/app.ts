@@ -1,0 +1,96 @@
+/** @file The Express application: headers, pages, images, API, health. */
+import compression from 'compression';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import { pinoHttp } from 'pino-http';
+import { sql } from 'kysely';
+import type { Database } from '../db/open.ts';
+import type { ImageStore } from '../evaluator/images/store.ts';
+import { httpStatus, ServiceError, toFailure } from './errors.ts';
+import { annotatorImages } from './http/images.ts';
+import type { Metrics } from './http/metrics.ts';
+import { openApi } from './http/openapi.ts';
+import { pages } from './http/pages.ts';
+import { researchApi } from './http/research.ts';
+import type { Sessions } from './http/session.ts';
+
+export interface AppParts {
+  db: Database;
+  images: ImageStore;
+  sessions: Sessions;
+  metrics: Metrics;
+  log: Logger;
+}
+
+export function createApp({ db, images, sessions, metrics, log }: AppParts): Express {
+  const app = express();
+  app.set('etag', false);
+  app.set('trust proxy', 'loopback');
+  app.disable('x-powered-by');
+  app.use(
+    pinoHttp({
+      logger: log,
+      // Tokens and keys are in the paths; what is logged of a request is its method, status and time.
+      serializers: { req: ({ method }: { method: string }) => ({ method }), res: ({ statusCode }: { statusCode: number }) => ({ statusCode }) },
+    }),
+  );
+  app.use(
+    helmet({
+      contentSecurityPolicy: {
+        useDefaults: false,
+        directives: {
+          defaultSrc: ["'none'"],
+          scriptSrc: ["'self'"],
+          styleSrc: ["'self'"],
+          imgSrc: ["'self'", 'blob:', 'data:'],
+          fontSrc: ["'self'"],
+          connectSrc: ["'self'"],
+          baseUri: ["'none'"],
+          formAction: ["'self'"],
+          frameAncestors: ["'none'"],
+        },
+      },
+      // The server speaks plain HTTP; a proxy with TLS adds this header itself.
+      strictTransportSecurity: false,
+      referrerPolicy: { policy: 'no-referrer' },
+    }),
+  );
+
+  app.get('/healthz', (_request, response) => void response.json({ ok: true }));
+  app.get('/readyz', async (_request, response) => {
+    await sql`select 1`.execute(db);
+    response.json({ ok: true });
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.contentType).send(await metrics.text());
+  });
+  app.get('/api/openapi.json', (_request, response) => void response.json(openApi()));
+
+  app.use(annotatorImages(db, images));
+  app.use(compression());
+  app.use(pages(db, sessions));
+  app.use('/api', express.json({ limit: '100kb' }), researchApi(db, sessions));
+  app.use(() => {
+    throw new ServiceError('not-found', 'There is nothing at this address.');
+  });
+  app.use(errorHandler(log));
+  return app;
+}
+
+function errorHandler(log: Logger): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const failure = isBodyError(error) ? { code: 'bad-request' as const, message: 'The body is not valid JSON.' } : toFailure(error);
+    if (failure.code === 'internal') log.error(error);
+    response.status(httpStatus[failure.code]).json({ error: failure });
+  };
+}
+
+/** What express.json throws for a body that is no JSON, or too large. */
+function isBodyError(error: unknown): boolean {
+  return error instanceof Error && 'type' in error && String(error.type).startsWith('entity.');
+}

@@ -1,0 +1,50 @@
+/** @file What the server is started with. Flags win over the environment. */
+import { resolve } from 'node:path';
+import type { LeaseTimes } from './study/assignments.ts';
+
+export interface ServerConfig {
+  dataFolder: string;
+  host: string;
+  port: number;
+  leases: LeaseTimes;
+  /** The address in links; differs from host and port behind a proxy. VISAVIS_PUBLIC_URL. */
+  publicUrl: string | undefined;
+  logLevel: string;
+}
+
+export const defaultPort = 8080;
+export const defaultHost = '127.0.0.1';
+
+export function dataFolderOf(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(flag ?? env['VISAVIS_DATA'] ?? 'visavis-data');
+}
+
+/** The database's location: DATABASE_URL, or the SQLite file in the data directory. */
+export function databaseLocation(dataFolder: string, env: NodeJS.ProcessEnv = process.env): string {
+  return env['DATABASE_URL'] ?? resolve(dataFolder, 'visavis.db');
+}
+
+export function serverConfig(
+  flags: { data?: string | undefined; host?: string | undefined; port?: number | undefined },
+  env: NodeJS.ProcessEnv = process.env,
+): ServerConfig {
+  return {
+    dataFolder: dataFolderOf(flags.data, env),
+    host: flags.host ?? defaultHost,
+    port: flags.port ?? defaultPort,
+    leases: {
+      leaseMs: seconds(env, 'VISAVIS_LEASE_SECONDS', 15 * 60),
+      graceMs: seconds(env, 'VISAVIS_GRACE_SECONDS', 60),
+    },
+    publicUrl: env['VISAVIS_PUBLIC_URL']?.replace(/\/$/, ''),
+    logLevel: env['VISAVIS_LOG'] ?? 'warn',
+  };
+}
+
+function seconds(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name];
+  if (text === undefined) return fallback * 1000;
+  const value = Number(text);
+  if (!(value > 0)) throw new RangeError(`${name} is "${text}"; it must be a number of seconds above 0.`);
+  return value * 1000;
+}

@@ -1,0 +1,28 @@
+/** @file The closed sets that cross a boundary. */
+import { z } from 'zod';
+import { criteria } from './criteria.ts';
+
+export const criterionSchema = z.enum(criteria);
+
+export const choiceSchema = z.enum(['left', 'right', 'tie']);
+export const sideSchema = z.enum(['left', 'right']);
+export const studyStateSchema = z.enum(['draft', 'open', 'paused', 'closed']);
+
+/** Every refusal that a caller can meet. server/errors.ts maps each to an HTTP status. */
+export const errorCodeSchema = z.enum([
+  'bad-request',
+  'bad-token',
+  'unauthorized',
+  'not-found',
+  'study-not-open',
+  'study-paused',
+  'study-closed',
+  'already-voted',
+  'vote-id-reused',
+  'tie-not-allowed',
+  'nothing-to-undo',
+  'conflict',
+  'rate-limited',
+  'internal',
+]);
+export type ErrorCode = z.infer<typeof errorCodeSchema>;

@@ -1,0 +1,53 @@
+/** @file The HTTP API in OpenAPI 3.1, generated from the contract's schemas. */
+import { z } from 'zod';
+import { reportSchema } from '../contract/report.ts';
+import { failureSchema } from '../contract/annotate.ts';
+import { studyChangeSchema, studyListSchema, studySummarySchema } from '../contract/research.ts';
+
+interface Row {
+  method: 'get' | 'patch';
+  path: string;
+  summary: string;
+  body?: z.ZodType;
+  answer: z.ZodType;
+}
+
+const rows: Row[] = [
+  { method: 'get', path: '/api/studies', summary: 'All studies, newest first', answer: studyListSchema },
+  { method: 'get', path: '/api/studies/{name}', summary: 'One study and its progress', answer: studySummarySchema },
+  {
+    method: 'patch',
+    path: '/api/studies/{name}',
+    summary: 'Open, pause or close a study',
+    body: studyChangeSchema,
+    answer: studySummarySchema,
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/invite',
+    summary: "The path of the annotators' link",
+    answer: z.object({ path: z.string() }),
+  },
+  { method: 'get', path: '/api/studies/{name}/report', summary: 'The report, as report --json prints it', answer: reportSchema },
+];
+
+export function openApi(): object {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const { method, path, summary, body, answer } of rows) {
+    const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
+    (paths[path] ??= {})[method] = {
+      summary,
+      parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
+      ...(body === undefined ? {} : { requestBody: { required: true, content: json(body, 'input') } }),
+      responses: {
+        200: { description: 'Done', content: json(answer, 'output') },
+        default: { description: 'Refused', content: json(z.object({ error: failureSchema }), 'output') },
+      },
+    };
+  }
+  return { openapi: '3.1.0', info: { title: 'visavis', version: '1' }, paths };
+}
+
+function json(schema: z.ZodType, io: 'input' | 'output') {
+  return { 'application/json': { schema: z.toJSONSchema(schema, { io }) } };
+}

@@ -1,0 +1,69 @@
+/** @file The two pages and their bundles, prebuilt by Vite into dist/client. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Router, type Request, type Response } from 'express';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import sirv from 'sirv';
+import { findStudyByToken } from '../../db/queries/studies.ts';
+import type { Database } from '../../db/open.ts';
+import type { Sessions } from './session.ts';
+import { freshParticipant, participantOf } from './participant.ts';
+
+/** The client's build, from the sources (tests) and from dist/ alike. */
+export function clientFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return join(folder, 'dist', 'client');
+}
+
+export function pages(db: Database, sessions: Sessions): Router {
+  const router = Router();
+  const folder = clientFolder();
+  const read = (name: string) => readFileSync(join(folder, `${name}.html`));
+  const annotate = read('annotate');
+  const research = read('research');
+  const guesses = new RateLimiterMemory({ points: 30, duration: 60 });
+
+  // Names carry a hash of the content, so they may be kept for ever. The HTML is sent below, never cached.
+  router.use('/assets', sirv(join(folder, 'assets'), { immutable: true, maxAge: 365 * 24 * 3600, etag: false, brotli: true, gzip: true }));
+
+  router.get('/annotate/:token', async (request, response) => {
+    if (participantOf(request.headers.cookie) === undefined) {
+      response.append('Set-Cookie', freshParticipant(request.secure));
+    }
+    // The page itself says what is wrong with a bad link; the status is for scripts.
+    const known = (await findStudyByToken(db, request.params.token)) !== undefined;
+    sendPage(response.status(known ? 200 : 404), annotate);
+  });
+
+  router.get('/research/login', async (request: Request, response: Response) => {
+    const allowed = await guesses.consume(request.ip ?? '').then(
+      () => true,
+      () => false,
+    );
+    if (!allowed) {
+      response.status(429).type('text').send('Too many tries; wait a minute.');
+      return;
+    }
+    const key = typeof request.query['key'] === 'string' ? request.query['key'] : '';
+    const cookie = await sessions.redeem(key, request.secure);
+    if (cookie !== undefined) response.append('Set-Cookie', cookie);
+    if (cookie === undefined && !sessions.isValid(request.headers.cookie)) {
+      sendPage(response.status(401), research);
+      return;
+    }
+    response.redirect(303, '/research');
+  });
+
+  router.get(['/research', '/research/*rest'], (request, response) => {
+    sendPage(response.status(sessions.isValid(request.headers.cookie) ? 200 : 401), research);
+  });
+
+  router.get('/', (_request, response) => response.redirect(303, '/research'));
+  return router;
+}
+
+function sendPage(response: Response, html: Buffer): void {
+  response.set('Cache-Control', 'no-store').type('html').send(html);
+}

@@ -1,0 +1,62 @@
+/** @file The researcher's session: a one-time link printed at start becomes a signed cookie. */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { parseCookie, stringifySetCookie } from 'cookie';
+import type { Database } from '../../db/open.ts';
+import { insertLoginLink, serverSecret, useLoginLink } from '../../db/queries/sessions.ts';
+
+const cookieName = 'visavis_session';
+const linkLifeMs = 24 * 3600 * 1000;
+const sessionLifeMs = 30 * 24 * 3600 * 1000;
+
+export class Sessions {
+  readonly #db: Database;
+  readonly #secret: Buffer;
+
+  private constructor(db: Database, secret: Buffer) {
+    this.#db = db;
+    this.#secret = secret;
+  }
+
+  static async open(db: Database): Promise<Sessions> {
+    const secret = await serverSecret(db, 'session', randomBytes(32).toString('base64url'));
+    return new Sessions(db, Buffer.from(secret, 'base64url'));
+  }
+
+  /** The path and query of a new link, good for one use within a day. */
+  async createLink(now = Date.now()): Promise<string> {
+    const key = randomBytes(24).toString('base64url');
+    await insertLoginLink(this.#db, sha256(key), now + linkLifeMs);
+    return `/research/login?key=${key}`;
+  }
+
+  /** The session's Set-Cookie value, or undefined when the key is wrong, used or too old. */
+  async redeem(key: string, secure: boolean, now = Date.now()): Promise<string | undefined> {
+    if (!(await useLoginLink(this.#db, sha256(key), now))) return undefined;
+    const expires = now + sessionLifeMs;
+    return stringifySetCookie({
+      name: cookieName,
+      value: `${expires}.${this.#sign(String(expires))}`,
+      httpOnly: true,
+      sameSite: 'lax',
+      secure,
+      path: '/',
+      expires: new Date(expires),
+    });
+  }
+
+  /** @param header the request's Cookie header */
+  isValid(header: string | undefined, now = Date.now()): boolean {
+    const [expires = '', signature = ''] = (parseCookie(header ?? '')[cookieName] ?? '').split('.');
+    const expected = Buffer.from(this.#sign(expires));
+    const given = Buffer.from(signature);
+    return given.length === expected.length && timingSafeEqual(given, expected) && Number(expires) > now;
+  }
+
+  #sign(text: string): string {
+    return createHmac('sha256', this.#secret).update(text).digest('base64url');
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,103 @@
+/**
+ * @file Simulated annotators: real socket clients against a server of our own in this process, through the same events
+ * as people. They join with the study's simulation token, which marks them, and sit on seats of their own.
+ */
+import { randomUUID } from 'node:crypto';
+import { io, type Socket } from 'socket.io-client';
+import type { Database } from '../../db/open.ts';
+import { pairOfAssignment } from '../../db/queries/assignments.ts';
+import type {
+  Acknowledgement,
+  AnnotateClientEvents,
+  AnnotateServerEvents,
+  AssignmentView,
+  VoteResult,
+} from '../contract/annotate.ts';
+import type { ServerConfig } from '../config.ts';
+import { ServiceError } from '../errors.ts';
+import { startServer } from '../start.ts';
+import { ensureSimulatedSeats } from '../study/design.ts';
+import { requireStudy } from '../study/lifecycle.ts';
+import { preferenceFor, uniform, votesForA, type Preference } from './latent-preference.ts';
+
+export interface SimulationRequest {
+  study: string;
+  annotators: number;
+  winRate: number;
+  seed: number;
+  config: ServerConfig;
+  onVote?: (() => void) | undefined;
+}
+
+/**
+ * @returns votes cast
+ * @throws ServiceError not-found, study-not-open, study-paused, study-closed, bad-request
+ */
+export async function simulate(db: Database, request: SimulationRequest): Promise<number> {
+  const study = await requireStudy(db, request.study);
+  if (!Number.isInteger(request.annotators) || request.annotators < 1 || request.annotators > 1000) {
+    throw new ServiceError('bad-request', `The number of annotators is ${request.annotators}; it must be from 1 to 1000.`);
+  }
+  const preference = preferenceFor(request.winRate, study.votes_per_pair);
+  await ensureSimulatedSeats(db, study.id);
+  const server = await startServer(db, { ...request.config, host: '127.0.0.1', port: 0, publicUrl: undefined });
+  try {
+    const names = Array.from({ length: request.annotators }, (_, i) => `simulated-${i + 1}`);
+    const counts = await Promise.all(
+      names.map((name) => annotate(db, server.url, study.simulation_token, name, preference, request)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  } finally {
+    await server.close();
+  }
+}
+
+async function annotate(
+  db: Database,
+  url: string,
+  token: string,
+  annotator: string,
+  preference: Preference,
+  { seed, onVote }: SimulationRequest,
+): Promise<number> {
+  const socket: Socket<AnnotateServerEvents, AnnotateClientEvents> = io(`${url}/annotate`, {
+    auth: { token, participant: annotator },
+    transports: ['websocket'],
+    forceNew: true,
+  });
+  let votes = 0;
+  try {
+    for (;;) {
+      const assignment = await ask<AssignmentView | null>((done) => socket.emit('assignment:next', {}, done));
+      if (assignment === null) return votes;
+      // The pair and A's side are looked up beside the socket: the events themselves tell nobody.
+      const { pair, sideA } = await pairOfAssignment(db, assignment.id);
+      for (const criterion of assignment.criteria) {
+        const forA = votesForA(preference, { seed, pair, criterion, annotator });
+        await ask<VoteResult>((done) =>
+          socket.emit(
+            'vote:cast',
+            {
+              voteId: randomUUID(),
+              assignmentId: assignment.id,
+              criterion,
+              choice: forA === (sideA === 'left') ? 'left' : 'right',
+              responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', pair, criterion, annotator)),
+            },
+            done,
+          ),
+        );
+        votes += 1;
+        onVote?.();
+      }
+    }
+  } finally {
+    socket.disconnect();
+  }
+}
+
+async function ask<T>(emit: (acknowledge: (answer: Acknowledgement<T>) => void) => void): Promise<T> {
+  const answer = await new Promise<Acknowledgement<T>>((resolve) => emit(resolve));
+  if (!answer.ok) throw new ServiceError(answer.error.code, answer.error.message);
+  return answer.data;
+}

@@ -1,0 +1,133 @@
+/** @file The namespace /annotate. Every event is checked, runs one domain call, and is acknowledged after its commit. */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { Namespace, Socket } from 'socket.io';
+import { z } from 'zod';
+import type { Database } from '../../db/open.ts';
+import type { Annotator } from '../../db/queries/assignments.ts';
+import {
+  handshakeSchema,
+  voteSchema,
+  type Acknowledgement,
+  type AnnotateClientEvents,
+  type AnnotateServerEvents,
+} from '../contract/annotate.ts';
+import { ServiceError, toFailure } from '../errors.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { participantOf } from '../http/participant.ts';
+import { joinStudy, nextAssignment, preloadAssignment, releaseSoon, type LeaseTimes } from '../study/assignments.ts';
+import { castVote, undoLast } from '../study/votes.ts';
+
+interface SocketData {
+  annotator: Annotator;
+}
+type AnnotateSocket = Socket<AnnotateClientEvents, AnnotateServerEvents, object, SocketData>;
+export type AnnotateNamespace = Namespace<AnnotateClientEvents, AnnotateServerEvents, object, SocketData>;
+
+interface Parts {
+  db: Database;
+  leases: LeaseTimes;
+  metrics: Metrics;
+  log: Logger;
+}
+
+const emptySchema = z.looseObject({}).nullish();
+
+export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metrics, log }: Parts): void {
+  /** A person presses a key a few times a second; a script that floods is slowed down, not served. */
+  const pace = new RateLimiterMemory({ points: 100, duration: 1 });
+  const guesses = new RateLimiterMemory({ points: 60, duration: 60 });
+
+  namespace.use((socket, next) => {
+    identify(socket).then(
+      (annotator) => {
+        socket.data.annotator = annotator;
+        next();
+      },
+      (error: unknown) => next(connectError(error, log)),
+    );
+  });
+
+  async function identify(socket: AnnotateSocket): Promise<Annotator> {
+    const auth = handshakeSchema.safeParse(socket.handshake.auth);
+    if (!auth.success) throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
+    const participant =
+      auth.data.participant ?? participantOf(socket.handshake.headers.cookie) ?? `anonymous-${randomUUID()}`;
+    try {
+      return await joinStudy(db, { token: auth.data.token, participant });
+    } catch (error) {
+      // Guessing tokens is slowed down; joining with a good one never is.
+      await guesses.consume(socket.handshake.address).catch(() => {
+        throw new ServiceError('rate-limited', 'Too many tries; wait a minute.');
+      });
+      throw error;
+    }
+  }
+
+  namespace.on('connection', (socket) => {
+    const { annotator } = socket.data;
+    metrics.annotators.inc();
+
+    function on<T>(event: keyof AnnotateClientEvents, handle: (payload: unknown) => Promise<T>): void {
+      const listener = async (...received: unknown[]): Promise<void> => {
+        // A payload may be left out; the acknowledgement is always last.
+        const acknowledge = received.at(-1);
+        if (typeof acknowledge !== 'function') return;
+        const answer = acknowledge as (result: Acknowledgement<T>) => void;
+        const stopClock = metrics.eventSeconds.startTimer({ event });
+        try {
+          await pace.consume(annotator.id).catch(() => {
+            throw new ServiceError('rate-limited', 'Too fast; try again in a second.');
+          });
+          answer({ ok: true, data: await handle(received.length > 1 ? received[0] : undefined) });
+        } catch (error) {
+          const failure = toFailure(error);
+          if (failure.code === 'internal') log.error(error);
+          answer({ ok: false, error: failure });
+        }
+        stopClock();
+      };
+      socket.on(event, listener as AnnotateClientEvents[typeof event]);
+    }
+
+    on('assignment:next', async (payload) => {
+      parse(emptySchema, payload);
+      return nextAssignment(db, annotator, leases);
+    });
+    on('assignment:preload', async (payload) => {
+      parse(emptySchema, payload);
+      return preloadAssignment(db, annotator, leases);
+    });
+    on('vote:cast', async (payload) => {
+      const result = await castVote(db, annotator, parse(voteSchema, payload), leases);
+      metrics.votes.inc({ counted: String(result.counted) });
+      return result;
+    });
+    on('vote:undo', async (payload) => {
+      parse(emptySchema, payload);
+      return undoLast(db, annotator, leases);
+    });
+
+    socket.on('disconnect', () => {
+      metrics.annotators.dec();
+      const elsewhere = [...namespace.sockets.values()].some((other) => other.data.annotator.id === annotator.id);
+      if (elsewhere) return;
+      releaseSoon(db, annotator, leases).catch((error: unknown) => log.error(error));
+    });
+  });
+}
+
+function parse<T extends z.ZodType>(schema: T, payload: unknown): z.infer<T> {
+  const result = schema.safeParse(payload);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const field = issue.path.join('.');
+  throw new ServiceError('bad-request', field === '' ? `${issue.message}.` : `${field}: ${issue.message}.`);
+}
+
+function connectError(error: unknown, log: Logger): Error {
+  const failure = toFailure(error);
+  if (failure.code === 'internal') log.error(error);
+  return Object.assign(new Error(failure.message), { data: failure });
+}

@@ -1,0 +1,71 @@
+/** @file Puts the server together and takes it down again. It never loads ONNX Runtime. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { Server } from 'socket.io';
+import type { Database } from '../db/open.ts';
+import { ImageStore } from '../evaluator/images/store.ts';
+import { createApp } from './app.ts';
+import type { ServerConfig } from './config.ts';
+import { Metrics } from './http/metrics.ts';
+import { Sessions } from './http/session.ts';
+import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
+import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
+
+export interface RunningServer {
+  /** http://host:port, with the port that was really taken. */
+  url: string;
+  /** A fresh one-time link for a researcher. */
+  researcherLink(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** How long a shutdown waits for answers under way before it cuts the connections. */
+const shutdownMs = 10_000;
+
+/** @throws Error with code EADDRINUSE when the port is taken */
+export async function startServer(db: Database, config: ServerConfig): Promise<RunningServer> {
+  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const sessions = await Sessions.open(db);
+  const metrics = new Metrics();
+  const app = createApp({ db, images: new ImageStore(config.dataFolder), sessions, metrics, log });
+  const http = createServer(app);
+  const io = new Server(http, {
+    maxHttpBufferSize: 16_384,
+    serveClient: false,
+    // Only pages of this server may open a socket; scripts send no Origin.
+    allowRequest: (request, decide) => {
+      const { origin, host } = request.headers;
+      decide(null, origin === undefined || hostOf(origin) === host);
+    },
+  });
+  serveAnnotators(io.of('/annotate') as AnnotateNamespace, { db, leases: config.leases, metrics, log });
+  const stopResearch = serveResearchers(io.of('/research') as ResearchNamespace, { db, sessions, log });
+
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(config.port, config.host, resolve);
+  });
+  const { port } = http.address() as AddressInfo;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = config.publicUrl ?? `http://${host}:${port}`;
+  return {
+    url,
+    researcherLink: async () => url + (await sessions.createLink()),
+    async close() {
+      stopResearch();
+      const cut = setTimeout(() => http.closeAllConnections(), shutdownMs);
+      await io.close();
+      clearTimeout(cut);
+      metrics.close();
+    },
+  };
+}
+
+function hostOf(origin: string): string | undefined {
+  try {
+    return new URL(origin).host;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * @file Leasing seats to annotators. Arrow: pairs → assignments. A seat is held by one annotator for a time; when the
+ * lease runs out it is free again, and what was voted until then stays.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Database } from '../../db/open.ts';
+import {
+  assignmentContent,
+  countDone,
+  ensureAnnotator,
+  freeSeats,
+  heldAssignments,
+  lockAnnotator,
+  releaseExpired,
+  renewLease,
+  revivableAssignment,
+  setAssignmentState,
+  shortenLeases,
+  takeSeat,
+  type Annotator,
+  type Assignment,
+} from '../../db/queries/assignments.ts';
+import { countPairs, findStudyByToken, studyById, type Study } from '../../db/queries/studies.ts';
+import { slotsOfSeat } from '../../db/queries/votes.ts';
+import type { AssignmentView, Preload } from '../contract/annotate.ts';
+import { criterionTexts, type Criterion } from '../contract/criteria.ts';
+import { ServiceError } from '../errors.ts';
+import { freshToken } from './design.ts';
+
+/** How long a seat is held, in milliseconds. */
+export interface LeaseTimes {
+  /** From the last sign of life on an assignment. */
+  leaseMs: number;
+  /** After the annotator's connection ended. */
+  graceMs: number;
+}
+
+/** Candidates among which an annotator's next pair is drawn: near the front, so that pairs complete early. */
+const window = 16;
+
+/**
+ * The annotator behind an invite token.
+ * @throws ServiceError bad-token
+ */
+export async function joinStudy(
+  db: Database,
+  { token, participant }: { token: string; participant: string },
+  now = Date.now(),
+): Promise<Annotator> {
+  const study = await findStudyByToken(db, token);
+  if (study === undefined) {
+    throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
+  }
+  return ensureAnnotator(db, {
+    id: randomUUID(),
+    study_id: study.id,
+    population: study.invite_token === token ? 'people' : 'simulated',
+    participant,
+    created_at: now,
+  });
+}
+
+/**
+ * The assignment to answer now; the same one until it is answered. Null when nothing is left for this annotator.
+ * @throws ServiceError study-not-open, study-paused, study-closed
+ */
+export async function nextAssignment(
+  db: Database,
+  annotator: Annotator,
+  times: LeaseTimes,
+  now = Date.now(),
+): Promise<AssignmentView | null> {
+  return db.transaction().execute(async (tx) => {
+    const study = await openStudy(tx, annotator);
+    await lockAnnotator(tx, annotator.id);
+    const assignment =
+      (await heldAssignments(tx, annotator.id))[0] ??
+      (await revive(tx, annotator, now + times.leaseMs)) ??
+      (await lease(tx, study, annotator, times, now));
+    if (assignment === undefined) return null;
+    await renewLease(tx, assignment.id, now + times.leaseMs);
+    return viewOf(tx, study, { ...assignment, expires_at: now + times.leaseMs });
+  });
+}
+
+/** Holds one assignment beyond the current one, and names its images so that the page can fetch them early. */
+export async function preloadAssignment(
+  db: Database,
+  annotator: Annotator,
+  times: LeaseTimes,
+  now = Date.now(),
+): Promise<Preload> {
+  return db.transaction().execute(async (tx) => {
+    const study = await openStudy(tx, annotator);
+    await lockAnnotator(tx, annotator.id);
+    const held = await heldAssignments(tx, annotator.id);
+    if (held.length === 0) return { urls: [] };
+    const following = held[1] ?? (await lease(tx, study, annotator, times, now));
+    if (following === undefined) return { urls: [] };
+    return { urls: [imageUrl(following.left_image), imageUrl(following.right_image)] };
+  });
+}
+
+/** The annotator's connection ended: what they hold goes back soon unless they return. */
+export async function releaseSoon(db: Database, annotator: Annotator, times: LeaseTimes, now = Date.now()): Promise<void> {
+  await shortenLeases(db, annotator.id, now + times.graceMs);
+}
+
+/** What the annotator's page needs of an assignment, and nothing that tells a model. */
+export async function viewOf(db: Database, study: Study, assignment: Assignment): Promise<AssignmentView> {
+  const content = await assignmentContent(db, assignment.id);
+  const criteria = await remainingCriteria(db, study, assignment.seat_id);
+  const a = { width: content.widthA, height: content.heightA };
+  const b = { width: content.widthB, height: content.heightB };
+  const [left, right] = assignment.side_a === 'left' ? [a, b] : [b, a];
+  return {
+    id: assignment.id,
+    criteria,
+    prompt: visiblePrompt(criteria, content.prompt),
+    left: { url: imageUrl(assignment.left_image), ...left },
+    right: { url: imageUrl(assignment.right_image), ...right },
+    ties: study.ties === 1,
+    expiresAt: assignment.expires_at,
+    done: await countDone(db, assignment.annotator_id),
+    total: await countPairs(db, study.id),
+  };
+}
+
+export function visiblePrompt(remaining: readonly Criterion[], prompt: string): string | null {
+  const asked = remaining[0];
+  return asked !== undefined && criterionTexts[asked].hidesPrompt ? null : prompt;
+}
+
+export async function remainingCriteria(db: Database, study: Study, seatId: string): Promise<Criterion[]> {
+  const slots = await slotsOfSeat(db, seatId);
+  const open = new Set(slots.filter((slot) => slot.voteId === null).map((slot) => slot.criterion));
+  return criteriaOf(study).filter((criterion) => open.has(criterion));
+}
+
+export function criteriaOf(study: Study): Criterion[] {
+  return JSON.parse(study.criteria) as Criterion[];
+}
+
+async function openStudy(db: Database, annotator: Annotator): Promise<Study> {
+  const study = await studyById(db, annotator.study_id);
+  if (study.state === 'draft') throw new ServiceError('study-not-open', 'This study has not started yet. Please come back later.');
+  if (study.state === 'paused') {
+    throw new ServiceError('study-paused', 'This study is paused. Your votes are saved; please come back later.');
+  }
+  if (study.state === 'closed') throw new ServiceError('study-closed', 'This study has ended. Thank you for your interest.');
+  return study;
+}
+
+async function revive(db: Database, annotator: Annotator, expiresAt: number): Promise<Assignment | undefined> {
+  const lost = await revivableAssignment(db, annotator.id);
+  if (lost !== undefined) await setAssignmentState(db, lost, { state: 'leased', expiresAt });
+  return lost;
+}
+
+async function lease(
+  db: Database,
+  study: Study,
+  annotator: Annotator,
+  times: LeaseTimes,
+  now: number,
+): Promise<Assignment | undefined> {
+  await releaseExpired(db, study.id, now);
+  const candidates = await freeSeats(db, {
+    studyId: study.id,
+    annotatorId: annotator.id,
+    population: annotator.population,
+    limit: window,
+  });
+  if (candidates.length === 0) return undefined;
+  const seat = candidates[randomInt(candidates.length)]!;
+  const assignment: Assignment = {
+    id: randomUUID(),
+    study_id: study.id,
+    pair_id: seat.pair_id,
+    seat_id: seat.id,
+    annotator_id: annotator.id,
+    side_a: seat.side_a,
+    left_image: freshToken(),
+    right_image: freshToken(),
+    state: 'leased',
+    voted: 0,
+    created_at: now,
+    expires_at: now + times.leaseMs,
+    reopened_at: null,
+  };
+  await takeSeat(db, assignment);
+  return assignment;
+}
+
+function imageUrl(imageId: string): string {
+  return `/annotate/images/${imageId}`;
+}

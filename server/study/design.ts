@@ -1,0 +1,209 @@
+/**
+ * @file A study's design, fixed when it is created: which prompts, which two renders, in what order, and on which side
+ * each seat shows model A. Arrow: renders → pairs.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Database } from '../../db/open.ts';
+import { findModel, type ModelRow } from '../../db/queries/models.ts';
+import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
+import { listRenders, type Render } from '../../db/queries/renders.ts';
+import {
+  findStudy,
+  hasSeats,
+  insertSeats,
+  insertStudy,
+  listPairs,
+  studyById,
+  type Pair,
+  type Seat,
+  type Study,
+} from '../../db/queries/studies.ts';
+import type { Population } from '../../db/tables.ts';
+import { askingOrder, type Criterion } from '../contract/criteria.ts';
+import { ServiceError } from '../errors.ts';
+import { seededGenerator, shuffled } from './randomness.ts';
+
+export interface StudyDesign {
+  name: string;
+  prompts: string;
+  a: string;
+  b: string;
+  votesPerPair: number;
+  criteria: Criterion[];
+  ties: boolean;
+  seed: number;
+  /** A stratified sample of this many prompts; all of them when absent. */
+  promptSample?: number;
+}
+
+export interface CreatedStudy {
+  study: Study;
+  pairs: number;
+  /** Prompts left out because a model has not rendered them. */
+  missing: { prompt: string; models: string[] }[];
+}
+
+/**
+ * Creates a draft study with its pairs and its people's seats, in one transaction.
+ * @throws ServiceError when a name is taken or unknown, or when no prompt has both renders
+ */
+export async function createStudy(db: Database, design: StudyDesign, now = Date.now()): Promise<CreatedStudy> {
+  if (design.a === design.b) throw new ServiceError('bad-request', `A study compares two models; both are "${design.a}".`);
+  if (design.criteria.length === 0) throw new ServiceError('bad-request', 'A study needs at least one criterion.');
+  if (!Number.isInteger(design.votesPerPair) || design.votesPerPair < 1 || design.votesPerPair > 99) {
+    throw new ServiceError('bad-request', `votes per pair is ${design.votesPerPair}; it must be a whole number from 1 to 99.`);
+  }
+  return db.transaction().execute(async (tx) => {
+    if ((await findStudy(tx, design.name)) !== undefined) {
+      throw new ServiceError('conflict', `A study named "${design.name}" exists already; choose another name.`);
+    }
+    const promptSet = await findPromptSet(tx, design.prompts);
+    if (promptSet === undefined) throw new ServiceError('not-found', `There is no prompt set named "${design.prompts}".`);
+    const [a, b] = [await requireModel(tx, design.a), await requireModel(tx, design.b)];
+    const [rendersA, rendersB] = [
+      groupByPrompt(await listRenders(tx, { promptSetId: promptSet.id, modelId: a.id })),
+      groupByPrompt(await listRenders(tx, { promptSetId: promptSet.id, modelId: b.id })),
+    ];
+    const prompts = await listPrompts(tx, promptSet.id);
+    const couples = new Map<string, [Render, Render]>();
+    const missing: CreatedStudy['missing'] = [];
+    for (const prompt of prompts) {
+      const couple = sameSeed(rendersA.get(prompt.id) ?? [], rendersB.get(prompt.id) ?? []);
+      if (couple !== undefined) couples.set(prompt.id, couple);
+      else missing.push({ prompt: prompt.text, models: lacking(prompt.id, [a, rendersA], [b, rendersB]) });
+    }
+    if (couples.size === 0) {
+      throw new ServiceError(
+        'bad-request',
+        `No prompt of "${design.prompts}" has a render by both "${design.a}" and "${design.b}" with one seed; render them first.`,
+      );
+    }
+    const generator = seededGenerator(design.seed);
+    const available = prompts.filter((prompt) => couples.has(prompt.id));
+    const sample = design.promptSample === undefined ? available : stratified(available, design.promptSample, generator);
+    const study: Study = {
+      id: randomUUID(),
+      name: design.name,
+      prompt_set_id: promptSet.id,
+      model_a_id: a.id,
+      model_b_id: b.id,
+      criteria: JSON.stringify(askingOrder(design.criteria)),
+      votes_per_pair: design.votesPerPair,
+      ties: design.ties ? 1 : 0,
+      seed: design.seed,
+      state: 'draft',
+      invite_token: freshToken(),
+      simulation_token: freshToken(),
+      created_at: now,
+    };
+    const pairs: Pair[] = shuffled(sample, generator).map((prompt, position) => {
+      const [renderA, renderB] = couples.get(prompt.id)!;
+      return {
+        id: randomUUID(),
+        study_id: study.id,
+        prompt_id: prompt.id,
+        render_a_id: renderA.id,
+        render_b_id: renderB.id,
+        position,
+      };
+    });
+    await insertStudy(tx, study, pairs);
+    await addSeats(tx, study, pairs, 'people');
+    return { study, pairs: pairs.length, missing };
+  });
+}
+
+/** Gives a study its simulated annotators' seats, apart from people's, the first time they are needed. */
+export async function ensureSimulatedSeats(db: Database, studyId: string): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    if (await hasSeats(tx, studyId, 'simulated')) return;
+    await addSeats(tx, await studyById(tx, studyId), await listPairs(tx, studyId), 'simulated');
+  });
+}
+
+/**
+ * k seats a pair. Within a pair A's side alternates; which side comes first is drawn so that, over the study, half of
+ * the pairs start on each. With an odd k no side is then favoured either.
+ */
+async function addSeats(db: Database, study: Study, pairs: Pair[], population: Population): Promise<void> {
+  const generator = seededGenerator(study.seed ^ 0x5eed);
+  const firstLeft = shuffled(
+    pairs.map((_, i) => i % 2 === 0),
+    generator,
+  );
+  const seats: Seat[] = pairs.flatMap((pair, i) =>
+    Array.from({ length: study.votes_per_pair }, (_, seatIndex) => ({
+      id: randomUUID(),
+      study_id: study.id,
+      pair_id: pair.id,
+      population,
+      seat_index: seatIndex,
+      position: pair.position,
+      side_a: (seatIndex % 2 === 0) === firstLeft[i] ? ('left' as const) : ('right' as const),
+      state: 'free' as const,
+    })),
+  );
+  const criteria = JSON.parse(study.criteria) as Criterion[];
+  const slots = seats.flatMap((seat) => criteria.map((criterion) => ({ seat_id: seat.id, criterion, vote_id: null })));
+  await insertSeats(db, seats, slots);
+}
+
+async function requireModel(db: Database, name: string): Promise<ModelRow> {
+  const model = await findModel(db, name);
+  if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
+  return model;
+}
+
+function groupByPrompt(renders: Render[]): Map<string, Render[]> {
+  return groupBy(renders, (render) => render.prompt_id);
+}
+
+/** Map.groupBy, which Node 20 does not have yet. */
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** The two renders of the smallest seed that both models have: equal noise, or the comparison is of seeds. */
+function sameSeed(a: Render[], b: Render[]): [Render, Render] | undefined {
+  for (const renderA of a) {
+    const renderB = b.find((render) => render.seed === renderA.seed);
+    if (renderB !== undefined) return [renderA, renderB];
+  }
+  return undefined;
+}
+
+function lacking(promptId: string, ...models: [ModelRow, Map<string, Render[]>][]): string[] {
+  const without = models.filter(([, renders]) => !renders.has(promptId)).map(([model]) => model.name);
+  return without.length > 0 ? without : models.map(([model]) => model.name);
+}
+
+/** Proportional to the categories' sizes, by largest remainder; within a category at random. */
+function stratified(prompts: Prompt[], size: number, generator: ReturnType<typeof seededGenerator>): Prompt[] {
+  if (!Number.isInteger(size) || size < 1 || size > prompts.length) {
+    throw new ServiceError('bad-request', `prompt sample is ${size}; it must be from 1 to ${prompts.length}.`);
+  }
+  const strata = [...groupBy(prompts, (prompt) => prompt.category ?? '').values()];
+  const shares = strata.map((stratum) => (stratum.length * size) / prompts.length);
+  const counts = shares.map(Math.floor);
+  let left = size - counts.reduce((sum, count) => sum + count, 0);
+  const byRemainder = shares.map((share, i) => ({ i, remainder: share - Math.floor(share) }));
+  byRemainder.sort((x, y) => y.remainder - x.remainder || x.i - y.i);
+  for (const { i } of byRemainder) {
+    if (left === 0) break;
+    counts[i]! += 1;
+    left -= 1;
+  }
+  const chosen = new Set(strata.flatMap((stratum, i) => shuffled(stratum, generator).slice(0, counts[i])));
+  return prompts.filter((prompt) => chosen.has(prompt));
+}
+
+/** 128 bits, URL-safe. */
+export function freshToken(): string {
+  return randomBytes(16).toString('base64url');
+}

@@ -1,0 +1,31 @@
+/** @file A study's states: draft → open ⇄ paused → closed. */
+import type { Database } from '../../db/open.ts';
+import { findStudy, setStudyState, type Study } from '../../db/queries/studies.ts';
+import type { StudyState } from '../../db/tables.ts';
+import { ServiceError } from '../errors.ts';
+
+const allowed: Record<StudyState, readonly StudyState[]> = {
+  draft: ['open', 'closed'],
+  open: ['paused', 'closed'],
+  paused: ['open', 'closed'],
+  // A study closed by mistake can go on; its votes never went away.
+  closed: ['open'],
+};
+
+/** @throws ServiceError not-found, conflict */
+export async function changeState(db: Database, name: string, state: StudyState): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const study = await requireStudy(tx, name);
+    if (study.state === state) return;
+    if (!allowed[study.state].includes(state)) {
+      throw new ServiceError('conflict', `The study "${name}" is ${study.state}; it cannot become ${state}.`);
+    }
+    await setStudyState(tx, study.id, state);
+  });
+}
+
+export async function requireStudy(db: Database, name: string): Promise<Study> {
+  const study = await findStudy(db, name);
+  if (study === undefined) throw new ServiceError('not-found', `There is no study named "${name}".`);
+  return study;
+}

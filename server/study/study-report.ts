@@ -1,0 +1,50 @@
+/** @file Our own study's votes, in the shape that a report is built from. */
+import type { Database } from '../../db/open.ts';
+import { listPairsWithPrompts } from '../../db/queries/studies.ts';
+import { countedVotes } from '../../db/queries/votes.ts';
+import type { Population } from '../../db/tables.ts';
+import type { Report } from '../contract/report.ts';
+import { criteriaOf } from './assignments.ts';
+import { requireStudy } from './lifecycle.ts';
+import { buildReport } from './report.ts';
+import { populationOf } from './summary.ts';
+import { modelNames } from '../../db/queries/studies.ts';
+import { outcomes, sides, VoteTableBuilder, type VoteTable } from './vote-table.ts';
+
+/**
+ * @param population whose votes; people's where there are any when it is left out
+ * @throws ServiceError not-found
+ */
+export async function studyReport(db: Database, name: string, population?: Population): Promise<Report> {
+  const study = await requireStudy(db, name);
+  const whose = population ?? (await populationOf(db, study.id));
+  const { modelA, modelB } = await modelNames(db, study.id);
+  return buildReport({
+    study: study.name,
+    modelA,
+    modelB,
+    simulated: whose === 'simulated',
+    votesPerPair: study.votes_per_pair,
+    votes: await studyVotes(db, study.id, criteriaOf(study), whose),
+  });
+}
+
+async function studyVotes(db: Database, studyId: string, criteria: readonly string[], population: Population): Promise<VoteTable> {
+  const table = new VoteTableBuilder(criteria);
+  // Every pair is an item, voted on or not, so that what is missing is counted as missing.
+  for (const pair of await listPairsWithPrompts(db, studyId)) {
+    table.itemIndex({ id: pair.prompt, category: pair.category, challenge: pair.challenge });
+  }
+  for (const vote of await countedVotes(db, studyId, population)) {
+    const choice = vote.choice === 'tie' ? 'tie' : vote.choice === vote.sideA ? 'a' : 'b';
+    table.add({
+      item: vote.pair,
+      annotator: table.annotatorIndex(vote.annotator),
+      criterion: table.criterionIndex(vote.criterion),
+      outcome: outcomes[choice],
+      sideOfA: sides[vote.sideA],
+      responseTimeMs: vote.responseTimeMs,
+    });
+  }
+  return table.finish();
+}

@@ -1,0 +1,48 @@
+/** @file A study in one row, for lists and live progress. */
+import type { Database } from '../../db/open.ts';
+import { countPairs, listStudies, studyProgress } from '../../db/queries/studies.ts';
+import type { Population } from '../../db/tables.ts';
+import type { StudySummary } from '../contract/research.ts';
+import { ServiceError } from '../errors.ts';
+import { criteriaOf } from './assignments.ts';
+
+export async function studySummaries(db: Database): Promise<StudySummary[]> {
+  const rows = await listStudies(db);
+  return Promise.all(rows.map((row) => summarise(db, row)));
+}
+
+/** @throws ServiceError not-found */
+export async function studySummary(db: Database, name: string): Promise<StudySummary> {
+  const row = (await listStudies(db)).find((study) => study.name === name);
+  if (row === undefined) throw new ServiceError('not-found', `There is no study named "${name}".`);
+  return summarise(db, row);
+}
+
+/** People's votes where there are any; simulated ones, marked, only while there are none. */
+export async function populationOf(db: Database, studyId: string): Promise<Population> {
+  if ((await studyProgress(db, studyId, 'people')).votes > 0) return 'people';
+  return (await studyProgress(db, studyId, 'simulated')).votes > 0 ? 'simulated' : 'people';
+}
+
+async function summarise(db: Database, study: Awaited<ReturnType<typeof listStudies>>[number]): Promise<StudySummary> {
+  const population = await populationOf(db, study.id);
+  const progress = await studyProgress(db, study.id, population);
+  const pairs = await countPairs(db, study.id);
+  const criteria = criteriaOf(study);
+  return {
+    name: study.name,
+    state: study.state,
+    promptSet: study.promptSet,
+    modelA: study.modelA,
+    modelB: study.modelB,
+    criteria,
+    votesPerPair: study.votes_per_pair,
+    ties: study.ties === 1,
+    pairs,
+    simulated: population === 'simulated',
+    votes: progress.votes,
+    votesNeeded: pairs * study.votes_per_pair * criteria.length,
+    annotators: progress.annotators,
+    createdAt: study.created_at,
+  };
+}

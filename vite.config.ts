@@ -1,0 +1,14 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+import { precompress } from './scripts/precompress.ts';
+
+export default defineConfig({
+  root: 'client',
+  plugins: [svelte({ configFile: '../svelte.config.js' }), precompress()],
+  build: {
+    outDir: '../dist/client',
+    emptyOutDir: true,
+    target: 'es2022',
+    rollupOptions: { input: { annotate: 'client/annotate.html', research: 'client/research.html' } },
+  },
+});
