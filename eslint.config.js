@@ -21,6 +21,9 @@ export default ts.config(
   {
     languageOptions: { globals: { ...globals.node } },
     rules: {
+      // Published coefficients are kept with all their digits.
+      'no-loss-of-precision': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // Indices are bounded by the loops around them; tensors are read millions of times a render.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-invalid-void-type': 'off',

@@ -37,7 +37,8 @@ export function reportFailure(error: unknown): number {
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);
   else if (error instanceof DatabaseError) console.error(`visavis: ${message}`);
-  else if (code === 'ENOSPC') console.error('visavis: The disk is full; what was finished before is kept. Free some space and run it again.');
+  else if (code === 'ENOSPC')
+    console.error('visavis: The disk is full; what was finished before is kept. Free some space and run it again.');
   else if (code === 'EADDRINUSE') console.error(`visavis: The port is taken (${message}); choose another with --port.`);
   else console.error(`visavis: ${message}`, error);
   if (expected && process.env['VISAVIS_DEBUG'] !== undefined) console.error(error);

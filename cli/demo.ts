@@ -42,7 +42,12 @@ async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
   }
   for (const { name, adapter } of starter.models) {
     if ((await findModel(db, name)) === undefined) {
-      await addModel(db, { name, pipeline: starter.pipeline, adapters: [{ file: adapter, scale: 1 }], ...starter.settings });
+      await addModel(db, {
+        name,
+        pipeline: starter.pipeline,
+        adapters: [{ file: adapter, scale: 1 }],
+        ...starter.settings,
+      });
     }
     await renderInItsOwnProcess({ db }, name, options);
   }
@@ -62,15 +67,31 @@ async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
 }
 
 /** As anybody would render: the process that serves later never loads ONNX Runtime. */
-async function renderInItsOwnProcess({ db }: Pick<Workspace, 'db'>, model: string, { data }: DataOption): Promise<void> {
+async function renderInItsOwnProcess(
+  { db }: Pick<Workspace, 'db'>,
+  model: string,
+  { data }: DataOption,
+): Promise<void> {
   const [set, row] = [(await findPromptSet(db, starter.promptSet))!, (await findModel(db, model))!];
   const missing = await promptsWithoutRender(db, { promptSetId: set.id, modelId: row.id, seed: 0 });
   if (missing.every((prompt) => prompt.position >= demoPrompts)) return;
-  const argv = [process.argv[1]!, 'render', '--prompts', starter.promptSet, '--model', model, '--limit', String(demoPrompts)];
-  const child = spawn(process.execPath, [...argv, ...(data === undefined ? [] : ['--data', data])], { stdio: 'inherit' });
+  const argv = [
+    process.argv[1]!,
+    'render',
+    '--prompts',
+    starter.promptSet,
+    '--model',
+    model,
+    '--limit',
+    String(demoPrompts),
+  ];
+  const child = spawn(process.execPath, [...argv, ...(data === undefined ? [] : ['--data', data])], {
+    stdio: 'inherit',
+  });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);
   });
-  if (code !== 0) throw new Error(`Rendering with ${model} ended with exit code ${String(code)}; start again to go on.`);
+  if (code !== 0)
+    throw new Error(`Rendering with ${model} ended with exit code ${String(code)}; start again to go on.`);
 }

@@ -12,7 +12,9 @@ export function exportCommand(): Command {
   return new Command('export')
     .description('export a study’s votes')
     .argument('<study>')
-    .addOption(new Option('--format <format>', 'file format').choices(['votes-csv', 'votes-jsonl']).makeOptionMandatory())
+    .addOption(
+      new Option('--format <format>', 'file format').choices(['votes-csv', 'votes-jsonl']).makeOptionMandatory(),
+    )
     .requiredOption('--out <file>', 'file to write')
     .option('--simulated', 'the simulated votes, although people have voted')
     .option('--data <dir>', 'data directory')

@@ -25,7 +25,10 @@ export function withSamplerFlags(command: Command): Command {
   return command
     .option('--adapter <file>', 'a LoRA adapter; repeat for several', collect(String))
     .option('--adapter-scale <scale>', 'the adapter’s scale (1); repeat in the adapters’ order', collect(realNumber()))
-    .option('--sampler <id>', 'ddim, pndm, euler, euler-a, dpmpp-2m, dpmpp-2m-karras; with -leading, -trailing or -linspace')
+    .option(
+      '--sampler <id>',
+      'ddim, pndm, euler, euler-a, dpmpp-2m, dpmpp-2m-karras; with -leading, -trailing or -linspace',
+    )
     .option('--steps <n>', 'denoising steps (50)', wholeNumber(1))
     .option('--guidance <scale>', 'classifier-free guidance (7.5)', realNumber(0))
     .option('--negative-prompt <text>', 'negative prompt')
@@ -77,7 +80,11 @@ export function modelsCommand(): Command {
       else {
         printTable(
           ['name', 'renders', 'made from'],
-          shown.map((row) => [row.name, row.renders, row.settings === undefined ? 'imported images' : describe(row.settings)]),
+          shown.map((row) => [
+            row.name,
+            row.renders,
+            row.settings === undefined ? 'imported images' : describe(row.settings),
+          ]),
           [1],
         );
       }

@@ -44,7 +44,12 @@ export function promptsCommand(): Command {
     .action(async (options: Options) => {
       const sets = await withWorkspace(options, ({ db }) => listPromptSets(db));
       if (options.json) printJson(sets);
-      else printTable(['name', 'prompts', 'sha256'], sets.map((set) => [set.name, set.prompts, set.sourceSha256.slice(0, 12)]), [1]);
+      else
+        printTable(
+          ['name', 'prompts', 'sha256'],
+          sets.map((set) => [set.name, set.prompts, set.sourceSha256.slice(0, 12)]),
+          [1],
+        );
     });
   prompts
     .command('show <name>')
@@ -57,9 +62,20 @@ export function promptsCommand(): Command {
         if (set === undefined) throw new BadInput(`There is no prompt set named "${name}".`);
         return listPrompts(db, set.id);
       });
-      const shown = rows.map(({ position, text, category, challenge, note }) => ({ position, prompt: text, category, challenge, note }));
+      const shown = rows.map(({ position, text, category, challenge, note }) => ({
+        position,
+        prompt: text,
+        category,
+        challenge,
+        note,
+      }));
       if (options.json) printJson(shown);
-      else printTable(['#', 'prompt', 'category', 'challenge'], shown.map((row) => [row.position, row.prompt, row.category ?? '', row.challenge ?? '']), [0]);
+      else
+        printTable(
+          ['#', 'prompt', 'category', 'challenge'],
+          shown.map((row) => [row.position, row.prompt, row.category ?? '', row.challenge ?? '']),
+          [0],
+        );
     });
   return prompts;
 }

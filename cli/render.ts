@@ -56,7 +56,8 @@ export function renderCommand(): Command {
           `${options.model}: ${summary.rendered} rendered, ${summary.skipped} already there, ${summary.failed.length} failed.`,
         );
       }
-      for (const { prompt, message } of summary.failed.slice(0, 5)) console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
+      for (const { prompt, message } of summary.failed.slice(0, 5))
+        console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
       if (summary.stopped || summary.failed.length > 0) process.exitCode = exitCode.failed;
     });
 }

@@ -21,7 +21,9 @@ export function reportCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (study: string, options: Options) => {
       const { studyReport } = await import('../server/study/study-report.ts');
-      const report = await withWorkspace(options, ({ db }) => studyReport(db, study, options.simulated ? 'simulated' : undefined));
+      const report = await withWorkspace(options, ({ db }) =>
+        studyReport(db, study, options.simulated ? 'simulated' : undefined),
+      );
       if (options.csv !== undefined) await writeFile(options.csv, reportCsv(report));
       if (options.json) printJson(report);
       else printReport(report);
@@ -30,7 +32,9 @@ export function reportCommand(): Command {
 
 /** For reading in a terminal. */
 export function printReport(report: Report): void {
-  console.log(`${report.study}: ${report.modelA} (A) against ${report.modelB} (B)${report.simulated ? ' — SIMULATED VOTES' : ''}`);
+  console.log(
+    `${report.study}: ${report.modelA} (A) against ${report.modelB} (B)${report.simulated ? ' — SIMULATED VOTES' : ''}`,
+  );
   console.log(`${report.votesPerPair} votes a pair, majority of each; interval: Wilson 95 % over prompts\n`);
   printTable(
     ['criterion', 'A wins', '95 %', 'won', 'lost', 'tied', 'split', 'open', 'p (sign)'],
@@ -70,8 +74,18 @@ export function reportCsv(report: Report): string {
   ]);
   return stringify(
     rows.map(({ criterion, by, name, wins, losses, ties, split, winRate, p }) => ({
-      criterion, by, name, n: winRate.n, wins, losses, ties, split,
-      win_rate: winRate.value, low: winRate.low, high: winRate.high, p,
+      criterion,
+      by,
+      name,
+      n: winRate.n,
+      wins,
+      losses,
+      ties,
+      split,
+      win_rate: winRate.value,
+      low: winRate.low,
+      high: winRate.high,
+      p,
     })),
     { header: true },
   );

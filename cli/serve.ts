@@ -14,7 +14,9 @@ export function serveCommand(): Command {
     .option('--port <port>', 'port to listen on', wholeNumber(0), defaultPort)
     .option('--host <host>', 'address to listen on', defaultHost)
     .option('--data <dir>', 'data directory')
-    .action((options: ServeOptions) => withWorkspace(options, (workspace) => serveUntilStopped(workspace, options, [])));
+    .action((options: ServeOptions) =>
+      withWorkspace(options, (workspace) => serveUntilStopped(workspace, options, [])),
+    );
 }
 
 /** @param annotators paths of annotator links to print beside the researcher's */

@@ -74,7 +74,15 @@ export function studyCommand(): Command {
       else {
         printTable(
           ['name', 'state', 'A', 'B', 'pairs', 'votes', 'of'],
-          studies.map((s) => [s.name, s.state, s.modelA, s.modelB, s.pairs, `${s.votes}${s.simulated ? ' simulated' : ''}`, s.votesNeeded]),
+          studies.map((s) => [
+            s.name,
+            s.state,
+            s.modelA,
+            s.modelB,
+            s.pairs,
+            `${s.votes}${s.simulated ? ' simulated' : ''}`,
+            s.votesNeeded,
+          ]),
           [4, 5, 6],
         );
       }
@@ -88,9 +96,17 @@ export function studyCommand(): Command {
       const { studySummary } = await import('../server/study/summary.ts');
       const summary = await withWorkspace(options, ({ db }) => studySummary(db, name));
       if (options.json) printJson(summary);
-      else printTable(['', ''], Object.entries(summary).map(([key, value]) => [key, String(value)]));
+      else
+        printTable(
+          ['', ''],
+          Object.entries(summary).map(([key, value]) => [key, String(value)]),
+        );
     });
-  for (const [verb, state] of [['open', 'open'], ['pause', 'paused'], ['close', 'closed']] as [string, StudyState][]) {
+  for (const [verb, state] of [
+    ['open', 'open'],
+    ['pause', 'paused'],
+    ['close', 'closed'],
+  ] as [string, StudyState][]) {
     study
       .command(`${verb} <name>`)
       .description(`${verb} a study`)
@@ -124,7 +140,8 @@ export function studyCommand(): Command {
 function parseCriteria(text: string): Criterion[] {
   return text.split(',').map((part) => {
     const parsed = criterionSchema.safeParse(part.trim());
-    if (!parsed.success) throw new BadInput(`There is no criterion "${part}"; it must be general, appeal or alignment.`);
+    if (!parsed.success)
+      throw new BadInput(`There is no criterion "${part}"; it must be general, appeal or alignment.`);
     return parsed.data;
   });
 }

@@ -32,7 +32,10 @@ export function createApp({ db, images, sessions, metrics, log }: AppParts): Exp
     pinoHttp({
       logger: log,
       // Tokens and keys are in the paths; what is logged of a request is its method, status and time.
-      serializers: { req: ({ method }: { method: string }) => ({ method }), res: ({ statusCode }: { statusCode: number }) => ({ statusCode }) },
+      serializers: {
+        req: ({ method }: { method: string }) => ({ method }),
+        res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
+      },
     }),
   );
   app.use(
@@ -84,7 +87,9 @@ function errorHandler(log: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const failure = isBodyError(error) ? { code: 'bad-request' as const, message: 'The body is not valid JSON.' } : toFailure(error);
+    const failure = isBodyError(error)
+      ? { code: 'bad-request' as const, message: 'The body is not valid JSON.' }
+      : toFailure(error);
     if (failure.code === 'internal') log.error(error);
     response.status(httpStatus[failure.code]).json({ error: failure });
   };

@@ -25,11 +25,20 @@ export function zoomPair(onchange: (transform: Transform) => void): PairZoom {
   const behaviour = zoom<HTMLElement, unknown>()
     .scaleExtent([1, maximum])
     // Dragging means nothing while the image is whole; then a press is a vote.
-    .filter((event: Event) => event.type === 'wheel' || scale > 1 || ('touches' in event && (event as TouchEvent).touches.length > 1))
+    .filter(
+      (event: Event) =>
+        event.type === 'wheel' || scale > 1 || ('touches' in event && (event as TouchEvent).touches.length > 1),
+    )
     .extent(function () {
-      return [[0, 0], [this.clientWidth, this.clientHeight]];
+      return [
+        [0, 0],
+        [this.clientWidth, this.clientHeight],
+      ];
     })
-    .translateExtent([[0, 0], [Infinity, Infinity]])
+    .translateExtent([
+      [0, 0],
+      [Infinity, Infinity],
+    ])
     .constrain((transform, extent) => {
       const [width, height] = extent[1];
       const clamp = (shift: number, size: number) => Math.min(0, Math.max(size * (1 - transform.k), shift));

@@ -5,7 +5,8 @@ import type { StudySummary } from '../../server/contract/research.ts';
 async function request<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await fetch(`/api${path}`, init);
   const body = (await response.json()) as T & { error?: { message: string } };
-  if (!response.ok) throw Object.assign(new Error(body.error?.message ?? response.statusText), { status: response.status });
+  if (!response.ok)
+    throw Object.assign(new Error(body.error?.message ?? response.statusText), { status: response.status });
   return body;
 }
 

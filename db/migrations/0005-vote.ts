@@ -32,7 +32,11 @@ export const vote: Migration = {
     await sql`create unique index assignment_seat on assignment (seat_id) where state = 'leased'`.execute(db);
     await sql`create unique index assignment_person on assignment (annotator_id, pair_id)
               where state <> 'lost' or voted = 1`.execute(db);
-    await db.schema.createIndex('assignment_expiry').on('assignment').columns(['study_id', 'state', 'expires_at']).execute();
+    await db.schema
+      .createIndex('assignment_expiry')
+      .on('assignment')
+      .columns(['study_id', 'state', 'expires_at'])
+      .execute();
     await db.schema.createIndex('assignment_annotator').on('assignment').columns(['annotator_id', 'state']).execute();
     await db.schema
       .createTable('vote')

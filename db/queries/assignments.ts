@@ -77,12 +77,20 @@ export async function releaseExpired(db: Database, studyId: string, now: number)
   await db
     .updateTable('assignment')
     .set({ state: 'lost' })
-    .where('id', 'in', rows.map((row) => row.id))
+    .where(
+      'id',
+      'in',
+      rows.map((row) => row.id),
+    )
     .execute();
   await db
     .updateTable('seat')
     .set({ state: 'free' })
-    .where('id', 'in', rows.map((row) => row.seat_id))
+    .where(
+      'id',
+      'in',
+      rows.map((row) => row.seat_id),
+    )
     .execute();
 }
 
@@ -185,7 +193,13 @@ export function assignmentContent(db: Database, assignmentId: string) {
     .innerJoin('prompt as t', 't.id', 'p.prompt_id')
     .innerJoin('render as a', 'a.id', 'p.render_a_id')
     .innerJoin('render as b', 'b.id', 'p.render_b_id')
-    .select(['t.text as prompt', 'a.width as widthA', 'a.height as heightA', 'b.width as widthB', 'b.height as heightB'])
+    .select([
+      't.text as prompt',
+      'a.width as widthA',
+      'a.height as heightA',
+      'b.width as widthB',
+      'b.height as heightB',
+    ])
     .where('x.id', '=', assignmentId)
     .executeTakeFirstOrThrow();
 }

@@ -17,12 +17,7 @@ export async function insertPromptSet(db: Database, set: Insertable<PromptSetTab
 
 /** In the order of the file. */
 export function listPrompts(db: Database, promptSetId: string): Promise<Prompt[]> {
-  return db
-    .selectFrom('prompt')
-    .selectAll()
-    .where('prompt_set_id', '=', promptSetId)
-    .orderBy('position')
-    .execute();
+  return db.selectFrom('prompt').selectAll().where('prompt_set_id', '=', promptSetId).orderBy('position').execute();
 }
 
 export function listPromptSets(db: Database) {

@@ -49,7 +49,9 @@ export async function recordRenderFailure(db: Database, failure: Insertable<Rend
     .insertInto('render_failure')
     .values(failure)
     .onConflict((c) =>
-      c.columns(['model_id', 'prompt_id', 'seed']).doUpdateSet({ message: failure.message, created_at: failure.created_at }),
+      c
+        .columns(['model_id', 'prompt_id', 'seed'])
+        .doUpdateSet({ message: failure.message, created_at: failure.created_at }),
     )
     .execute();
 }

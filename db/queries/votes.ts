@@ -49,7 +49,11 @@ export async function lastVotedAssignment(db: Database, annotatorId: string): Pr
 }
 
 /** Takes back every vote of the assignment that counts. The votes stay; retractions are added. */
-export async function retractVotes(db: Database, assignment: { id: string; seat_id: string }, now: number): Promise<void> {
+export async function retractVotes(
+  db: Database,
+  assignment: { id: string; seat_id: string },
+  now: number,
+): Promise<void> {
   const rows = (await slotsOfSeat(db, assignment.seat_id)).filter((slot) => slot.assignmentId === assignment.id);
   for (const { voteId, criterion } of rows) {
     await db.insertInto('retraction').values({ vote_id: voteId!, created_at: now }).execute();

@@ -33,7 +33,8 @@ export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> 
   const id = (token: string | { content: string } | undefined, name: string): number => {
     const content = typeof token === 'object' ? token.content : token;
     const found = content === undefined ? undefined : tokenizer.token_to_id(content);
-    if (found === undefined) throw new BadInput(`${folder}: the ${name} ${JSON.stringify(content)} is not in the vocabulary.`);
+    if (found === undefined)
+      throw new BadInput(`${folder}: the ${name} ${JSON.stringify(content)} is not in the vocabulary.`);
     return found;
   };
   const end = id(config.eos_token ?? '<|endoftext|>', 'end token');
@@ -84,7 +85,11 @@ async function definitionFromVocabulary(folder: string): Promise<object> {
     })),
     normalizer: {
       type: 'Sequence',
-      normalizers: [{ type: 'NFC' }, { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' }, { type: 'Lowercase' }],
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
     },
     pre_tokenizer: {
       type: 'Sequence',

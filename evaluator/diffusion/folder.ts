@@ -36,7 +36,9 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
   const kind = index['text_encoder_2'] !== undefined && index['tokenizer_2'] !== undefined ? 'sdxl' : 'sd';
   for (const part of networks[kind]) {
     if (!existsSync(join(folder, part, 'model.onnx'))) {
-      throw new BadInput(`${folder} has no ${part}/model.onnx; export the whole pipeline with optimum-cli (docs/models.md).`);
+      throw new BadInput(
+        `${folder} has no ${part}/model.onnx; export the whole pipeline with optimum-cli (docs/models.md).`,
+      );
     }
   }
   const schedulerFile = join(folder, 'scheduler', 'scheduler_config.json');

@@ -11,7 +11,14 @@
  */
 import { BadInput } from '../bad-input.ts';
 import { float32ToFloat16 } from '../onnx/float16.ts';
-import { dataType, encodeModel, readModel, type OnnxModel, type OnnxNode, type OnnxTensor } from '../onnx/model-file.ts';
+import {
+  dataType,
+  encodeModel,
+  readModel,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../onnx/model-file.ts';
 import { readSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
@@ -37,7 +44,10 @@ export interface Adapter {
 export async function readAdapter(file: string): Promise<Adapter> {
   const { tensors } = await readSafeTensors(file);
   const modules: Adapter['modules'] = { unet: new Map(), text_encoder: new Map(), text_encoder_2: new Map() };
-  const parts = new Map<string, { network: NetworkName; path: string; key: string; down?: SafeTensor; up?: SafeTensor; alpha?: number }>();
+  const parts = new Map<
+    string,
+    { network: NetworkName; path: string; key: string; down?: SafeTensor; up?: SafeTensor; alpha?: number }
+  >();
   const unknown: string[] = [];
   for (const [key, tensor] of tensors) {
     const parsed = parseKey(key);
@@ -52,12 +62,16 @@ export async function readAdapter(file: string): Promise<Adapter> {
     parts.set(id, part);
   }
   if (unknown.length > 0) {
-    throw new BadInput(`${file}: ${unknown.length} keys are of no LoRA style that visavis knows: ${firstFew(unknown)}.`);
+    throw new BadInput(
+      `${file}: ${unknown.length} keys are of no LoRA style that visavis knows: ${firstFew(unknown)}.`,
+    );
   }
   for (const { network, path, key, down, up, alpha } of parts.values()) {
-    if (down === undefined || up === undefined) throw new BadInput(`${file}: "${key}" has only one of its two matrices.`);
+    if (down === undefined || up === undefined)
+      throw new BadInput(`${file}: "${key}" has only one of its two matrices.`);
     const rank = down.shape[0]!;
-    if (up.shape[1] !== rank) throw new BadInput(`${file}: "${key}" has rank ${rank} below and ${up.shape[1] ?? 0} above.`);
+    if (up.shape[1] !== rank)
+      throw new BadInput(`${file}: "${key}" has rank ${rank} below and ${up.shape[1] ?? 0} above.`);
     modules[network].set(path, { key, down, up, alpha: alpha ?? rank });
   }
   if (parts.size === 0) throw new BadInput(`${file} holds no LoRA matrices.`);
@@ -98,7 +112,8 @@ function fromOriginalLayout(path: string): string {
   const [, side, first, , rest] = match;
   const block = Number(first);
   if (side === 'middle_block') return `mid_block_attentions_0_${path.replace(/^middle_block_1_/, '')}`;
-  if (side === 'input_blocks') return `down_blocks_${Math.floor((block - 1) / 3)}_attentions_${(block - 1) % 3}_${rest!}`;
+  if (side === 'input_blocks')
+    return `down_blocks_${Math.floor((block - 1) / 3)}_attentions_${(block - 1) % 3}_${rest!}`;
   return `up_blocks_${Math.floor(block / 3)}_attentions_${block % 3}_${rest!}`;
 }
 
@@ -160,16 +175,24 @@ function weightedNodes(model: OnnxModel): Map<string, Target> {
     if (node.opType !== 'MatMul' && node.opType !== 'Gemm' && node.opType !== 'Conv') continue;
     let name = node.input[1]!;
     let cast = false;
-    for (let source = producers.get(name); source?.opType === 'Cast' || source?.opType === 'Identity'; ) {
+    for (let source = producers.get(name); source?.opType === 'Cast' || source?.opType === 'Identity';) {
       cast ||= source.opType === 'Cast';
       name = source.input[0]!;
       source = producers.get(name);
     }
     const tensor = initializers.get(name);
     if (tensor === undefined) continue;
-    const path = (node.name ?? '').replace(/^\//, '').replace(/\/[^/]*$/, '').replace(/[./]/g, '_');
+    const path = (node.name ?? '')
+      .replace(/^\//, '')
+      .replace(/\/[^/]*$/, '')
+      .replace(/[./]/g, '_');
     const transB = node.attribute.find((attribute) => attribute.name === 'transB')?.i === 1;
-    targets.set(path, { node, tensor, transposed: node.opType === 'MatMul' || (node.opType === 'Gemm' && !transB), cast });
+    targets.set(path, {
+      node,
+      tensor,
+      transposed: node.opType === 'MatMul' || (node.opType === 'Gemm' && !transB),
+      cast,
+    });
   }
   return targets;
 }
@@ -236,9 +259,12 @@ function patchOf(
 /** Removes the base weights that nothing reads any more, and the Casts in front of them. */
 function dropUnread(model: OnnxModel): void {
   const { graph } = model;
-  const read = () => new Set([...graph.node.flatMap((node) => node.input), ...graph.output.map((output) => output.name)]);
+  const read = () =>
+    new Set([...graph.node.flatMap((node) => node.input), ...graph.output.map((output) => output.name)]);
   let used = read();
-  graph.node = graph.node.filter((node) => !(node.opType === 'Cast' || node.opType === 'Identity') || used.has(node.output[0]!));
+  graph.node = graph.node.filter(
+    (node) => !(node.opType === 'Cast' || node.opType === 'Identity') || used.has(node.output[0]!),
+  );
   used = read();
   graph.initializer = graph.initializer.filter((tensor) => used.has(tensor.name!));
 }

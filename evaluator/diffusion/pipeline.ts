@@ -73,7 +73,9 @@ export class Pipeline {
     const names: NetworkName[] = folder.kind === 'sdxl' ? ['text_encoder', 'text_encoder_2'] : ['text_encoder'];
     for (const { adapter } of adapters) {
       if (folder.kind === 'sd' && adapter.modules.text_encoder_2.size > 0) {
-        throw new BadInput(`${adapter.file} changes a second text encoder; it is an SDXL adapter, ${source.folder} is not SDXL.`);
+        throw new BadInput(
+          `${adapter.file} changes a second text encoder; it is an SDXL adapter, ${source.folder} is not SDXL.`,
+        );
       }
     }
     const open = async (name: NetworkName) =>
@@ -94,7 +96,10 @@ export class Pipeline {
   ): Promise<GeneratedImage[]> {
     const { vaeFactor, latentChannels } = this.folder;
     const multiple = Math.max(vaeFactor, 8);
-    for (const [name, size] of [['width', settings.width], ['height', settings.height]] as const) {
+    for (const [name, size] of [
+      ['width', settings.width],
+      ['height', settings.height],
+    ] as const) {
       if (!Number.isInteger(size) || size < multiple || size % multiple !== 0) {
         throw new BadInput(`The ${name} is ${size}; it must be a multiple of ${multiple}.`);
       }
@@ -113,8 +118,15 @@ export class Pipeline {
     const output = new Float32Array(latents.length);
     for (const [index, timestep] of sampler.timesteps.entries()) {
       if (hooks.shouldStop()) throw new Stopped('stopped between two denoising steps');
-      const scaled = guided ? doubled(latents, sampler.inputScale(index)) : latents.map((x) => x * sampler.inputScale(index));
-      const prediction = await this.#predict(scaled, guided ? [dims[0]! * 2, ...dims.slice(1)] : dims, timestep, condition);
+      const scaled = guided
+        ? doubled(latents, sampler.inputScale(index))
+        : latents.map((x) => x * sampler.inputScale(index));
+      const prediction = await this.#predict(
+        scaled,
+        guided ? [dims[0]! * 2, ...dims.slice(1)] : dims,
+        timestep,
+        condition,
+      );
       if (guided) guide(prediction, settings.guidance, output);
       sampler.step(index, guided ? output : prediction, latents, draw);
       hooks.onStep(index + 1, sampler.timesteps.length);
@@ -137,7 +149,11 @@ export class Pipeline {
   }
 
   /** The U-Net's inputs that stay the same over the steps; unconditional first, as diffusers orders them. */
-  async #condition(prompts: readonly string[], settings: GenerationSettings, guided: boolean): Promise<Record<string, Value>> {
+  async #condition(
+    prompts: readonly string[],
+    settings: GenerationSettings,
+    guided: boolean,
+  ): Promise<Record<string, Value>> {
     const positive: PromptEmbedding[] = [];
     for (const prompt of prompts) positive.push(await this.#encoder.encode(prompt));
     let rows = positive;
@@ -159,7 +175,10 @@ export class Pipeline {
     };
     if (this.folder.kind === 'sdxl') {
       const pooled = rows.map((row) => row.pooled!);
-      condition['text_embeds'] = floatTensor(this.#port('text_embeds'), concat(pooled), [rows.length, pooled[0]!.length]);
+      condition['text_embeds'] = floatTensor(this.#port('text_embeds'), concat(pooled), [
+        rows.length,
+        pooled[0]!.length,
+      ]);
       // Original size, crop corner, target size: each (height, width).
       const ids = [settings.height, settings.width, 0, 0, settings.height, settings.width];
       const all = Float32Array.from(rows.flatMap(() => ids));
@@ -197,7 +216,9 @@ export class Pipeline {
       for (let c = 0; c < 3; c++) {
         const x = sample[c * plane + p]!;
         if (Number.isNaN(x)) {
-          throw new BadInput(`The VAE of ${this.folder.folder} made NaN; float16 VAEs of SDXL overflow: export it as float32.`);
+          throw new BadInput(
+            `The VAE of ${this.folder.folder} made NaN; float16 VAEs of SDXL overflow: export it as float32.`,
+          );
         }
         pixels[p * 3 + c] = 255 * (x / 2 + 0.5);
       }
@@ -207,7 +228,8 @@ export class Pipeline {
 
   #port(name: string): PortInfo {
     const port = this.#unet.inputs.find((input) => input.name === name);
-    if (port === undefined) throw new BadInput(`${this.folder.folder}: the U-Net has no input ${name}; export it with optimum-cli.`);
+    if (port === undefined)
+      throw new BadInput(`${this.folder.folder}: the U-Net has no input ${name}; export it with optimum-cli.`);
     return port;
   }
 }

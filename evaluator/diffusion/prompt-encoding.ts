@@ -46,12 +46,18 @@ export async function createPromptEncoder(folder: string, sessions: readonly Ses
   };
 }
 
-async function encodeWith(session: Session, tokenizer: ClipTokenizer, prompt: string, sdxl: boolean): Promise<PromptEmbedding> {
+async function encodeWith(
+  session: Session,
+  tokenizer: ClipTokenizer,
+  prompt: string,
+  sdxl: boolean,
+): Promise<PromptEmbedding> {
   const port = session.inputs.find((input) => input.name === 'input_ids') ?? session.inputs[0]!;
   const names = session.outputs.map((output) => output.name);
   const state = sdxl ? secondToLast(names) : 'last_hidden_state';
   const pooledName = names.includes('text_embeds') ? 'text_embeds' : undefined;
-  if (!names.includes(state)) throw new BadInput(`The text encoder has no output ${state}; export it with optimum-cli.`);
+  if (!names.includes(state))
+    throw new BadInput(`The text encoder has no output ${state}; export it with optimum-cli.`);
   const wanted = sdxl && pooledName !== undefined ? [state, pooledName] : [state];
   const outputs = await session.run({ [port.name]: idsTensor(port, [tokenizer.encode(prompt)]) }, wanted);
   const value: Value = outputs[state]!;

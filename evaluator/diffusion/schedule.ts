@@ -36,7 +36,13 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
   const refuse = (key: string): never => {
     throw new BadInput(`${file} asks for ${key} = ${JSON.stringify(json[key])}, which visavis cannot do.`);
   };
-  for (const key of ['thresholding', 'rescale_betas_zero_snr', 'use_exponential_sigmas', 'use_beta_sigmas', 'use_lu_lambdas']) {
+  for (const key of [
+    'thresholding',
+    'rescale_betas_zero_snr',
+    'use_exponential_sigmas',
+    'use_beta_sigmas',
+    'use_lu_lambdas',
+  ]) {
     if (json[key] === true) refuse(key);
   }
   if (Array.isArray(json['trained_betas'])) refuse('trained_betas');
@@ -49,7 +55,8 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
   const predictionType = string(json['prediction_type'], 'epsilon');
   if (!['epsilon', 'v_prediction'].includes(predictionType)) refuse('prediction_type');
   const spacing = json['timestep_spacing'];
-  if (spacing !== undefined && !['leading', 'trailing', 'linspace'].includes(string(spacing, ''))) refuse('timestep_spacing');
+  if (spacing !== undefined && !['leading', 'trailing', 'linspace'].includes(string(spacing, '')))
+    refuse('timestep_spacing');
   return {
     className,
     trainTimesteps: number(json['num_train_timesteps'], 1000),
@@ -139,9 +146,7 @@ export function spacedTimesteps(spacing: Spacing, steps: number, config: Schedul
   if (spacing === 'trailing') {
     return Float64Array.from({ length: steps }, (_, i) => roundHalfEven(T - (i * T) / steps) - 1);
   }
-  return Float64Array.from({ length: steps }, (_, i) =>
-    steps === 1 ? 0 : ((T - 1) * (steps - 1 - i)) / (steps - 1),
-  );
+  return Float64Array.from({ length: steps }, (_, i) => (steps === 1 ? 0 : ((T - 1) * (steps - 1 - i)) / (steps - 1)));
 }
 
 /** σ_t for every training timestep, float32. */
@@ -160,7 +165,10 @@ export function sigmaAt(timestep: number, sigmas: Float32Array): number {
 export function karrasSigmas(sigmaMax: number, sigmaMin: number, steps: number): Float64Array {
   const rho = 7;
   const [high, low] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
-  return Float64Array.from({ length: steps }, (_, i) => (high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)) ** rho);
+  return Float64Array.from(
+    { length: steps },
+    (_, i) => (high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)) ** rho,
+  );
 }
 
 /** The fractional timestep whose log σ is this one's, between the two training timesteps around it. */

@@ -22,7 +22,8 @@ export function idsTensor(port: PortInfo, rows: readonly number[][]): Value {
 export function timestepTensor(port: PortInfo, timestep: number, batch: number): Value {
   const dims = port.shape.length === 0 ? [] : [port.shape[0] === 1 ? 1 : batch];
   const count = dims.length === 0 ? 1 : dims[0]!;
-  if (port.type === 'int64') return { type: 'int64', data: new BigInt64Array(count).fill(BigInt(Math.round(timestep))), dims };
+  if (port.type === 'int64')
+    return { type: 'int64', data: new BigInt64Array(count).fill(BigInt(Math.round(timestep))), dims };
   if (port.type === 'int32') return { type: 'int32', data: new Int32Array(count).fill(Math.round(timestep)), dims };
   return floatTensor(port, new Float32Array(count).fill(timestep), dims);
 }

@@ -10,7 +10,9 @@ const options = { compressionLevel: 6, adaptiveFiltering: true, palette: false }
  * @param settings goes into an iTXt chunk "visavis" as JSON
  */
 export async function encodePng(pixels: Uint8Array, width: number, height: number, settings?: object): Promise<Buffer> {
-  const png = await sharp(pixels, { raw: { width, height, channels: 3 } }).png(options).toBuffer();
+  const png = await sharp(pixels, { raw: { width, height, channels: 3 } })
+    .png(options)
+    .toBuffer();
   return settings === undefined ? png : withText(png, 'visavis', JSON.stringify(settings));
 }
 
@@ -22,7 +24,7 @@ export function withoutMetadata(image: Uint8Array): Promise<Buffer> {
 /** The text that `encodePng` put in, or undefined. */
 export function readText(png: Uint8Array, keyword: string): string | undefined {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
-  for (let offset = 8; offset + 8 <= bytes.length; ) {
+  for (let offset = 8; offset + 8 <= bytes.length;) {
     const length = bytes.readUInt32BE(offset);
     const data = bytes.subarray(offset + 8, offset + 8 + length);
     const type = bytes.toString('latin1', offset + 4, offset + 8);

@@ -43,7 +43,9 @@ export function remedy(device: Device): string {
   if (device.kind === 'cuda') {
     return 'Install CUDA 13 and cuDNN 9, then run: npm run cuda (docs/models.md, CUDA).';
   }
-  return device.kind === 'webgpu' ? 'Install a Vulkan driver (Debian: apt-get install libvulkan1 mesa-vulkan-drivers).' : '';
+  return device.kind === 'webgpu'
+    ? 'Install a Vulkan driver (Debian: apt-get install libvulkan1 mesa-vulkan-drivers).'
+    : '';
 }
 
 /** Undefined when a small network runs on the device; else the first line of what went wrong. */
@@ -54,7 +56,12 @@ export function probeDevice(device: Device): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(process.execPath, argv, { timeout: 120_000 }, (error, stdout, stderr) => {
       if (error === null) resolve(undefined);
-      else resolve(stdout.trim() || stderr.trim().split('\n')[0] || `the trial ended with ${error.signal ?? error.code ?? 'an error'}.`);
+      else
+        resolve(
+          stdout.trim() ||
+            stderr.trim().split('\n')[0] ||
+            `the trial ended with ${error.signal ?? error.code ?? 'an error'}.`,
+        );
     });
   });
 }

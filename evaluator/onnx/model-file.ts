@@ -78,9 +78,20 @@ export const dataType = {
   bfloat16: 16,
 } as const;
 /** AttributeProto.AttributeType. */
-export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
+export const attributeType = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+} as const;
 
-const stringEntry: MessageType = { fields: { 1: { name: 'key', type: 'string' }, 2: { name: 'value', type: 'string' } } };
+const stringEntry: MessageType = {
+  fields: { 1: { name: 'key', type: 'string' }, 2: { name: 'value', type: 'string' } },
+};
 const tensor: MessageType = {
   fields: {
     1: { name: 'dims', type: 'int', repeated: true },
@@ -96,7 +107,9 @@ const tensor: MessageType = {
     14: { name: 'dataLocation', type: 'int' },
   },
 };
-const dimension: MessageType = { fields: { 1: { name: 'dimValue', type: 'int' }, 2: { name: 'dimParam', type: 'string' } } };
+const dimension: MessageType = {
+  fields: { 1: { name: 'dimValue', type: 'int' }, 2: { name: 'dimParam', type: 'string' } },
+};
 const shape: MessageType = { fields: { 1: { name: 'dim', type: dimension, repeated: true } } };
 const tensorType: MessageType = { fields: { 1: { name: 'elemType', type: 'int' }, 2: { name: 'shape', type: shape } } };
 const valueInfo: MessageType = {

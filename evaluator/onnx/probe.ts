@@ -3,14 +3,24 @@ import { parseDevice } from './device.ts';
 import { attributeType, dataType, encodeModel, type OnnxModel } from './model-file.ts';
 import { createSessionFromBytes } from './session.ts';
 
-const port = (name: string) => ({ name, type: { tensorType: { elemType: dataType.float32, shape: { dim: [{ dimValue: 1 }] } } } });
+const port = (name: string) => ({
+  name,
+  type: { tensorType: { elemType: dataType.float32, shape: { dim: [{ dimValue: 1 }] } } },
+});
 const addition: OnnxModel = {
   irVersion: 8,
   opsetImport: [{ version: 18 }],
   graph: {
     name: 'probe',
     node: [
-      { opType: 'Constant', input: [], output: ['one'], attribute: [{ name: 'value', type: attributeType.tensor, t: { dims: [1], dataType: dataType.float32, floatData: [1] } }] },
+      {
+        opType: 'Constant',
+        input: [],
+        output: ['one'],
+        attribute: [
+          { name: 'value', type: attributeType.tensor, t: { dims: [1], dataType: dataType.float32, floatData: [1] } },
+        ],
+      },
       { opType: 'Add', input: ['x', 'one'], output: ['y'], attribute: [] },
     ],
     initializer: [],

@@ -38,7 +38,11 @@ export function decodeMessage(bytes: Uint8Array, type: MessageType): Message {
 
 function readField(reader: Reader, message: Message, field: Field, wire: number): void {
   const list = message[field.name] as unknown[];
-  if (field.repeated === true && wire === 2 && (field.type === 'int' || field.type === 'float' || field.type === 'double')) {
+  if (
+    field.repeated === true &&
+    wire === 2 &&
+    (field.type === 'int' || field.type === 'float' || field.type === 'double')
+  ) {
     const packed = new Reader(reader.bytes(reader.varint()));
     while (packed.offset < packed.length) list.push(readScalar(packed, field.type));
     return;

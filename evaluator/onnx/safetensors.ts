@@ -48,7 +48,8 @@ export async function readSafeTensors(file: string): Promise<SafeTensors> {
     const [start, end] = entry.data_offsets.map((offset) => offset + 8 + headerLength) as [number, number];
     const length = entry.shape.reduce((product, size) => product * size, 1);
     const size = bytesOf[entry.dtype];
-    if (size === undefined) throw new BadInput(`${file}: "${name}" is ${entry.dtype}; weights must be F32, F16, BF16 or F64.`);
+    if (size === undefined)
+      throw new BadInput(`${file}: "${name}" is ${entry.dtype}; weights must be F32, F16, BF16 or F64.`);
     if (end > bytes.length || end - start !== length * size) {
       throw new BadInput(`${file} is cut short or damaged at "${name}"; copy it again.`);
     }
@@ -58,7 +59,10 @@ export async function readSafeTensors(file: string): Promise<SafeTensors> {
 }
 
 function toFloat32(bytes: Buffer, start: number, length: number, dtype: string): Float32Array {
-  const copy = bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + start + length * bytesOf[dtype]!) as ArrayBuffer;
+  const copy = bytes.buffer.slice(
+    bytes.byteOffset + start,
+    bytes.byteOffset + start + length * bytesOf[dtype]!,
+  ) as ArrayBuffer;
   if (dtype === 'F32') return new Float32Array(copy);
   if (dtype === 'F16') return float16ToFloat32(new Uint16Array(copy));
   if (dtype === 'BF16') return bfloat16ToFloat32(new Uint16Array(copy));
@@ -66,7 +70,10 @@ function toFloat32(bytes: Buffer, start: number, length: number, dtype: string):
 }
 
 /** The file's bytes: float32, names sorted, header padded to 8 bytes, so that equal tensors give equal files. */
-export function encodeSafeTensors(tensors: ReadonlyMap<string, SafeTensor>, metadata: Record<string, string> = {}): Buffer {
+export function encodeSafeTensors(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  metadata: Record<string, string> = {},
+): Buffer {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
   let offset = 0;

@@ -62,7 +62,10 @@ export async function createSession(source: NetworkSource, device: Device, threa
 
 /** A small network from memory, without external data. */
 export async function createSessionFromBytes(model: Uint8Array, device: Device): Promise<Session> {
-  const session = await ort.InferenceSession.create(model, { executionProviders: providersOf(device), logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: providersOf(device),
+    logSeverityLevel: 3,
+  });
   return wrap(session, 'the network in memory');
 }
 
@@ -72,7 +75,8 @@ function wrap(session: ort.InferenceSession, file: string): Session {
     outputs: session.outputMetadata.map(portOf),
     async run(feeds, wanted) {
       const tensors: Record<string, ort.Tensor> = {};
-      for (const [name, value] of Object.entries(feeds)) tensors[name] = new ort.Tensor(value.type, value.data, value.dims);
+      for (const [name, value] of Object.entries(feeds))
+        tensors[name] = new ort.Tensor(value.type, value.data, value.dims);
       let results;
       try {
         results = wanted === undefined ? await session.run(tensors) : await session.run(tensors, [...wanted]);

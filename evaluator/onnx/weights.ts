@@ -17,7 +17,9 @@ export async function readWeight(tensor: OnnxTensor, file: string): Promise<Floa
   if (tensor.dataType === dataType.float32) return new Float32Array(copy);
   if (tensor.dataType === dataType.float16) return float16ToFloat32(new Uint16Array(copy));
   if (tensor.dataType === dataType.bfloat16) return bfloat16ToFloat32(new Uint16Array(copy));
-  throw new BadInput(`${file}: the weight "${tensor.name ?? ''}" is of ONNX type ${tensor.dataType}; it must be a float.`);
+  throw new BadInput(
+    `${file}: the weight "${tensor.name ?? ''}" is of ONNX type ${tensor.dataType}; it must be a float.`,
+  );
 }
 
 async function readExternal(tensor: OnnxTensor, file: string): Promise<Uint8Array> {
@@ -34,7 +36,8 @@ async function readExternal(tensor: OnnxTensor, file: string): Promise<Uint8Arra
   try {
     const bytes = new Uint8Array(length);
     const { bytesRead } = await handle.read(bytes, 0, length, offset);
-    if (bytesRead < length) throw new BadInput(`${path} is cut short: it ends before byte ${offset + length}; copy it again.`);
+    if (bytesRead < length)
+      throw new BadInput(`${path} is cut short: it ends before byte ${offset + length}; copy it again.`);
     return bytes;
   } finally {
     await handle.close();

@@ -34,7 +34,9 @@ export function parsePrompts(bytes: Uint8Array, name: string): ParsedPrompt[] {
   for (const prompt of prompts) {
     const earlier = first.get(prompt.text);
     if (earlier !== undefined) {
-      throw new BadInput(`${name}, line ${prompt.line}: this prompt stands on line ${earlier} already; a set holds each prompt once.`);
+      throw new BadInput(
+        `${name}, line ${prompt.line}: this prompt stands on line ${earlier} already; a set holds each prompt once.`,
+      );
     }
     first.set(prompt.text, prompt.line);
   }
@@ -122,7 +124,9 @@ function toPrompt({ line, fields }: Row, name: string): ParsedPrompt {
   const lower = new Map(Object.entries(fields).map(([key, value]) => [key.trim().toLowerCase(), value]));
   const column = textColumns.find((candidate) => lower.has(candidate));
   if (column === undefined) {
-    throw new BadInput(`${name}, line ${line}: there is no column named ${textColumns.join(', ')}; found: ${[...lower.keys()].join(', ')}.`);
+    throw new BadInput(
+      `${name}, line ${line}: there is no column named ${textColumns.join(', ')}; found: ${[...lower.keys()].join(', ')}.`,
+    );
   }
   const text = lower.get(column);
   if (typeof text !== 'string' || text.trim() === '') throw new BadInput(`${name}, line ${line}: the prompt is empty.`);

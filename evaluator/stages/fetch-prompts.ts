@@ -33,7 +33,9 @@ export async function fetchPrompts(
       );
     });
     if (sha256(bytes) !== source.sha256) {
-      throw new BadInput(`${source.url} is not the published file: its SHA-256 is ${sha256(bytes)}, not ${source.sha256}.`);
+      throw new BadInput(
+        `${source.url} is not the published file: its SHA-256 is ${sha256(bytes)}, not ${source.sha256}.`,
+      );
     }
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, bytes);

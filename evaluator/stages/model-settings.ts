@@ -28,7 +28,16 @@ export interface ModelSettings {
 }
 
 /** The parts of a pipeline folder that decide its images. */
-const parts = ['model_index.json', 'scheduler', 'tokenizer', 'tokenizer_2', 'text_encoder', 'text_encoder_2', 'unet', 'vae_decoder'];
+const parts = [
+  'model_index.json',
+  'scheduler',
+  'tokenizer',
+  'tokenizer_2',
+  'text_encoder',
+  'text_encoder_2',
+  'unet',
+  'vae_decoder',
+];
 
 export async function identifyPipeline(folder: string): Promise<{ files: FileIdentity[]; sha256: string }> {
   const files: FileIdentity[] = [];

@@ -50,7 +50,11 @@ export interface RenderSummary {
  * @throws BadInput when a name is unknown, the model's files changed, or the pipeline cannot be loaded; an error of the
  * disk (ENOSPC) ends the run after the renders before it are safe
  */
-export async function renderPromptSet(db: Database, images: ImageStore, request: RenderRequest): Promise<RenderSummary> {
+export async function renderPromptSet(
+  db: Database,
+  images: ImageStore,
+  request: RenderRequest,
+): Promise<RenderSummary> {
   const { promptSet, model } = await requireNames(db, request);
   const settings = JSON.parse(model.settings) as ModelSettings;
   const { queue, skipped } = await findMissing(db, promptSet, model, request);
@@ -69,7 +73,9 @@ async function requireNames(db: Database, request: RenderRequest): Promise<{ pro
   const model = await findModel(db, request.model);
   if (model === undefined) throw new BadInput(`There is no model named "${request.model}".`);
   if (model.kind === 'imported') {
-    throw new BadInput(`The model "${request.model}" consists of imported images; add more with visavis renders import.`);
+    throw new BadInput(
+      `The model "${request.model}" consists of imported images; add more with visavis renders import.`,
+    );
   }
   return { promptSet, model };
 }

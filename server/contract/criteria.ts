@@ -31,4 +31,3 @@ export const criterionTexts: Record<Criterion, CriterionText> = {
 export function askingOrder(criteria: readonly Criterion[]): Criterion[] {
   return (Object.keys(criterionTexts) as Criterion[]).filter((criterion) => criteria.includes(criterion));
 }
-

@@ -28,7 +28,12 @@ const rows: Row[] = [
     summary: "The path of the annotators' link",
     answer: z.object({ path: z.string() }),
   },
-  { method: 'get', path: '/api/studies/{name}/report', summary: 'The report, as report --json prints it', answer: reportSchema },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/report',
+    summary: 'The report, as report --json prints it',
+    answer: reportSchema,
+  },
 ];
 
 export function openApi(): object {

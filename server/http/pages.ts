@@ -26,7 +26,10 @@ export function pages(db: Database, sessions: Sessions): Router {
   const guesses = new RateLimiterMemory({ points: 30, duration: 60 });
 
   // Names carry a hash of the content, so they may be kept for ever. The HTML is sent below, never cached.
-  router.use('/assets', sirv(join(folder, 'assets'), { immutable: true, maxAge: 365 * 24 * 3600, etag: false, brotli: true, gzip: true }));
+  router.use(
+    '/assets',
+    sirv(join(folder, 'assets'), { immutable: true, maxAge: 365 * 24 * 3600, etag: false, brotli: true, gzip: true }),
+  );
 
   router.get('/annotate/:token', async (request, response) => {
     if (participantOf(request.headers.cookie) === undefined) {

@@ -20,7 +20,8 @@ export function researchApi(db: Database, sessions: Sessions): Router {
   });
   router.patch('/studies/:name', async (request, response) => {
     const change = studyChangeSchema.safeParse(request.body);
-    if (!change.success) throw new ServiceError('bad-request', 'The body must be {"state": "open" | "paused" | "closed"}.');
+    if (!change.success)
+      throw new ServiceError('bad-request', 'The body must be {"state": "open" | "paused" | "closed"}.');
     await changeState(db, request.params.name, change.data.state);
     response.json(await studySummary(db, request.params.name));
   });

@@ -33,7 +33,10 @@ export function preferenceFor(winRate: number, votesPerPair: number): Preference
 export function majorityRight(q: number, k: number): number {
   let sum = 0;
   for (let right = 0; right <= k; right++) {
-    const density = q === 1 ? Number(right === k) : Math.exp(logChoose(k, right) + right * Math.log(q) + (k - right) * Math.log1p(-q));
+    const density =
+      q === 1
+        ? Number(right === k)
+        : Math.exp(logChoose(k, right) + right * Math.log(q) + (k - right) * Math.log1p(-q));
     if (2 * right > k) sum += density;
     else if (2 * right === k) sum += density / 2;
   }

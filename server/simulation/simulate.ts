@@ -36,7 +36,10 @@ export interface SimulationRequest {
 export async function simulate(db: Database, request: SimulationRequest): Promise<number> {
   const study = await requireStudy(db, request.study);
   if (!Number.isInteger(request.annotators) || request.annotators < 1 || request.annotators > 1000) {
-    throw new ServiceError('bad-request', `The number of annotators is ${request.annotators}; it must be from 1 to 1000.`);
+    throw new ServiceError(
+      'bad-request',
+      `The number of annotators is ${request.annotators}; it must be from 1 to 1000.`,
+    );
   }
   const preference = preferenceFor(request.winRate, study.votes_per_pair);
   await ensureSimulatedSeats(db, study.id);

@@ -51,7 +51,8 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
 
   async function identify(socket: AnnotateSocket): Promise<Annotator> {
     const auth = handshakeSchema.safeParse(socket.handshake.auth);
-    if (!auth.success) throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
+    if (!auth.success)
+      throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
     const participant =
       auth.data.participant ?? participantOf(socket.handshake.headers.cookie) ?? `anonymous-${randomUUID()}`;
     try {

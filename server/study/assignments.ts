@@ -102,7 +102,12 @@ export async function preloadAssignment(
 }
 
 /** The annotator's connection ended: what they hold goes back soon unless they return. */
-export async function releaseSoon(db: Database, annotator: Annotator, times: LeaseTimes, now = Date.now()): Promise<void> {
+export async function releaseSoon(
+  db: Database,
+  annotator: Annotator,
+  times: LeaseTimes,
+  now = Date.now(),
+): Promise<void> {
   await shortenLeases(db, annotator.id, now + times.graceMs);
 }
 
@@ -143,11 +148,13 @@ export function criteriaOf(study: Study): Criterion[] {
 
 async function openStudy(db: Database, annotator: Annotator): Promise<Study> {
   const study = await studyById(db, annotator.study_id);
-  if (study.state === 'draft') throw new ServiceError('study-not-open', 'This study has not started yet. Please come back later.');
+  if (study.state === 'draft')
+    throw new ServiceError('study-not-open', 'This study has not started yet. Please come back later.');
   if (study.state === 'paused') {
     throw new ServiceError('study-paused', 'This study is paused. Your votes are saved; please come back later.');
   }
-  if (study.state === 'closed') throw new ServiceError('study-closed', 'This study has ended. Thank you for your interest.');
+  if (study.state === 'closed')
+    throw new ServiceError('study-closed', 'This study has ended. Thank you for your interest.');
   return study;
 }
 

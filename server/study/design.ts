@@ -48,17 +48,22 @@ export interface CreatedStudy {
  * @throws ServiceError when a name is taken or unknown, or when no prompt has both renders
  */
 export async function createStudy(db: Database, design: StudyDesign, now = Date.now()): Promise<CreatedStudy> {
-  if (design.a === design.b) throw new ServiceError('bad-request', `A study compares two models; both are "${design.a}".`);
+  if (design.a === design.b)
+    throw new ServiceError('bad-request', `A study compares two models; both are "${design.a}".`);
   if (design.criteria.length === 0) throw new ServiceError('bad-request', 'A study needs at least one criterion.');
   if (!Number.isInteger(design.votesPerPair) || design.votesPerPair < 1 || design.votesPerPair > 99) {
-    throw new ServiceError('bad-request', `votes per pair is ${design.votesPerPair}; it must be a whole number from 1 to 99.`);
+    throw new ServiceError(
+      'bad-request',
+      `votes per pair is ${design.votesPerPair}; it must be a whole number from 1 to 99.`,
+    );
   }
   return db.transaction().execute(async (tx) => {
     if ((await findStudy(tx, design.name)) !== undefined) {
       throw new ServiceError('conflict', `A study named "${design.name}" exists already; choose another name.`);
     }
     const promptSet = await findPromptSet(tx, design.prompts);
-    if (promptSet === undefined) throw new ServiceError('not-found', `There is no prompt set named "${design.prompts}".`);
+    if (promptSet === undefined)
+      throw new ServiceError('not-found', `There is no prompt set named "${design.prompts}".`);
     const [a, b] = [await requireModel(tx, design.a), await requireModel(tx, design.b)];
     const [rendersA, rendersB] = [
       groupByPrompt(await listRenders(tx, { promptSetId: promptSet.id, modelId: a.id })),
@@ -80,7 +85,8 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
     }
     const generator = seededGenerator(design.seed);
     const available = prompts.filter((prompt) => couples.has(prompt.id));
-    const sample = design.promptSample === undefined ? available : stratified(available, design.promptSample, generator);
+    const sample =
+      design.promptSample === undefined ? available : stratified(available, design.promptSample, generator);
     const study: Study = {
       id: randomUUID(),
       name: design.name,

@@ -29,7 +29,12 @@ export async function studyReport(db: Database, name: string, population?: Popul
   });
 }
 
-async function studyVotes(db: Database, studyId: string, criteria: readonly string[], population: Population): Promise<VoteTable> {
+async function studyVotes(
+  db: Database,
+  studyId: string,
+  criteria: readonly string[],
+  population: Population,
+): Promise<VoteTable> {
   const table = new VoteTableBuilder(criteria);
   // Every pair is an item, voted on or not, so that what is missing is counted as missing.
   for (const pair of await listPairsWithPrompts(db, studyId)) {

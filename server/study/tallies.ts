@@ -25,7 +25,11 @@ export function tallyItems(votes: VoteTable, criterion: number, votesPerPair: nu
     if (votes.criterion[i] === criterion) counts[votes.item[i]! * 3 + votes.outcome[i]!]!++;
   }
   return votes.items.map((_, item) => {
-    const [a, b, tie] = [counts[item * 3 + outcomes.a]!, counts[item * 3 + outcomes.b]!, counts[item * 3 + outcomes.tie]!];
+    const [a, b, tie] = [
+      counts[item * 3 + outcomes.a]!,
+      counts[item * 3 + outcomes.b]!,
+      counts[item * 3 + outcomes.tie]!,
+    ];
     return { item, a, b, tie, decision: decide(a, b, tie, votesPerPair) };
   });
 }

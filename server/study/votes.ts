@@ -12,7 +12,14 @@ import {
   type Assignment,
 } from '../../db/queries/assignments.ts';
 import { studyById } from '../../db/queries/studies.ts';
-import { findVote, insertVote, lastVotedAssignment, retractVotes, slotsOfSeat, type Vote } from '../../db/queries/votes.ts';
+import {
+  findVote,
+  insertVote,
+  lastVotedAssignment,
+  retractVotes,
+  slotsOfSeat,
+  type Vote,
+} from '../../db/queries/votes.ts';
 import type { AssignmentView, VoteInput, VoteResult } from '../contract/annotate.ts';
 import type { Criterion } from '../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
@@ -40,7 +47,8 @@ export async function castVote(
     if (earlier !== undefined) return repeatedAnswer(tx, earlier, annotator, input);
 
     const study = await studyById(tx, assignment.study_id);
-    if (study.state === 'closed') throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
+    if (study.state === 'closed')
+      throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
     if (!criteriaOf(study).includes(input.criterion)) {
       throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
     }
@@ -92,7 +100,8 @@ export async function undoLast(
   return db.transaction().execute(async (tx) => {
     await lockAnnotator(tx, annotator.id);
     const study = await studyById(tx, annotator.study_id);
-    if (study.state === 'closed') throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
+    if (study.state === 'closed')
+      throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
     const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
     const current = (await heldAssignments(tx, annotator.id))[0];
     const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
@@ -108,7 +117,12 @@ export async function undoLast(
   });
 }
 
-async function keepOrFinish(db: Database, assignment: Assignment, remaining: Criterion[], expiresAt: number): Promise<void> {
+async function keepOrFinish(
+  db: Database,
+  assignment: Assignment,
+  remaining: Criterion[],
+  expiresAt: number,
+): Promise<void> {
   if (remaining.length === 0) await setAssignmentState(db, assignment, { state: 'done', expiresAt });
   else if (assignment.state === 'lost') await setAssignmentState(db, assignment, { state: 'leased', expiresAt });
   else await renewLease(db, assignment.id, expiresAt);
@@ -119,7 +133,12 @@ async function hasVotes(db: Database, assignment: Assignment): Promise<boolean> 
   return slots.some((slot) => slot.assignmentId === assignment.id);
 }
 
-async function repeatedAnswer(db: Database, earlier: Vote, annotator: Annotator, input: VoteInput): Promise<VoteResult> {
+async function repeatedAnswer(
+  db: Database,
+  earlier: Vote,
+  annotator: Annotator,
+  input: VoteInput,
+): Promise<VoteResult> {
   const same =
     earlier.annotator_id === annotator.id &&
     earlier.assignment_id === input.assignmentId &&

@@ -56,7 +56,9 @@ export function chooseSampler(id: string, config: SchedulerConfig, steps: number
     );
   }
   if (!Number.isInteger(steps) || steps < 1 || steps > config.trainTimesteps) {
-    throw new BadInput(`The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`);
+    throw new BadInput(
+      `The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`,
+    );
   }
   return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps);
 }

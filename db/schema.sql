@@ -1,0 +1,167 @@
+-- Generated from db/migrations by npm run schema. Read this first.
+
+CREATE TABLE "annotator" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "population" text not null check (population in ('people', 'simulated')),
+  "participant" text not null,
+  "created_at" bigint not null, constraint "annotator_once" unique ("study_id",
+  "population",
+  "participant"));
+
+CREATE TABLE "assignment" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "pair_id" text not null references "pair" ("id"),
+  "seat_id" text not null references "seat" ("id"),
+  "annotator_id" text not null references "annotator" ("id"),
+  "side_a" text not null check (side_a in ('left', 'right')),
+  "left_image" text not null unique,
+  "right_image" text not null unique,
+  "state" text not null check (state in ('leased', 'done', 'lost')),
+  "voted" integer not null check (voted in (0, 1)),
+  "created_at" bigint not null,
+  "expires_at" bigint not null,
+  "reopened_at" bigint);
+
+CREATE INDEX "assignment_annotator" on "assignment" (
+  "annotator_id",
+  "state");
+
+CREATE INDEX "assignment_expiry" on "assignment" (
+  "study_id",
+  "state",
+  "expires_at");
+
+CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
+  where state <> 'lost' or voted = 1;
+
+CREATE UNIQUE INDEX assignment_seat on assignment (seat_id)
+  where state = 'leased';
+
+CREATE TABLE "login_link" (
+  "key_sha256" text primary key,
+  "expires_at" bigint not null,
+  "used_at" bigint);
+
+CREATE TABLE "model" (
+  "id" text primary key,
+  "name" text not null unique,
+  "kind" text not null check (kind in ('pipeline', 'imported')),
+  "settings" text not null,
+  "created_at" bigint not null);
+
+CREATE TABLE "pair" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "prompt_id" text not null references "prompt" ("id"),
+  "render_a_id" text not null references "render" ("id"),
+  "render_b_id" text not null references "render" ("id"),
+  "position" integer not null, constraint "pair_once" unique ("study_id",
+  "prompt_id"));
+
+CREATE TABLE "prompt" (
+  "id" text primary key,
+  "prompt_set_id" text not null references "prompt_set" ("id"),
+  "position" integer not null,
+  "text" text not null,
+  "category" text,
+  "challenge" text,
+  "note" text, constraint "prompt_once" unique ("prompt_set_id",
+  "position"));
+
+CREATE TABLE "prompt_set" (
+  "id" text primary key,
+  "name" text not null unique,
+  "source_sha256" text not null,
+  "created_at" bigint not null);
+
+CREATE TABLE "render" (
+  "id" text primary key,
+  "model_id" text not null references "model" ("id"),
+  "prompt_id" text not null references "prompt" ("id"),
+  "seed" bigint not null,
+  "image_sha256" text not null,
+  "width" integer not null,
+  "height" integer not null,
+  "provenance" text not null,
+  "created_at" bigint not null, constraint "render_once" unique ("model_id",
+  "prompt_id",
+  "seed"));
+
+CREATE TABLE "render_failure" (
+  "model_id" text not null references "model" ("id"),
+  "prompt_id" text not null references "prompt" ("id"),
+  "seed" bigint not null,
+  "message" text not null,
+  "created_at" bigint not null, constraint "render_failure_pk" primary key ("model_id",
+  "prompt_id",
+  "seed"));
+
+CREATE TABLE "retraction" (
+  "vote_id" text primary key references "vote" ("id"),
+  "created_at" bigint not null);
+
+CREATE TABLE "seat" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "pair_id" text not null references "pair" ("id"),
+  "population" text not null check (population in ('people', 'simulated')),
+  "seat_index" integer not null,
+  "position" integer not null,
+  "side_a" text not null check (side_a in ('left', 'right')),
+  "state" text not null check (state in ('free', 'leased', 'done')), constraint "seat_once" unique ("pair_id",
+  "population",
+  "seat_index"));
+
+CREATE INDEX "seat_next" on "seat" (
+  "study_id",
+  "population",
+  "state",
+  "position",
+  "seat_index");
+
+CREATE TABLE "server_secret" (
+  "name" text primary key,
+  "value" text not null);
+
+CREATE TABLE "slot" (
+  "seat_id" text not null references "seat" ("id"),
+  "criterion" text not null,
+  "vote_id" text unique references "vote" ("id"), constraint "slot_pk" primary key ("seat_id",
+  "criterion"));
+
+CREATE TABLE "study" (
+  "id" text primary key,
+  "name" text not null unique,
+  "prompt_set_id" text not null references "prompt_set" ("id"),
+  "model_a_id" text not null references "model" ("id"),
+  "model_b_id" text not null references "model" ("id"),
+  "criteria" text not null,
+  "votes_per_pair" integer not null check (votes_per_pair > 0),
+  "ties" integer not null check (ties in (0, 1)),
+  "seed" bigint not null,
+  "state" text not null check (state in ('draft', 'open', 'paused', 'closed')),
+  "invite_token" text not null unique,
+  "simulation_token" text not null unique,
+  "created_at" bigint not null, constraint "study_two_models" check (model_a_id <> model_b_id));
+
+CREATE TABLE "vote" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "assignment_id" text not null references "assignment" ("id"),
+  "annotator_id" text not null references "annotator" ("id"),
+  "seat_id" text not null references "seat" ("id"),
+  "criterion" text not null,
+  "choice" text not null check (choice in ('left', 'right', 'tie')),
+  "response_time_ms" bigint not null,
+  "counted" integer not null check (counted in (0, 1)),
+  "remaining" text not null,
+  "created_at" bigint not null);
+
+CREATE INDEX "vote_assignment" on "vote" (
+  "assignment_id");
+
+CREATE INDEX "vote_study" on "vote" (
+  "study_id",
+  "created_at");

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { freshSqlite } from '../support/databases.ts';
+import { testServer, TestClient } from '../support/clients.ts';
+import { openStudyOf } from '../support/studies.ts';
+import { reportSchema } from '../../server/contract/report.ts';
+
+describe('http', () => {
+  async function setUp() {
+    const { db } = await freshSqlite();
+    const fixture = await openStudyOf(db, { pairs: 2 });
+    const server = await testServer(db, fixture.dataFolder);
+    return {
+      db,
+      fixture,
+      server,
+      get: (path: string, init?: RequestInit) => fetch(server.url + path, { redirect: 'manual', ...init }),
+    };
+  }
+
+  it('the researcher’s link works once and gives a session', async () => {
+    const { server, get } = await setUp();
+    const link = new URL(await server.researcherLink());
+    expect((await get('/api/studies')).status).toBe(401);
+    const first = await get(link.pathname + link.search);
+    expect(first.status).toBe(303);
+    const cookie = first.headers.get('set-cookie')!.split(';')[0]!;
+    expect(first.headers.get('set-cookie')).toMatch(/HttpOnly.*SameSite=Lax/i);
+    expect((await get(link.pathname + link.search)).status).toBe(401);
+    expect((await get('/api/studies', { headers: { cookie } })).status).toBe(200);
+    expect((await get('/api/studies', { headers: { cookie: `${cookie}x` } })).status).toBe(401);
+    expect((await get('/research', { headers: { cookie } })).status).toBe(200);
+    await server.close();
+  });
+
+  it('the API answers what its contract says', async () => {
+    const { server, get } = await setUp();
+    const link = new URL(await server.researcherLink());
+    const cookie = (await get(link.pathname + link.search)).headers.get('set-cookie')!.split(';')[0]!;
+    const patch = (body: string, headers = {}) =>
+      get('/api/studies/study', {
+        method: 'PATCH',
+        body,
+        headers: { cookie, 'content-type': 'application/json', ...headers },
+      });
+    expect(
+      reportSchema.parse(await (await get('/api/studies/study/report', { headers: { cookie } })).json()).criteria,
+    ).toHaveLength(3);
+    expect(((await (await patch('{"state":"paused"}')).json()) as { state: string }).state).toBe('paused');
+    expect((await patch('{"state":"draft"}')).status).toBe(409);
+    expect((await patch('{nonsense')).status).toBe(400);
+    expect((await patch('{"state":"open"}', { origin: 'http://evil.example' })).status).toBe(401);
+    expect((await get('/api/studies/none', { headers: { cookie } })).status).toBe(404);
+    await server.close();
+  });
+
+  it('health, metrics, OpenAPI and headers are there', async () => {
+    const { server, get } = await setUp();
+    expect(await (await get('/healthz')).json()).toEqual({ ok: true });
+    expect(await (await get('/readyz')).json()).toEqual({ ok: true });
+    expect(await (await get('/metrics')).text()).toContain('visavis_votes_total');
+    const api = (await (await get('/api/openapi.json')).json()) as { openapi: string; paths: object };
+    expect(api.openapi).toBe('3.1.0');
+    expect(Object.keys(api.paths)).toContain('/api/studies/{name}/report');
+    const page = await get('/annotate/nonsense');
+    expect(page.status).toBe(404);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect((await get('/nowhere')).status).toBe(404);
+    expect((await get('/annotate/images/nonsense')).status).toBe(404);
+    await server.close();
+  });
+
+  it('a bad token is refused at the handshake with its code', async () => {
+    const { server } = await setUp();
+    await expect(TestClient.connect(server.url, 'nonsense', 'ann')).rejects.toMatchObject({ code: 'bad-token' });
+    await server.close();
+  });
+
+  it('nonsense over the socket is refused in one sentence and the socket lives on', async () => {
+    const { server, fixture } = await setUp();
+    const client = await TestClient.connect(server.url, fixture.token, 'ann');
+    for (const payload of [
+      null,
+      7,
+      'x',
+      [],
+      {},
+      { voteId: 'x' },
+      { voteId: crypto.randomUUID(), assignmentId: 'x', criterion: 'beauty', choice: 'left', responseTimeMs: 1 },
+    ]) {
+      expect(await client.refused('vote:cast', payload)).toBe('bad-request');
+    }
+    expect(await client.refused('vote:undo')).toBe('nothing-to-undo');
+    expect(await client.next()).not.toBeNull();
+    client.close();
+    await server.close();
+  });
+});

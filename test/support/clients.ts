@@ -1,0 +1,98 @@
+/** @file Socket clients as a script would write them: nothing of the page's code. */
+import { io, type Socket } from 'socket.io-client';
+import type { Database } from '../../db/open.ts';
+import type { Acknowledgement, AssignmentView, VoteResult } from '../../server/contract/annotate.ts';
+import type { LeaseTimes } from '../../server/study/assignments.ts';
+import { startServer, type RunningServer } from '../../server/start.ts';
+
+export function testServer(db: Database, dataFolder: string, leases?: Partial<LeaseTimes>): Promise<RunningServer> {
+  return startServer(db, {
+    dataFolder,
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: undefined,
+    logLevel: 'silent',
+    leases: { leaseMs: 60_000, graceMs: 1000, ...leases },
+  });
+}
+
+export class TestClient {
+  readonly socket: Socket;
+  private constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  /** @throws the server's refusal of the handshake */
+  static async connect(url: string, token: string, participant?: string): Promise<TestClient> {
+    const socket = io(`${url}/annotate`, {
+      auth: { token, participant },
+      transports: ['websocket'],
+      forceNew: true,
+      reconnection: false,
+    });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      // The server may die between the transport's handshake and the namespace's.
+      socket.io.once('close', () => reject(new Error('disconnected')));
+      socket.once('connect_error', (error) => {
+        socket.disconnect();
+        reject(Object.assign(error, (error as Error & { data?: object }).data));
+      });
+    });
+    return new TestClient(socket);
+  }
+
+  /** The whole acknowledgement; rejects when the connection ends before it. */
+  send<T>(event: string, payload: unknown): Promise<Acknowledgement<T>> {
+    return new Promise((resolve, reject) => {
+      const cut = () => reject(new Error('disconnected'));
+      if (!this.socket.connected) {
+        cut();
+        return;
+      }
+      this.socket.once('disconnect', cut);
+      this.socket.emit(event, payload, (answer: Acknowledgement<T>) => {
+        this.socket.off('disconnect', cut);
+        resolve(answer);
+      });
+    });
+  }
+
+  async ok<T>(event: string, payload: unknown = {}): Promise<T> {
+    const answer = await this.send<T>(event, payload);
+    if (!answer.ok) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
+    return answer.data;
+  }
+
+  /** The refusal's code; throws when there is none. */
+  async refused(event: string, payload: unknown = {}): Promise<string> {
+    const answer = await this.send(event, payload);
+    if (answer.ok) throw new Error(`${event} was not refused`);
+    return answer.error.code;
+  }
+
+  next(): Promise<AssignmentView | null> {
+    return this.ok('assignment:next');
+  }
+
+  vote(
+    assignmentId: string,
+    criterion: string,
+    choice: string,
+    voteId: string = crypto.randomUUID(),
+  ): Promise<VoteResult> {
+    return this.ok('vote:cast', { voteId, assignmentId, criterion, choice, responseTimeMs: 1234 });
+  }
+
+  /** Answers every criterion of what is next; false when nothing is left. */
+  async answerNext(choose: (criterion: string) => 'left' | 'right' = () => 'left'): Promise<boolean> {
+    const assignment = await this.next();
+    if (assignment === null) return false;
+    for (const criterion of assignment.criteria) await this.vote(assignment.id, criterion, choose(criterion));
+    return true;
+  }
+
+  close(): void {
+    this.socket.disconnect();
+  }
+}

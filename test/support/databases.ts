@@ -1,0 +1,46 @@
+/** @file Every database test runs on both engines, each test on a fresh database. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterEach, describe, inject } from 'vitest';
+import { openDatabase, type Database } from '../../db/open.ts';
+import { temporaryFolder } from './folders.ts';
+
+export interface FreshDatabase {
+  db: Database;
+  /** What openDatabase takes to open the same one again. */
+  location: string;
+}
+
+/** Calls `define` once an engine; `fresh` makes a database that ends with the test. */
+export function onBothEngines(name: string, define: (fresh: () => Promise<FreshDatabase>) => void): void {
+  const postgresUrl = inject('postgresUrl');
+  describe(`${name} (SQLite)`, () => define(freshOn(() => Promise.resolve(join(temporaryFolder(), 'visavis.db')))));
+  describe.skipIf(postgresUrl === '')(`${name} (PostgreSQL)`, () =>
+    define(freshOn(() => newPostgresDatabase(postgresUrl))),
+  );
+}
+
+export const freshSqlite = freshOn(() => Promise.resolve(join(temporaryFolder(), 'visavis.db')));
+
+function freshOn(locate: () => Promise<string>): () => Promise<FreshDatabase> {
+  const open: Database[] = [];
+  afterEach(async () => {
+    for (const db of open.splice(0)) await db.destroy();
+  });
+  return async () => {
+    const location = await locate();
+    const db = await openDatabase(location);
+    open.push(db);
+    return { db, location };
+  };
+}
+
+async function newPostgresDatabase(serverUrl: string): Promise<string> {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  await client.query(`create database ${name}`);
+  await client.end();
+  return serverUrl.replace(/\/postgres$/, `/${name}`);
+}
