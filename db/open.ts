@@ -10,7 +10,9 @@ import {
   SqliteDriver,
   type DatabaseConnection,
   type Driver,
+  type SqliteDatabase,
 } from 'kysely';
+import type BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { DatabaseError, migrate } from './migrate.ts';
 import { loadSqlite } from './sqlite-driver.ts';
@@ -48,7 +50,25 @@ function openSqlite(file: string): Database {
   } catch (error) {
     throw new DatabaseError(`Cannot open the database ${file}: ${(error as Error).message}.`);
   }
-  return new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: connection }) });
+  return new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: withStatementCache(connection) }) });
+}
+
+/** The server asks the same few dozen queries; preparing one takes longer than running it. */
+function withStatementCache(connection: BetterSqlite3.Database): SqliteDatabase {
+  const statements = new Map<string, BetterSqlite3.Statement>();
+  return {
+    close: () => connection.close(),
+    prepare(text) {
+      let statement = statements.get(text);
+      if (statement === undefined) {
+        statement = connection.prepare(text);
+        statements.set(text, statement);
+        // Bulk inserts differ in their number of rows and would pile up.
+        if (statements.size > 200) statements.delete(statements.keys().next().value!);
+      }
+      return statement;
+    },
+  };
 }
 
 /**

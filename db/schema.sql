@@ -33,6 +33,10 @@ CREATE INDEX "assignment_expiry" on "assignment" (
   "state",
   "expires_at");
 
+CREATE INDEX "assignment_newest" on "assignment" (
+  "annotator_id",
+  "created_at");
+
 CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
   where state <> 'lost' or voted = 1;
 

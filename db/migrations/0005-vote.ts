@@ -38,6 +38,7 @@ export const vote: Migration = {
       .columns(['study_id', 'state', 'expires_at'])
       .execute();
     await db.schema.createIndex('assignment_annotator').on('assignment').columns(['annotator_id', 'state']).execute();
+    await db.schema.createIndex('assignment_newest').on('assignment').columns(['annotator_id', 'created_at']).execute();
     await db.schema
       .createTable('vote')
       .addColumn('id', 'text', (c) => c.primaryKey())

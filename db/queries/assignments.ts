@@ -95,7 +95,7 @@ export async function releaseExpired(db: Database, studyId: string, now: number)
 }
 
 /**
- * Free seats of pairs that this annotator has nothing to do with yet, in the study's order. On PostgreSQL the rows come
+ * Free seats of pairs that this annotator has nothing to do with yet, in the study's order from a position on. On PostgreSQL the rows come
  * locked, and rows that another transaction is taking are passed over.
  */
 export function freeSeats(
@@ -104,8 +104,9 @@ export function freeSeats(
     studyId,
     annotatorId,
     population,
+    from,
     limit,
-  }: { studyId: string; annotatorId: string; population: Population; limit: number },
+  }: { studyId: string; annotatorId: string; population: Population; from: number; limit: number },
 ): Promise<Seat[]> {
   const seats = db
     .selectFrom('seat')
@@ -113,6 +114,7 @@ export function freeSeats(
     .where('seat.study_id', '=', studyId)
     .where('seat.population', '=', population)
     .where('seat.state', '=', 'free')
+    .where('seat.position', '>=', from)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -128,6 +130,19 @@ export function freeSeats(
     .orderBy('seat.seat_index')
     .limit(limit);
   return isPostgres(db) ? seats.forUpdate().skipLocked().execute() : seats.execute();
+}
+
+/** The position of the pair that the annotator got last; 0 before the first. */
+export async function lastPosition(db: Database, annotatorId: string): Promise<number> {
+  const row = await db
+    .selectFrom('assignment as a')
+    .innerJoin('pair as p', 'p.id', 'a.pair_id')
+    .select('p.position')
+    .where('a.annotator_id', '=', annotatorId)
+    .orderBy('a.created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.position ?? 0;
 }
 
 export async function takeSeat(db: Database, assignment: Assignment): Promise<void> {

@@ -35,8 +35,8 @@ interface Parts {
 const emptySchema = z.looseObject({}).nullish();
 
 export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metrics, log }: Parts): void {
-  /** A person presses a key a few times a second; a script that floods is slowed down, not served. */
-  const pace = new RateLimiterMemory({ points: 100, duration: 1 });
+  /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
+  const pace = new RateLimiterMemory({ points: 1000, duration: 1 });
   const guesses = new RateLimiterMemory({ points: 60, duration: 60 });
 
   namespace.use((socket, next) => {

@@ -10,6 +10,7 @@ import {
   ensureAnnotator,
   freeSeats,
   heldAssignments,
+  lastPosition,
   lockAnnotator,
   releaseExpired,
   renewLease,
@@ -172,12 +173,12 @@ async function lease(
   now: number,
 ): Promise<Assignment | undefined> {
   await releaseExpired(db, study.id, now);
-  const candidates = await freeSeats(db, {
-    studyId: study.id,
-    annotatorId: annotator.id,
-    population: annotator.population,
-    limit: window,
-  });
+  const scope = { studyId: study.id, annotatorId: annotator.id, population: annotator.population, limit: window };
+  // What lies further back than the window was answered, or held by others, when this annotator passed it; it is looked
+  // at again at the end. So the search does not get slower with every pair.
+  const from = Math.max(0, (await lastPosition(db, annotator.id)) - window);
+  let candidates = await freeSeats(db, { ...scope, from });
+  if (candidates.length === 0 && from > 0) candidates = await freeSeats(db, { ...scope, from: 0 });
   if (candidates.length === 0) return undefined;
   const seat = candidates[randomInt(candidates.length)]!;
   const assignment: Assignment = {

@@ -33,10 +33,11 @@ export class TestClient {
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       // The server may die between the transport's handshake and the namespace's.
-      socket.io.once('close', () => reject(new Error('disconnected')));
+      // A refusal closes the line too, just before it is told: it goes first.
+      socket.io.once('close', () => setImmediate(() => reject(new Error('disconnected'))));
       socket.once('connect_error', (error) => {
-        socket.disconnect();
         reject(Object.assign(error, (error as Error & { data?: object }).data));
+        socket.disconnect();
       });
     });
     return new TestClient(socket);

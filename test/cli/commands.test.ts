@@ -1,0 +1,150 @@
+/** @file Exit codes, sentences and JSON of the command line, as a script sees them. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { describe, expect, it } from 'vitest';
+import { openDatabase } from '../../db/open.ts';
+import { starter } from '../../evaluator/starter/starter.ts';
+import type { Report } from '../../server/contract/report.ts';
+import { projectRoot, temporaryFolder } from '../support/folders.ts';
+import { openStudyOf } from '../support/studies.ts';
+
+interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function visavis(dataFolder: string, ...argv: string[]): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [join(projectRoot, 'bin', 'visavis.js'), ...argv],
+      { env: { ...process.env, VISAVIS_DATA: dataFolder, DATABASE_URL: undefined }, maxBuffer: 1e8 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? 1, stdout, stderr }),
+    );
+  });
+}
+
+describe('command line', () => {
+  it('bad usage and bad input end with 2 and one sentence', async () => {
+    const folder = temporaryFolder();
+    for (const [argv, message] of [
+      [['render'], "required option '--prompts <name>' not specified"],
+      [['nonsense'], "unknown command 'nonsense'"],
+      [['render', '--prompts', 'none', '--model', 'none', '--device', 'cpu'], 'There is no prompt set named "none".'],
+      [['render', '--prompts', 'x', '--model', 'y', '--seed', '-1'], 'whole number of at least 0'],
+      [['render', '--prompts', 'x', '--model', 'y', '--shard', '9/2', '--device', 'cpu'], '--shard is "9/2"'],
+      [['models', 'add', 'm', '--pipeline', folder], 'has no model_index.json'],
+      [['prompts', 'import', join(folder, 'none.tsv'), '--name', 'x'], 'ENOENT'],
+      [['prompts', 'fetch', 'none'], 'There is no published set "none"'],
+      [['study', 'open', 'none'], 'There is no study named "none".'],
+      [['report', 'none'], 'There is no study named "none".'],
+    ] as [string[], string][]) {
+      const { code, stderr } = await visavis(folder, ...argv);
+      expect(stderr).toContain(message);
+      expect(code, argv.join(' ')).toBe(2);
+    }
+  }, 60_000);
+
+  it('a simulated study reports the rate that was asked, and its export gives the same numbers', async () => {
+    const folder = temporaryFolder();
+    const db = await openDatabase(join(folder, 'visavis.db'));
+    await openStudyOf(db, { pairs: 200 });
+    await db.destroy();
+    const simulated = await visavis(folder, 'simulate', 'study', '--annotators', '5', '--win-rate', '0.646', '--json');
+    expect(JSON.parse(simulated.stdout)).toEqual({ study: 'study', votes: 200 * 3 * 3 });
+    const { stdout, code } = await visavis(folder, 'report', 'study', '--json');
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as Report;
+    expect(report).toMatchObject({ simulated: true, modelA: 'aardvark', modelB: 'buffalo', votesPerPair: 3 });
+    for (const row of report.criteria) {
+      expect(row).toMatchObject({ pairs: 200, decided: 200, incomplete: 0 });
+      expect(row.winRate.low!).toBeLessThan(0.646);
+      expect(row.winRate.high!).toBeGreaterThan(0.646);
+    }
+    const csv = join(folder, 'votes.csv');
+    await visavis(folder, 'export', 'study', '--format', 'votes-csv', '--out', csv);
+    const votes = parse(await readFile(csv), { columns: true }) as unknown as Record<string, string>[];
+    const general = votes.filter((vote) => vote['criterion'] === 'general');
+    let wins = 0;
+    for (let item = 0; item < 200; item++) {
+      wins += Number(general.filter((vote) => Number(vote['item']) === item && vote['choice'] === 'a').length >= 2);
+    }
+    expect(report.criteria.find((row) => row.criterion === 'general')!.wins).toBe(wins);
+  }, 90_000);
+
+  it('models, renders and studies come out as JSON', async () => {
+    const folder = temporaryFolder();
+    await visavis(folder, 'prompts', 'import', starter.prompts, '--name', 'starter');
+    for (const name of ['one', 'two']) {
+      const added = await visavis(
+        folder,
+        'models',
+        'add',
+        name,
+        '--pipeline',
+        starter.pipeline,
+        '--steps',
+        name === 'one' ? '2' : '3',
+        '--json',
+      );
+      expect(JSON.parse(added.stdout)).toMatchObject({ name, sampler: 'ddim', guidance: 7.5, width: 64, height: 64 });
+      const rendered = await visavis(
+        folder,
+        'render',
+        '--prompts',
+        'starter',
+        '--model',
+        name,
+        '--limit',
+        '3',
+        '--device',
+        'cpu',
+        '--json',
+      );
+      expect(JSON.parse(rendered.stdout)).toEqual({ rendered: 3, failed: [], skipped: 0, stopped: false });
+    }
+    const again = await visavis(
+      folder,
+      'render',
+      '--prompts',
+      'starter',
+      '--model',
+      'one',
+      '--limit',
+      '3',
+      '--device',
+      'cpu',
+      '--json',
+    );
+    expect(JSON.parse(again.stdout)).toMatchObject({ rendered: 0, skipped: 3 });
+    const created = await visavis(
+      folder,
+      'study',
+      'create',
+      's',
+      '--prompts',
+      'starter',
+      '--a',
+      'one',
+      '--b',
+      'two',
+      '--json',
+    );
+    const study = JSON.parse(created.stdout) as { pairs: number; missing: unknown[] };
+    expect(study.pairs).toBe(3);
+    expect(study.missing).toHaveLength(117);
+    expect(
+      (await visavis(folder, 'study', 'create', 's', '--prompts', 'starter', '--a', 'one', '--b', 'two')).code,
+    ).toBe(2);
+    const list = JSON.parse((await visavis(folder, 'study', 'list', '--json')).stdout) as {
+      name: string;
+      state: string;
+    }[];
+    expect(list).toMatchObject([{ name: 's', state: 'draft' }]);
+    expect((await visavis(folder, 'backup', join(folder, 'copy.db'))).code).toBe(0);
+    expect((await visavis(folder, 'backup', join(folder, 'copy.db'))).code).toBe(1);
+  }, 90_000);
+});
