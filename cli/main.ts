@@ -4,11 +4,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { analyzeCommand } from './analyze.ts';
 import { backupCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { exportCommand } from './export.ts';
 import { modelsCommand } from './models.ts';
+import { planCommand } from './plan.ts';
 import { promptsCommand } from './prompts.ts';
 import { renderCommand } from './render.ts';
 import { reportCommand } from './report.ts';
@@ -25,6 +27,8 @@ const commands = [
   studyCommand,
   simulateCommand,
   reportCommand,
+  analyzeCommand,
+  planCommand,
   exportCommand,
   backupCommand,
 ];

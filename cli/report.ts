@@ -30,14 +30,15 @@ export function reportCommand(): Command {
     });
 }
 
-/** For reading in a terminal. */
+/** For reading in a terminal, without the manual. */
 export function printReport(report: Report): void {
+  const { modelA, modelB, votesPerPair: k } = report;
+  console.log(`${report.study}: ${modelA} (A) against ${modelB} (B)${report.simulated ? ' — SIMULATED VOTES' : ''}`);
   console.log(
-    `${report.study}: ${report.modelA} (A) against ${report.modelB} (B)${report.simulated ? ' — SIMULATED VOTES' : ''}`,
+    `A pair is won by the majority of its ${k} ${k === 1 ? 'vote' : 'votes'}. Intervals: Wilson, 95 %, over pairs.\n`,
   );
-  console.log(`${report.votesPerPair} votes a pair, majority of each; interval: Wilson 95 % over prompts\n`);
   printTable(
-    ['criterion', 'A wins', '95 %', 'won', 'lost', 'tied', 'split', 'open', 'p (sign)'],
+    ['criterion', 'A wins', '95 %', 'won', 'lost', 'tied', 'split', 'open', 'p (sign)', 'e-value', 'α'],
     report.criteria.map((c) => [
       c.criterion,
       percent(c.winRate.value),
@@ -48,9 +49,55 @@ export function printReport(report: Report): void {
       c.split,
       c.incomplete,
       c.signTest.p === null ? '–' : pValue(c.signTest.p),
+      c.evidence.eValue === null ? '–' : eValue(c.evidence.eValue),
+      c.agreement.krippendorffAlpha === null ? '–' : c.agreement.krippendorffAlpha.toFixed(2),
     ]),
-    [1, 2, 3, 4, 5, 6, 7, 8],
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   );
+  console.log(
+    '\nTies and splits count ½. p: read once, at the end. e-value: 20 or more is significant at 5 % however often',
+  );
+  console.log('one looked. α: Krippendorff’s agreement between annotators, 1 perfect, 0 chance.');
+  for (const c of report.criteria) {
+    const { leftShare, low, high } = c.sideBias;
+    if (leftShare !== null && low !== null && high !== null && (low > 0.5 || high < 0.5)) {
+      console.log(
+        `${c.criterion}: ${percent(leftShare)} of the votes (${range(c.sideBias)}) are for the left image: annotators favour a side.`,
+      );
+    }
+  }
+  printSlices(report);
+}
+
+/** Categories and challenges that differ, after correction for having looked at all of them. */
+function printSlices(report: Report): void {
+  const rows = report.criteria.flatMap((c) =>
+    [...c.byCategory, ...c.byChallenge]
+      .filter((slice) => slice.pHolm !== null && slice.pHolm < 0.05)
+      .map((slice) => [
+        c.criterion,
+        slice.name,
+        percent(slice.winRate.value),
+        range(slice.winRate),
+        slice.winRate.n,
+        pValue(slice.pHolm!),
+      ]),
+  );
+  const looked =
+    report.criteria[0] === undefined ? 0 : report.criteria[0].byCategory.length + report.criteria[0].byChallenge.length;
+  if (looked === 0) return;
+  if (rows.length === 0) {
+    console.log(
+      `\nNone of the ${looked} categories and challenges differs from 50 % after Holm’s correction (--json has all).`,
+    );
+    return;
+  }
+  console.log('\nSlices that differ from 50 % after Holm’s correction:');
+  printTable(['criterion', 'slice', 'A wins', '95 %', 'n', 'p (Holm)'], rows, [2, 3, 4, 5]);
+}
+
+function eValue(value: number): string {
+  return value >= 1e4 ? value.toExponential(1) : value.toFixed(2);
 }
 
 export function percent(value: number | null): string {
@@ -68,12 +115,12 @@ export function pValue(p: number): string {
 /** One row a criterion and slice; the whole criterion's slice is "all". */
 export function reportCsv(report: Report): string {
   const rows = report.criteria.flatMap((c) => [
-    { ...c, by: 'all', name: 'all', p: c.signTest.p },
+    { ...c, by: 'all', name: 'all', p: c.signTest.p, pHolm: null },
     ...c.byCategory.map((slice) => ({ criterion: c.criterion, by: 'category', ...slice })),
     ...c.byChallenge.map((slice) => ({ criterion: c.criterion, by: 'challenge', ...slice })),
   ]);
   return stringify(
-    rows.map(({ criterion, by, name, wins, losses, ties, split, winRate, p }) => ({
+    rows.map(({ criterion, by, name, wins, losses, ties, split, winRate, p, pHolm }) => ({
       criterion,
       by,
       name,
@@ -86,6 +133,7 @@ export function reportCsv(report: Report): string {
       low: winRate.low,
       high: winRate.high,
       p,
+      p_holm: pHolm,
     })),
     { header: true },
   );

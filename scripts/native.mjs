@@ -10,8 +10,9 @@ const needed = Number(process.versions.napi) < 10;
 if (needed && existsSync(folder) && !existsSync(`${folder}/build/Release/better_sqlite3.node`)) {
   console.error('visavis: compiling the SQLite driver for Node 20 (once, about a minute)');
   try {
-    execSync('npm run build-release', { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
-  } catch {
+    execSync('npm run build-release', { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  } catch (error) {
+    console.error(String(error.stderr).split('\n').slice(-20).join('\n'));
     console.error(
       'visavis: the SQLite driver could not be compiled. Install python3, make and g++, or use Node 22 or newer, then run npm ci again.',
     );

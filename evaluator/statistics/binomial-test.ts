@@ -51,5 +51,6 @@ function upperTail(k: number, n: number, p: number): number {
 
 /** Sign test of H0: a decided prompt goes to either model with probability ½. Ties carry no sign and are left out. */
 export function signTest(wins: number, losses: number): number {
-  return binomialTest(wins, wins + losses, 0.5);
+  // With ½ both tails are alike: twice the smaller one, the same number whichever model is called A.
+  return wins === losses ? 1 : Math.min(1, 2 * lowerTail(Math.min(wins, losses), wins + losses, 0.5));
 }

@@ -1,12 +1,15 @@
 /** @file Arrow: votes → tallies. For one criterion, the votes on each item and what they decide. */
 import { decide, type Decision } from '../../evaluator/statistics/majority.ts';
-import { outcomes, type VoteTable } from './vote-table.ts';
+import { outcomes, sides, type VoteTable } from './vote-table.ts';
 
 export interface ItemTally {
   item: number;
   a: number;
   b: number;
   tie: number;
+  /** Votes for an image, not ties, of which the side is known; and those of them for the left one. */
+  sided: number;
+  left: number;
   decision: Decision;
 }
 
@@ -20,21 +23,38 @@ export interface Tally {
 
 /** One entry an item, in the items' order. */
 export function tallyItems(votes: VoteTable, criterion: number, votesPerPair: number): ItemTally[] {
-  const counts = new Int32Array(votes.items.length * 3);
+  const width = 5;
+  const counts = new Int32Array(votes.items.length * width);
   for (let i = 0; i < votes.count; i++) {
-    if (votes.criterion[i] === criterion) counts[votes.item[i]! * 3 + votes.outcome[i]!]!++;
+    if (votes.criterion[i] !== criterion) continue;
+    const row = votes.item[i]! * width;
+    const outcome = votes.outcome[i]!;
+    counts[row + outcome]!++;
+    const side = votes.sideOfA[i]!;
+    if (side === sides.unknown || outcome === outcomes.tie) continue;
+    counts[row + 3]!++;
+    if ((outcome === outcomes.a) === (side === sides.left)) counts[row + 4]!++;
   }
   return votes.items.map((_, item) => {
-    const [a, b, tie] = [
-      counts[item * 3 + outcomes.a]!,
-      counts[item * 3 + outcomes.b]!,
-      counts[item * 3 + outcomes.tie]!,
+    const [a, b, tie, sided, left] = counts.subarray(item * width, (item + 1) * width) as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
     ];
-    return { item, a, b, tie, decision: decide(a, b, tie, votesPerPair) };
+    return { item, a, b, tie, sided, left, decision: decide(a, b, tie, votesPerPair) };
   });
 }
 
 export function tally(items: readonly ItemTally[]): Tally {
-  const count = (decision: Decision) => items.reduce((sum, item) => sum + Number(item.decision === decision), 0);
-  return { wins: count('a'), losses: count('b'), ties: count('tie'), split: count('split') };
+  const counts = { a: 0, b: 0, tie: 0, split: 0, incomplete: 0 };
+  for (const item of items) counts[item.decision] += 1;
+  return { wins: counts.a, losses: counts.b, ties: counts.tie, split: counts.split };
+}
+
+/** What a decided item is worth to A; undefined while it is incomplete. */
+export function worth(decision: Decision): number | undefined {
+  if (decision === 'incomplete') return undefined;
+  return decision === 'a' ? 1 : decision === 'b' ? 0 : 0.5;
 }

@@ -1,0 +1,44 @@
+import { basename } from 'node:path';
+import { Command } from 'commander';
+import { wholeNumber } from './numbers.ts';
+import { printJson } from './output.ts';
+import { printReport } from './report.ts';
+
+interface Options {
+  json?: boolean;
+  seed: number;
+  votes?: number;
+}
+
+export function analyzeCommand(): Command {
+  return new Command('analyze')
+    .description('the report on anybody’s votes: CSV or JSONL with item, annotator, choice (a, b, tie)')
+    .argument('<file>')
+    .option('--votes <k>', 'votes an item needs to be decided; the usual number by default', wholeNumber(1))
+    .option('--seed <n>', 'seed of the bootstrap', wholeNumber(0), 0)
+    .option('--data <dir>', 'data directory; not used')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: Options) => {
+      const { readForeignVotes } = await import('../server/study/foreign-votes.ts');
+      const { buildReport } = await import('../server/study/report.ts');
+      const { rows, votesPerPair, ...foreign } = await readForeignVotes(file);
+      const report = buildReport({
+        ...foreign,
+        study: basename(file),
+        simulated: false,
+        votesPerPair: options.votes ?? votesPerPair,
+        seed: options.seed,
+      });
+      if (options.json) {
+        printJson({ ...report, rows });
+        return;
+      }
+      printReport(report);
+      for (const note of rows.notes) console.log(note);
+      for (const { reason, count, examples } of rows.skipped) {
+        console.log(
+          `${count} of ${rows.read} rows skipped: ${reason} (${examples.join('; ')}${count > examples.length ? '; …' : ''}).`,
+        );
+      }
+    });
+}
