@@ -37,7 +37,7 @@ export function reportFailure(error: unknown): number {
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);
   else if (error instanceof DatabaseError) console.error(`visavis: ${message}`);
-  else if (code === 'ENOSPC')
+  else if (code === 'ENOSPC' || code === 'SQLITE_FULL')
     console.error('visavis: The disk is full; what was finished before is kept. Free some space and run it again.');
   else if (code === 'EADDRINUSE') console.error(`visavis: The port is taken (${message}); choose another with --port.`);
   else console.error(`visavis: ${message}`, error);

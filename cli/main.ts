@@ -8,11 +8,14 @@ import { analyzeCommand } from './analyze.ts';
 import { backupCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
+import { generateCommand } from './generate.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
 import { promptsCommand } from './prompts.ts';
 import { renderCommand } from './render.ts';
+import { rendersCommand } from './renders.ts';
 import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
@@ -24,6 +27,8 @@ const commands = [
   promptsCommand,
   modelsCommand,
   renderCommand,
+  rendersCommand,
+  generateCommand,
   studyCommand,
   simulateCommand,
   reportCommand,
@@ -31,6 +36,7 @@ const commands = [
   planCommand,
   exportCommand,
   backupCommand,
+  doctorCommand,
 ];
 
 function version(): string {

@@ -18,7 +18,8 @@ export interface PipelineFolder {
   latentChannels: number;
   /** SDXL: a missing negative prompt becomes zeros instead of the encoding of "". */
   zerosForMissingNegative: boolean;
-  defaults: { sampler: string; width: number; height: number };
+  /** `sampler` throws when the folder names one that is not built here: only who needs the default meets it. */
+  defaults: { readonly sampler: string; width: number; height: number };
 }
 
 const networks = {
@@ -65,6 +66,12 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
     vaeScaling: vae.scaling_factor ?? (kind === 'sdxl' ? 0.13025 : 0.18215),
     latentChannels,
     zerosForMissingNegative: index['force_zeros_for_empty_prompt'] !== false && kind === 'sdxl',
-    defaults: { sampler: defaultSamplerId(scheduler), width: size, height: size },
+    defaults: {
+      get sampler() {
+        return defaultSamplerId(scheduler);
+      },
+      width: size,
+      height: size,
+    },
   };
 }

@@ -143,7 +143,7 @@ export async function mergeAdapters(
       if (weight === undefined) {
         const half = target.tensor.dataType === dataType.float16 && !target.cast;
         const data = await readWeight(target.tensor, file);
-        weight = { name: `visavis.merged.${path}`, dims: target.tensor.dims, data, half };
+        weight = { name: mergedPrefix + path, dims: target.tensor.dims, data, half };
         merged.set(target.node, weight);
       }
       addLowRank(weight, module, target.transposed, scale, adapter.file);
@@ -228,7 +228,10 @@ function addLowRank(
   }
 }
 
-/** New weights as external data in memory, so that a network above 2 GB can be patched too. */
+/** Of the names of merged weights. */
+const mergedPrefix = 'visavis.merged.';
+
+/** New weights as external data, so that a network above 2 GB can be patched too. */
 function patchOf(
   file: string,
   model: OnnxModel,
@@ -253,7 +256,12 @@ function patchOf(
     node.input[1] = name;
   }
   dropUnread(model);
-  return { file, patch: { model: encodeModel(model), weights } };
+  const files = new Set<string>();
+  for (const tensor of model.graph.initializer) {
+    const location = tensor.externalData?.find((entry) => entry.key === 'location')?.value;
+    if (tensor.dataLocation === 1 && location !== undefined && !location.startsWith(mergedPrefix)) files.add(location);
+  }
+  return { file, patch: { model: encodeModel(model), weights, files: [...files] } };
 }
 
 /** Removes the base weights that nothing reads any more, and the Casts in front of them. */

@@ -18,7 +18,7 @@ export async function encodePng(pixels: Uint8Array, width: number, height: numbe
 
 /** The same pixels as RGB PNG with every other chunk dropped: what an annotator's browser may receive. */
 export function withoutMetadata(image: Uint8Array): Promise<Buffer> {
-  return sharp(image).removeAlpha().toColourspace('srgb').png(options).toBuffer();
+  return sharp(image).autoOrient().removeAlpha().toColourspace('srgb').png(options).toBuffer();
 }
 
 /** The text that `encodePng` put in, or undefined. */

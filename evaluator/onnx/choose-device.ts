@@ -35,7 +35,14 @@ async function chooseAutomatically(): Promise<DeviceChoice> {
   const cuda: Device = { kind: 'cuda', id: 0 };
   const failure = await probeDevice(cuda);
   if (failure === undefined) return { devices: [cuda], notes: ['Using cuda:0.'] };
-  return { devices: [{ kind: 'cpu' }], notes: [`Using the CPU; CUDA is not available (visavis doctor says why).`] };
+  // WebGPU under Node is experimental and has crashed on Linux: it is used when it is asked for by name.
+  const reason = failure.replace(/^OrtSessionOptionsAppendExecutionProvider_Cuda: /, '');
+  return {
+    devices: [{ kind: 'cpu' }],
+    notes: [
+      `Using the CPU. CUDA cannot be used: ${reason} (visavis doctor says what to do); WebGPU is used only by name.`,
+    ],
+  };
 }
 
 /** What to do about a device that does not work. */

@@ -21,10 +21,7 @@ export class DeviceWorker {
   constructor(entry: URL, device: Device) {
     this.device = device;
     const setup: WorkerSetup = { device, stop: this.#stop.buffer as SharedArrayBuffer };
-    // From sources (tests, tsx) the entry is a .ts file, which Node needs a loader for.
-    const fromSource = import.meta.url.endsWith('.ts');
-    const url = fromSource ? new URL(entry.href.replace(/\.js$/, '.ts')) : entry;
-    this.#worker = new Worker(url, { workerData: setup, ...(fromSource ? { execArgv: ['--import', 'tsx'] } : {}) });
+    this.#worker = startWorker(entry, setup);
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error as Error));
     this.#worker.on('exit', () => this.#fail(new Error('The worker thread ended.')));
@@ -62,6 +59,14 @@ export class DeviceWorker {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
+}
+
+/** From sources (tests, tsx) the entry is a .ts file, which the thread needs a loader for. */
+function startWorker(entry: URL, workerData: WorkerSetup): Worker {
+  if (!import.meta.url.endsWith('.ts')) return new Worker(entry, { workerData });
+  const source = JSON.stringify(entry.href.replace(/\.js$/, '.ts'));
+  const script = `import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); });`;
+  return new Worker(script, { eval: true, workerData });
 }
 
 /** A refusal stays a refusal across the thread boundary; structured cloning would make it a plain Error. */

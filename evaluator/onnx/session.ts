@@ -2,7 +2,9 @@
  * @file The only importer of onnxruntime-node. Import it from a worker thread: `create` and `run` block the thread they
  * are called on, whatever their promises say.
  */
-import { dirname } from 'node:path';
+import { constants, copyFile, link, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import ort from 'onnxruntime-node';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from './device.ts';
@@ -21,11 +23,19 @@ export interface PortInfo {
   shape: readonly (number | string)[];
 }
 
+/** A changed graph in place of the file's. */
+export interface NetworkPatch {
+  model: Uint8Array;
+  /** New weights, which the graph names as external data. */
+  weights: { path: string; data: Uint8Array }[];
+  /** Files beside the network that the graph still reads weights from. */
+  files: readonly string[];
+}
+
 export interface NetworkSource {
   /** The .onnx file; external data files are found beside it. */
   file: string;
-  /** A changed graph in place of the file's, and the new weights that it names as external data. */
-  patch?: { model: Uint8Array; weights: { path: string; data: Uint8Array }[] };
+  patch?: NetworkPatch;
 }
 
 export interface Session {
@@ -40,31 +50,50 @@ export interface Session {
 export async function createSession(source: NetworkSource, device: Device, threads?: number): Promise<Session> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: providersOf(device),
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   let session: ort.InferenceSession;
   try {
-    if (source.patch === undefined) {
-      session = await ort.InferenceSession.create(source.file, options);
-    } else {
-      session = await ort.InferenceSession.create(source.patch.model, {
-        ...options,
-        externalData: source.patch.weights,
-        extra: { session: { model_external_initializers_file_folder_path: dirname(source.file) } },
-      });
-    }
+    session = await (source.patch === undefined
+      ? ort.InferenceSession.create(source.file, options)
+      : createPatched(source.file, source.patch, options));
   } catch (error) {
     throw new BadInput(`onnxruntime cannot load ${source.file}: ${firstLine(error)}`);
   }
   return wrap(session, source.file);
 }
 
+async function createPatched(
+  file: string,
+  { model, weights, files }: NetworkPatch,
+  options: ort.InferenceSession.SessionOptions,
+): Promise<ort.InferenceSession> {
+  if (files.length === 0) return ort.InferenceSession.create(model, { ...options, externalData: weights });
+  // onnxruntime takes external data from memory or from files, not from both, and follows no symbolic link out of the
+  // network's folder: the new weights become files in a folder where the base's data files are linked by hand. It is
+  // gone once the session is made.
+  const folder = await mkdtemp(join(tmpdir(), 'visavis-network-'));
+  try {
+    for (const name of files) await linkOrCopy(join(dirname(file), name), join(folder, name));
+    for (const { path, data } of weights) await writeFile(join(folder, path), data);
+    await writeFile(join(folder, 'model.onnx'), model);
+    return await ort.InferenceSession.create(join(folder, 'model.onnx'), options);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A hard link costs nothing; onto another file system (TMPDIR) the file has to be copied. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(() => copyFile(from, to, constants.COPYFILE_FICLONE));
+}
+
 /** A small network from memory, without external data. */
 export async function createSessionFromBytes(model: Uint8Array, device: Device): Promise<Session> {
   const session = await ort.InferenceSession.create(model, {
     executionProviders: providersOf(device),
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
   });
   return wrap(session, 'the network in memory');
 }

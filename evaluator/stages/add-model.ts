@@ -4,21 +4,25 @@ import { resolve } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { BadInput } from '../bad-input.ts';
-import { readPipelineFolder } from '../diffusion/folder.ts';
+import { readPipelineFolder, type PipelineFolder } from '../diffusion/folder.ts';
 import { readAdapter } from '../diffusion/lora.ts';
+import type { GenerationSettings } from '../diffusion/pipeline.ts';
 import { chooseSampler } from '../diffusion/samplers/choose.ts';
 import { identifyFile, identifyPipeline, type ModelSettings } from './model-settings.ts';
 
-export interface ModelRequest {
-  name: string;
-  pipeline: string;
-  adapters: { file: string; scale: number }[];
+export interface SettingsRequest {
   sampler?: string | undefined;
   steps?: number | undefined;
   guidance?: number | undefined;
   negativePrompt?: string | undefined;
   width?: number | undefined;
   height?: number | undefined;
+}
+
+export interface ModelRequest extends SettingsRequest {
+  name: string;
+  pipeline: string;
+  adapters: { file: string; scale: number }[];
 }
 
 /** The settings of the papers: 50 steps, guidance 7.5 (METHOD: inference settings). */
@@ -31,9 +35,7 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
     throw new BadInput(`A model named "${request.name}" exists already; models never change, choose another name.`);
   }
   const folder = await readPipelineFolder(resolve(request.pipeline));
-  const steps = request.steps ?? paperSteps;
-  const sampler = request.sampler ?? folder.defaults.sampler;
-  chooseSampler(sampler, folder.scheduler, steps);
+  const generation = defaultSettings(folder, request);
   const adapters: ModelSettings['adapters'] = [];
   for (const { file, scale } of request.adapters) {
     await readAdapter(file);
@@ -45,12 +47,7 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
     pipelineSha256: sha256,
     pipelineFiles: files,
     adapters,
-    sampler,
-    steps,
-    guidance: request.guidance ?? paperGuidance,
-    negativePrompt: request.negativePrompt ?? null,
-    width: request.width ?? folder.defaults.width,
-    height: request.height ?? folder.defaults.height,
+    ...generation,
   };
   await insertModel(db, {
     id: randomUUID(),
@@ -60,4 +57,19 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
     created_at: now,
   });
   return settings;
+}
+
+/** What was asked, and the folder's and the papers' defaults for the rest. @throws BadInput for a sampler that cannot be */
+export function defaultSettings(folder: PipelineFolder, request: SettingsRequest): GenerationSettings {
+  const sampler = request.sampler ?? folder.defaults.sampler;
+  const steps = request.steps ?? paperSteps;
+  chooseSampler(sampler, folder.scheduler, steps);
+  return {
+    sampler,
+    steps,
+    guidance: request.guidance ?? paperGuidance,
+    negativePrompt: request.negativePrompt ?? null,
+    width: request.width ?? folder.defaults.width,
+    height: request.height ?? folder.defaults.height,
+  };
 }
