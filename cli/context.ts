@@ -1,4 +1,5 @@
 /** @file What commands share: the data directory, the database, the images, and how a command ends. */
+import { writeFile } from 'node:fs/promises';
 import { BadInput } from '../evaluator/bad-input.ts';
 import { ImageStore } from '../evaluator/images/store.ts';
 import { openDatabase, type Database } from '../db/open.ts';
@@ -32,11 +33,10 @@ export const exitCode = { done: 0, failed: 1, badInput: 2, gateNotMet: 3 } as co
 
 /** One sentence on stderr for what can be expected; the stack too for a bug, or with VISAVIS_DEBUG. */
 export function reportFailure(error: unknown): number {
-  const expected = error instanceof BadInput || error instanceof ServiceError || error instanceof RangeError;
+  const expected = [BadInput, ServiceError, RangeError, DatabaseError].some((kind) => error instanceof kind);
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);
-  else if (error instanceof DatabaseError) console.error(`visavis: ${message}`);
   else if (code === 'ENOSPC' || code === 'SQLITE_FULL')
     console.error('visavis: The disk is full; what was finished before is kept. Free some space and run it again.');
   else if (code === 'EADDRINUSE') console.error(`visavis: The port is taken (${message}); choose another with --port.`);
@@ -55,4 +55,15 @@ export function interruptSignal(): AbortSignal {
     });
   }
   return controller.signal;
+}
+
+/** Writes what a command was asked to write. @throws BadInput when the path cannot be written to */
+export async function writeOutput(file: string, content: string | NodeJS.ArrayBufferView): Promise<void> {
+  try {
+    await writeFile(file, content);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC') throw error;
+    throw new BadInput(`Cannot write ${file}: ${code ?? String(error)}.`);
+  }
 }

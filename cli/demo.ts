@@ -7,7 +7,7 @@ import { promptsWithoutRender } from '../db/queries/renders.ts';
 import { starter } from '../evaluator/starter/starter.ts';
 import { defaultHost, defaultPort } from '../server/config.ts';
 import { withWorkspace, type DataOption, type Workspace } from './context.ts';
-import { wholeNumber } from './numbers.ts';
+import { portNumber } from './numbers.ts';
 import { serveUntilStopped, type ServeOptions } from './serve.ts';
 
 /** Enough to see every category of the starter prompts, few enough to render in seconds. */
@@ -17,7 +17,7 @@ const studyName = 'demo';
 export function demoCommand(): Command {
   return new Command('demo')
     .description('first run: starter prompts, models, renders and an open study, then serve')
-    .option('--port <port>', 'port to listen on', wholeNumber(0), defaultPort)
+    .option('--port <port>', 'port to listen on', portNumber, defaultPort)
     .option('--host <host>', 'address to listen on', defaultHost)
     .option('--data <dir>', 'data directory')
     .action((options: ServeOptions) =>

@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { withWorkspace, type DataOption } from './context.ts';
+import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 
 interface Options extends DataOption {
   format: 'votes-csv' | 'votes-jsonl';
@@ -23,7 +22,7 @@ export function exportCommand(): Command {
       const { text, rows } = await withWorkspace(options, ({ db }) =>
         exportVotes(db, study, options.format, options.simulated ? 'simulated' : undefined),
       );
-      await writeFile(options.out, text);
+      await writeOutput(options.out, text);
       console.error(`${rows} votes written to ${options.out}.`);
     });
 }

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { BadInput } from '../evaluator/bad-input.ts';
-import { exitCode, interruptSignal } from './context.ts';
+import { exitCode, interruptSignal, writeOutput } from './context.ts';
 import { adaptersOf, withSamplerFlags, type SamplerFlags } from './models.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson } from './output.ts';
@@ -45,11 +44,11 @@ export function generateCommand(): Command {
       try {
         const [image] = await renderer.generate({ prompts: [options.prompt], seeds: [options.seed], settings });
         const { width, height } = settings;
-        await writeFile(
+        await writeOutput(
           options.out,
           await encodePng(image!.pixels, width, height, { prompt: options.prompt, seed: options.seed, ...settings }),
         );
-        if (options.latents !== undefined) await writeFile(options.latents, image!.latents);
+        if (options.latents !== undefined) await writeOutput(options.latents, image!.latents);
         if (options.json)
           printJson({ out: options.out, ...settings, seed: options.seed, latents: options.latents ?? null });
       } catch (error) {

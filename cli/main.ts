@@ -20,6 +20,7 @@ import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { studyCommand } from './study.ts';
+import { tokenCommand } from './token.ts';
 
 const commands = [
   demoCommand,
@@ -36,6 +37,7 @@ const commands = [
   planCommand,
   exportCommand,
   backupCommand,
+  tokenCommand,
   doctorCommand,
 ];
 

@@ -3,7 +3,7 @@ import { listModels } from '../db/queries/models.ts';
 import { BadInput } from '../evaluator/bad-input.ts';
 import type { ModelSettings } from '../evaluator/stages/model-settings.ts';
 import { withWorkspace, type DataOption } from './context.ts';
-import { realNumber, wholeNumber } from './numbers.ts';
+import { newName, realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
 
 export interface SamplerFlags {
@@ -51,7 +51,8 @@ export function modelsCommand(): Command {
   const models = new Command('models').description('models: pipeline, adapters and sampler settings');
   withSamplerFlags(
     models
-      .command('add <name>')
+      .command('add')
+      .argument('<name>', 'the model’s name', newName)
       .description('add a model from a diffusers/optimum ONNX folder')
       .requiredOption('--pipeline <dir>', 'the pipeline’s folder'),
   )

@@ -28,6 +28,11 @@ export function planCommand(): Command {
     .option('--data <dir>', 'data directory; not used')
     .option('--json', 'print JSON')
     .action((options: Options) => {
+      if (options.prompts !== undefined && (options.winRate ?? options.voteShare) !== undefined) {
+        throw new BadInput(
+          'Give a rate to get the prompts needed, or --prompts N to get the rate they detect; not both.',
+        );
+      }
       const plan = options.prompts === undefined ? needed(options) : detectable(options, options.prompts);
       if (options.json) printJson(plan);
       else console.log(plan.says);
@@ -48,30 +53,44 @@ function needed({ winRate, voteShare, votes, power, alpha, tieRate }: Options) {
     ties = outcomes.tie + outcomes.split;
   }
   const prompts = Math.ceil(promptsNeeded(rate, { power, alpha, tieRate: ties }));
-  const decided = Math.floor(prompts * (1 - ties));
-  const exactPower = signTestPower(decided, rate, alpha);
+  const exactPrompts = exactly(prompts, rate, { power, alpha, ties });
+  const tied = ties > 0 ? `, ${percent(ties)} of them tied or split` : '';
   return {
     prompts,
+    exactPrompts,
     winRate: rate,
     power,
     alpha,
     tieRate: ties,
-    exactPower,
-    says:
-      `${prompts} prompts detect a majority win rate of ${percent(rate)} against 50 % with power ${power} at two-sided ${alpha}` +
-      `${ties > 0 ? `, ${percent(ties)} of them tied or split` : ''} (normal approximation; the exact sign test has power ${exactPower.toFixed(3)}).`,
+    says: `${prompts} prompts detect a majority win rate of ${percent(rate)} against 50 % with power ${power} at two-sided ${alpha}${tied}, by the normal approximation; the exact sign test needs ${exactPrompts}.`,
   };
 }
 
+/** The first number of prompts, from the approximation's on, at which the exact sign test has the power. */
+function exactly(
+  from: number,
+  rate: number,
+  { power, alpha, ties }: { power: number; alpha: number; ties: number },
+): number {
+  let prompts = Math.max(1, Math.floor(from * 0.9));
+  while (signTestPower(Math.floor(prompts * (1 - ties)), rate, alpha) < power) prompts += 1;
+  return prompts;
+}
+
 function detectable({ power, alpha, tieRate }: Options, prompts: number) {
-  const winRate = detectableWinRate(prompts, { power, alpha, tieRate });
+  const decided = Math.floor(prompts * (1 - tieRate));
+  // Even if every prompt were won.
+  const reaches = signTestPower(decided, 1, alpha) >= power;
+  const winRate = reaches ? detectableWinRate(prompts, { power, alpha, tieRate }) : null;
   return {
     prompts,
     winRate,
     power,
     alpha,
     tieRate,
-    says: `${prompts} prompts detect a majority win rate of ${percent(winRate)} or more (or ${percent(1 - winRate)} or less) with power ${power} at two-sided ${alpha}.`,
+    says: !reaches
+      ? `${prompts} prompts are too few: the exact sign test cannot have power ${power} at two-sided ${alpha} with them.`
+      : `${prompts} prompts detect a majority win rate of ${percent(winRate!)} or more (or ${percent(1 - winRate!)} or less) with power ${power} at two-sided ${alpha}.`,
   };
 }
 

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { findPromptSet, listPrompts, listPromptSets } from '../db/queries/prompts.ts';
 import { BadInput } from '../evaluator/bad-input.ts';
 import { withWorkspace, type DataOption } from './context.ts';
+import { newName } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
 
 interface Options extends DataOption {
@@ -13,7 +14,7 @@ export function promptsCommand(): Command {
   prompts
     .command('import <file>')
     .description('import a prompt set: .tsv (PartiPrompts), .csv, .jsonl, .txt')
-    .requiredOption('--name <name>', 'the set’s name')
+    .requiredOption('--name <name>', 'the set’s name', newName)
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (file: string, options: Options & { name: string }) => {
@@ -25,7 +26,7 @@ export function promptsCommand(): Command {
   prompts
     .command('fetch <set>')
     .description('download a published set and check it: parti-prompts')
-    .option('--name <name>', 'the set’s name; its own by default')
+    .option('--name <name>', 'the set’s name; its own by default', newName)
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (set: string, options: Options & { name?: string }) => {

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { withWorkspace, type DataOption } from './context.ts';
+import { newName } from './numbers.ts';
 import { printJson, startProgress, type Progress } from './output.ts';
 
 interface Options extends DataOption {
@@ -16,7 +17,7 @@ export function rendersCommand(): Command {
       'import images: a manifest (CSV or JSONL: prompt, path, seed) or a folder of 00000.png … in prompt order',
     )
     .requiredOption('--prompts <name>', 'prompt set')
-    .requiredOption('--model <name>', 'model; a new name becomes an imported model')
+    .requiredOption('--model <name>', 'model; a new name becomes an imported model', newName)
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (source: string, options: Options) => {

@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import type { Report } from '../server/contract/report.ts';
-import { withWorkspace, type DataOption } from './context.ts';
+import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
 
 interface Options extends DataOption {
@@ -24,7 +23,7 @@ export function reportCommand(): Command {
       const report = await withWorkspace(options, ({ db }) =>
         studyReport(db, study, options.simulated ? 'simulated' : undefined),
       );
-      if (options.csv !== undefined) await writeFile(options.csv, reportCsv(report));
+      if (options.csv !== undefined) await writeOutput(options.csv, reportCsv(report));
       if (options.json) printJson(report);
       else printReport(report);
     });

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { interruptSignal, withWorkspace, type DataOption, type Workspace } from './context.ts';
-import { wholeNumber } from './numbers.ts';
+import { portNumber } from './numbers.ts';
 
 export interface ServeOptions extends DataOption {
   port: number;
@@ -11,7 +11,7 @@ export interface ServeOptions extends DataOption {
 export function serveCommand(): Command {
   return new Command('serve')
     .description('serve the annotation and research pages')
-    .option('--port <port>', 'port to listen on', wholeNumber(0), defaultPort)
+    .option('--port <port>', 'port to listen on', portNumber, defaultPort)
     .option('--host <host>', 'address to listen on', defaultHost)
     .option('--data <dir>', 'data directory')
     .action((options: ServeOptions) =>

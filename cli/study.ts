@@ -5,7 +5,7 @@ import { BadInput } from '../evaluator/bad-input.ts';
 import type { StudyState } from '../db/tables.ts';
 import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';
-import { wholeNumber } from './numbers.ts';
+import { newName, wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
 
 interface Options extends DataOption {
@@ -25,7 +25,8 @@ interface CreateOptions extends Options {
 export function studyCommand(): Command {
   const study = new Command('study').description('studies: pairs of two models shown to annotators');
   study
-    .command('create <name>')
+    .command('create')
+    .argument('<name>', 'the study’s name', newName)
     .description('create a study; its pairs are fixed here')
     .requiredOption('--prompts <name>', 'prompt set')
     .requiredOption('--a <model>', 'model A')

@@ -8,5 +8,7 @@ import { isPostgres, type Database } from './open.ts';
 export async function backupDatabase(db: Database, file: string): Promise<void> {
   if (isPostgres(db)) throw new DatabaseError('The database is PostgreSQL; use pg_dump.');
   if (existsSync(file)) throw new DatabaseError(`${file} exists already; a backup overwrites nothing.`);
-  await sql`vacuum into ${file}`.execute(db);
+  await sql`vacuum into ${file}`.execute(db).catch((error: Error) => {
+    throw new DatabaseError(`Cannot write ${file}: ${error.message}.`);
+  });
 }

@@ -37,10 +37,10 @@ export function isPostgres(db: Database): boolean {
 }
 
 function openSqlite(file: string): Database {
-  mkdirSync(dirname(file), { recursive: true });
   const Sqlite = loadSqlite();
   let connection;
   try {
+    mkdirSync(dirname(file), { recursive: true });
     connection = new Sqlite(file);
     // FULL: a commit is on the disk before it is acknowledged, also when the power fails.
     connection.pragma('journal_mode = WAL');

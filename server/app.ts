@@ -21,9 +21,10 @@ export interface AppParts {
   sessions: Sessions;
   metrics: Metrics;
   log: Logger;
+  publicUrl: string | undefined;
 }
 
-export function createApp({ db, images, sessions, metrics, log }: AppParts): Express {
+export function createApp({ db, images, sessions, metrics, log, publicUrl }: AppParts): Express {
   const app = express();
   app.set('etag', false);
   app.set('trust proxy', 'loopback');
@@ -73,7 +74,7 @@ export function createApp({ db, images, sessions, metrics, log }: AppParts): Exp
   app.use(annotatorImages(db, images));
   app.use(compression());
   app.use(pages(db, sessions));
-  app.use('/api', express.json({ limit: '100kb' }), researchApi(db, sessions));
+  app.use('/api', express.json({ limit: '100kb' }), researchApi(db, sessions, publicUrl));
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');
   });
@@ -87,15 +88,15 @@ function errorHandler(log: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const failure = isBodyError(error)
-      ? { code: 'bad-request' as const, message: 'The body is not valid JSON.' }
+    const failure = isBadRequest(error)
+      ? { code: 'bad-request' as const, message: `This request cannot be read: ${error.message}.` }
       : toFailure(error);
     if (failure.code === 'internal') log.error(error);
     response.status(httpStatus[failure.code]).json({ error: failure });
   };
 }
 
-/** What express.json throws for a body that is no JSON, or too large. */
-function isBodyError(error: unknown): boolean {
-  return error instanceof Error && 'type' in error && String(error.type).startsWith('entity.');
+/** What Express and its body parser throw for an address or a body that cannot be read, or is too large. */
+function isBadRequest(error: unknown): error is Error {
+  return error instanceof Error && 'status' in error && Number(error.status) >= 400 && Number(error.status) < 500;
 }

@@ -16,12 +16,17 @@ export const defaultPort = 8080;
 export const defaultHost = '127.0.0.1';
 
 export function dataFolderOf(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(flag ?? env['VISAVIS_DATA'] ?? 'visavis-data');
+  // An empty variable, as .env files leave them, is no variable.
+  return resolve(flag ?? (env['VISAVIS_DATA'] || 'visavis-data'));
 }
 
 /** The database's location: DATABASE_URL, or the SQLite file in the data directory. */
 export function databaseLocation(dataFolder: string, env: NodeJS.ProcessEnv = process.env): string {
-  return env['DATABASE_URL'] ?? resolve(dataFolder, 'visavis.db');
+  const url = env['DATABASE_URL'] || undefined;
+  if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
+    throw new RangeError('DATABASE_URL must begin with postgres://; leave it out for SQLite in the data directory.');
+  }
+  return url ?? resolve(dataFolder, 'visavis.db');
 }
 
 export function serverConfig(
@@ -36,7 +41,7 @@ export function serverConfig(
       leaseMs: seconds(env, 'VISAVIS_LEASE_SECONDS', 15 * 60),
       graceMs: seconds(env, 'VISAVIS_GRACE_SECONDS', 60),
     },
-    publicUrl: env['VISAVIS_PUBLIC_URL']?.replace(/\/$/, ''),
+    publicUrl: env['VISAVIS_PUBLIC_URL']?.replace(/\/$/, '') || undefined,
     logLevel: env['VISAVIS_LOG'] ?? 'warn',
   };
 }

@@ -8,6 +8,7 @@ import { ImageStore } from '../evaluator/images/store.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
 import { Metrics } from './http/metrics.ts';
+import { isOwnOrigin } from './http/origin.ts';
 import { Sessions } from './http/session.ts';
 import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
 import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
@@ -28,7 +29,14 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const log = pino({ level: config.logLevel }, pino.destination(2));
   const sessions = await Sessions.open(db);
   const metrics = new Metrics();
-  const app = createApp({ db, images: new ImageStore(config.dataFolder), sessions, metrics, log });
+  const app = createApp({
+    db,
+    images: new ImageStore(config.dataFolder),
+    sessions,
+    metrics,
+    log,
+    publicUrl: config.publicUrl,
+  });
   const http = createServer(app);
   const io = new Server(http, {
     maxHttpBufferSize: 16_384,
@@ -36,16 +44,23 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     // Only pages of this server may open a socket; scripts send no Origin.
     allowRequest: (request, decide) => {
       const { origin, host } = request.headers;
-      decide(null, origin === undefined || hostOf(origin) === host);
+      decide(null, isOwnOrigin(origin, host, config.publicUrl));
     },
   });
   serveAnnotators(io.of('/annotate') as AnnotateNamespace, { db, leases: config.leases, metrics, log });
   const stopResearch = serveResearchers(io.of('/research') as ResearchNamespace, { db, sessions, log });
 
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(config.port, config.host, resolve);
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', reject);
+      http.listen(config.port, config.host, resolve);
+    });
+  } catch (error) {
+    stopResearch();
+    await io.close();
+    metrics.close();
+    throw error;
+  }
   const { port } = http.address() as AddressInfo;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = config.publicUrl ?? `http://${host}:${port}`;
@@ -60,12 +75,4 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
       metrics.close();
     },
   };
-}
-
-function hostOf(origin: string): string | undefined {
-  try {
-    return new URL(origin).host;
-  } catch {
-    return undefined;
-  }
 }

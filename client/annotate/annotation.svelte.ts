@@ -104,10 +104,18 @@ export class Annotation {
     if (assignment === null) {
       this.assignment = undefined;
       this.stage = 'finished';
+      this.#askAgainLater();
       return;
     }
     await this.#show(assignment);
     void this.#preload();
+  }
+
+  /** Somebody may leave a pair unjudged yet; then there is more to do. */
+  #askAgainLater(): void {
+    setTimeout(() => {
+      if (this.stage === 'finished' && !this.saving) void this.#guard(() => this.#next());
+    }, 20_000);
   }
 
   async #show(assignment: AssignmentView): Promise<void> {

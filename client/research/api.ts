@@ -14,7 +14,7 @@ const study = (name: string) => `/studies/${encodeURIComponent(name)}`;
 
 export const readStudies = () => request<{ studies: StudySummary[] }>('/studies');
 export const readReport = (name: string) => request<Report>(`${study(name)}/report`);
-export const readInvite = (name: string) => request<{ path: string }>(`${study(name)}/invite`);
+export const readInvite = (name: string) => request<{ path: string; url?: string }>(`${study(name)}/invite`);
 export const setState = (name: string, state: StudySummary['state']) =>
   request<StudySummary>(study(name), {
     method: 'PATCH',

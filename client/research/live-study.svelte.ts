@@ -11,6 +11,7 @@ export class LiveStudy {
   readonly #name: string;
   readonly #socket: Socket<ResearchServerEvents, ResearchClientEvents>;
   #reading = false;
+  #again = false;
 
   constructor(name: string) {
     this.#name = name;
@@ -33,7 +34,8 @@ export class LiveStudy {
   }
 
   async inviteUrl(): Promise<string> {
-    return location.origin + (await readInvite(this.#name)).path;
+    const { path, url } = await readInvite(this.#name);
+    return url ?? location.origin + path;
   }
 
   close(): void {
@@ -41,6 +43,8 @@ export class LiveStudy {
   }
 
   async #readReport(): Promise<void> {
+    // Votes that come in while the report is on its way ask for one more.
+    this.#again = this.#reading;
     if (this.#reading) return;
     this.#reading = true;
     try {
@@ -50,6 +54,7 @@ export class LiveStudy {
       this.error = error as Error;
     } finally {
       this.#reading = false;
+      if (this.#again) void this.#readReport();
     }
   }
 }

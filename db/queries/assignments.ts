@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import { sql, type Insertable, type Selectable } from 'kysely';
 import { isPostgres, type Database } from '../open.ts';
 import type { AnnotatorTable, AssignmentTable, Population } from '../tables.ts';
 import type { Seat } from './studies.ts';
@@ -23,12 +23,11 @@ export async function ensureAnnotator(db: Database, annotator: Insertable<Annota
 }
 
 /**
- * Makes this annotator's requests wait for one another until the transaction ends: two tabs cannot take two seats of
- * one pair. SQLite needs no lock, its transactions already run one after the other.
+ * Makes the changes to one study's seats follow one another, as they do on SQLite, whose transactions begin with the
+ * write lock. Call it first in every transaction that leases, votes or undoes; what is read after it stays true.
  */
-export async function lockAnnotator(db: Database, annotatorId: string): Promise<void> {
-  if (!isPostgres(db)) return;
-  await db.selectFrom('annotator').select('id').where('id', '=', annotatorId).forUpdate().execute();
+export async function lockStudy(db: Database, studyId: string): Promise<void> {
+  if (isPostgres(db)) await sql`select pg_advisory_xact_lock(hashtextextended(${studyId}, 0))`.execute(db);
 }
 
 /** What this annotator should look at now: a reopened assignment first, then the oldest. Expired ones count. */
@@ -65,14 +64,13 @@ export function revivableAssignment(db: Database, annotatorId: string): Promise<
 
 /** Takes back the seats whose lease ran out before `now`. */
 export async function releaseExpired(db: Database, studyId: string, now: number): Promise<void> {
-  let expired = db
+  const rows = await db
     .selectFrom('assignment')
     .select(['id', 'seat_id'])
     .where('study_id', '=', studyId)
     .where('state', '=', 'leased')
-    .where('expires_at', '<', now);
-  if (isPostgres(db)) expired = expired.forUpdate().skipLocked();
-  const rows = await expired.execute();
+    .where('expires_at', '<', now)
+    .execute();
   if (rows.length === 0) return;
   await db
     .updateTable('assignment')
@@ -94,10 +92,7 @@ export async function releaseExpired(db: Database, studyId: string, now: number)
     .execute();
 }
 
-/**
- * Free seats of pairs that this annotator has nothing to do with yet, in the study's order from a position on. On PostgreSQL the rows come
- * locked, and rows that another transaction is taking are passed over.
- */
+/** Free seats of pairs that this annotator has nothing to do with yet, in the study's order from a position on. */
 export function freeSeats(
   db: Database,
   {
@@ -108,7 +103,7 @@ export function freeSeats(
     limit,
   }: { studyId: string; annotatorId: string; population: Population; from: number; limit: number },
 ): Promise<Seat[]> {
-  const seats = db
+  return db
     .selectFrom('seat')
     .selectAll('seat')
     .where('seat.study_id', '=', studyId)
@@ -128,8 +123,8 @@ export function freeSeats(
     )
     .orderBy('seat.position')
     .orderBy('seat.seat_index')
-    .limit(limit);
-  return isPostgres(db) ? seats.forUpdate().skipLocked().execute() : seats.execute();
+    .limit(limit)
+    .execute();
 }
 
 /** The position of the pair that the annotator got last; 0 before the first. */
@@ -183,11 +178,32 @@ export async function setAssignmentState(
   await db.updateTable('seat').set({ state: change.state }).where('id', '=', assignment.seat_id).execute();
 }
 
-/** The seat's state; on PostgreSQL the row is locked until the transaction ends. */
 export async function seatState(db: Database, seatId: string): Promise<Seat['state']> {
-  let query = db.selectFrom('seat').select('state').where('id', '=', seatId);
-  if (isPostgres(db)) query = query.forUpdate();
-  return (await query.executeTakeFirstOrThrow()).state;
+  return (await db.selectFrom('seat').select('state').where('id', '=', seatId).executeTakeFirstOrThrow()).state;
+}
+
+/** Has this annotator another place at the assignment's pair, or voted on it from another one? */
+export async function sitsElsewhere(db: Database, assignment: Assignment): Promise<boolean> {
+  const other = await db
+    .selectFrom('assignment')
+    .select('id')
+    .where('annotator_id', '=', assignment.annotator_id)
+    .where('pair_id', '=', assignment.pair_id)
+    .where('id', '<>', assignment.id)
+    .where((e) => e.or([e('state', '<>', 'lost'), e('voted', '=', 1)]))
+    .limit(1)
+    .executeTakeFirst();
+  return other !== undefined;
+}
+
+/** The annotator is back: what they still hold is theirs for a whole lease again. */
+export async function renewLeases(db: Database, annotatorId: string, expiresAt: number): Promise<void> {
+  await db
+    .updateTable('assignment')
+    .set({ expires_at: expiresAt })
+    .where('annotator_id', '=', annotatorId)
+    .where('state', '=', 'leased')
+    .execute();
 }
 
 export async function countDone(db: Database, annotatorId: string): Promise<number> {
@@ -234,12 +250,13 @@ export async function imageOfAssignment(db: Database, imageId: string): Promise<
   return side === row.side_a ? row.imageA : row.imageB;
 }
 
-/** Where an assignment's pair stands in its study, and on which side A is. */
+/** Where an assignment's pair stands in its study, which of its seats this is, and on which side A is. */
 export function pairOfAssignment(db: Database, assignmentId: string) {
   return db
     .selectFrom('assignment as x')
     .innerJoin('pair as p', 'p.id', 'x.pair_id')
-    .select(['p.position as pair', 'x.side_a as sideA'])
+    .innerJoin('seat as s', 's.id', 'x.seat_id')
+    .select(['p.position as pair', 's.seat_index as seat', 'x.side_a as sideA'])
     .where('x.id', '=', assignmentId)
     .executeTakeFirstOrThrow();
 }

@@ -75,3 +75,11 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
     },
   };
 }
+
+/** @throws BadInput for a side that latents cannot be made for */
+export function checkSize(name: 'width' | 'height', size: number, vaeFactor: number): void {
+  const multiple = Math.max(vaeFactor, 8);
+  if (!Number.isInteger(size) || size < multiple || size % multiple !== 0) {
+    throw new BadInput(`The ${name} is ${size}; it must be a multiple of ${multiple}.`);
+  }
+}

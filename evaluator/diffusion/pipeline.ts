@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from '../onnx/device.ts';
 import { createSession, type PortInfo, type Session, type Value } from '../onnx/session.ts';
-import { readPipelineFolder, type PipelineFolder } from './folder.ts';
+import { checkSize, readPipelineFolder, type PipelineFolder } from './folder.ts';
 import { mergeAdapters, readAdapter, type NetworkName } from './lora.ts';
 import { createPromptEncoder, zeroEmbedding, type PromptEmbedding, type PromptEncoder } from './prompt-encoding.ts';
 import { chooseSampler } from './samplers/choose.ts';
@@ -95,15 +95,8 @@ export class Pipeline {
     hooks: GenerationHooks,
   ): Promise<GeneratedImage[]> {
     const { vaeFactor, latentChannels } = this.folder;
-    const multiple = Math.max(vaeFactor, 8);
-    for (const [name, size] of [
-      ['width', settings.width],
-      ['height', settings.height],
-    ] as const) {
-      if (!Number.isInteger(size) || size < multiple || size % multiple !== 0) {
-        throw new BadInput(`The ${name} is ${size}; it must be a multiple of ${multiple}.`);
-      }
-    }
+    checkSize('width', settings.width, vaeFactor);
+    checkSize('height', settings.height, vaeFactor);
     const sampler = chooseSampler(settings.sampler, this.folder.scheduler, settings.steps);
     const [rows, columns] = [settings.height / vaeFactor, settings.width / vaeFactor];
     const size = latentChannels * rows * columns;

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { BadInput } from '../bad-input.ts';
-import { readPipelineFolder, type PipelineFolder } from '../diffusion/folder.ts';
+import { checkSize, readPipelineFolder, type PipelineFolder } from '../diffusion/folder.ts';
 import { readAdapter } from '../diffusion/lora.ts';
 import type { GenerationSettings } from '../diffusion/pipeline.ts';
 import { chooseSampler } from '../diffusion/samplers/choose.ts';
@@ -64,6 +64,8 @@ export function defaultSettings(folder: PipelineFolder, request: SettingsRequest
   const sampler = request.sampler ?? folder.defaults.sampler;
   const steps = request.steps ?? paperSteps;
   chooseSampler(sampler, folder.scheduler, steps);
+  for (const name of ['width', 'height'] as const)
+    checkSize(name, request[name] ?? folder.defaults[name], folder.vaeFactor);
   return {
     sampler,
     steps,

@@ -11,7 +11,8 @@ import type { Interval } from './wilson.ts';
 /** E = 2ⁿ / ((n + 1)·C(n, s)); H0 may be rejected at level α as soon as it reaches 1/α. */
 export function eValue(wins: number, losses: number): number {
   const n = wins + losses;
-  return Math.exp(n * Math.LN2 - Math.log(n + 1) - logChoose(n, wins));
+  // Beyond float64 the largest number stands for it: evidence that no table can show in full.
+  return Math.min(Number.MAX_VALUE, Math.exp(n * Math.LN2 - Math.log(n + 1) - logChoose(n, wins)));
 }
 
 /**

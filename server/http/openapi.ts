@@ -26,7 +26,7 @@ const rows: Row[] = [
     method: 'get',
     path: '/api/studies/{name}/invite',
     summary: "The path of the annotators' link",
-    answer: z.object({ path: z.string() }),
+    answer: z.object({ path: z.string(), url: z.string().optional() }),
   },
   {
     method: 'get',
@@ -50,7 +50,18 @@ export function openApi(): object {
       },
     };
   }
-  return { openapi: '3.1.0', info: { title: 'visavis', version: '1' }, paths };
+  return {
+    openapi: '3.1.0',
+    info: { title: 'visavis', version: '1' },
+    security: [{ session: [] }, { token: [] }],
+    components: {
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: 'visavis_session' },
+        token: { type: 'http', scheme: 'bearer' },
+      },
+    },
+    paths,
+  };
 }
 
 function json(schema: z.ZodType, io: 'input' | 'output') {

@@ -6,11 +6,12 @@ import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { studyReport } from '../study/study-report.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
+import { isOwnOrigin } from './origin.ts';
 import type { Sessions } from './session.ts';
 
-export function researchApi(db: Database, sessions: Sessions): Router {
+export function researchApi(db: Database, sessions: Sessions, publicUrl: string | undefined): Router {
   const router = Router();
-  router.use(requireResearcher(sessions));
+  router.use(requireResearcher(sessions, publicUrl));
 
   router.get('/studies', async (_request, response) => {
     response.json({ studies: await studySummaries(db) });
@@ -27,7 +28,8 @@ export function researchApi(db: Database, sessions: Sessions): Router {
   });
   router.get('/studies/:name/invite', async (request, response) => {
     const study = await requireStudy(db, request.params.name);
-    response.json({ path: `/annotate/${study.invite_token}` });
+    const path = `/annotate/${study.invite_token}`;
+    response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
   });
   router.get('/studies/:name/report', async (request, response) => {
     response.json(await studyReport(db, request.params.name));
@@ -35,14 +37,18 @@ export function researchApi(db: Database, sessions: Sessions): Router {
   return router;
 }
 
-function requireResearcher(sessions: Sessions): RequestHandler {
+function requireResearcher(sessions: Sessions, publicUrl: string | undefined): RequestHandler {
   return (request, _response, next) => {
-    if (!sessions.isValid(request.headers.cookie)) {
-      throw new ServiceError('unauthorized', 'Open the researcher link that visavis serve prints.');
+    const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer)) {
+      throw new ServiceError(
+        'unauthorized',
+        'Open the researcher link that visavis serve prints, or send a token (visavis token).',
+      );
     }
     // A cookie alone must not be enough for another site's page to change things.
-    const origin = request.headers.origin;
-    if (request.method !== 'GET' && origin !== undefined && new URL(origin).host !== request.headers.host) {
+    const { origin, host } = request.headers;
+    if (request.method !== 'GET' && bearer === undefined && !isOwnOrigin(origin, host, publicUrl)) {
       throw new ServiceError('unauthorized', 'This request comes from another site.');
     }
     next();

@@ -35,7 +35,7 @@ export class Sessions {
     const expires = now + sessionLifeMs;
     return stringifySetCookie({
       name: cookieName,
-      value: `${expires}.${this.#sign(String(expires))}`,
+      value: this.token(expires),
       httpOnly: true,
       sameSite: 'lax',
       secure,
@@ -44,9 +44,18 @@ export class Sessions {
     });
   }
 
+  /** What a session's cookie holds, and what a script sends as bearer token: an end and its signature. */
+  token(expires: number): string {
+    return `${expires}.${this.#sign(String(expires))}`;
+  }
+
   /** @param header the request's Cookie header */
   isValid(header: string | undefined, now = Date.now()): boolean {
-    const [expires = '', signature = ''] = (parseCookie(header ?? '')[cookieName] ?? '').split('.');
+    return this.isToken(parseCookie(header ?? '')[cookieName] ?? '', now);
+  }
+
+  isToken(token: string, now = Date.now()): boolean {
+    const [expires = '', signature = ''] = token.split('.');
     const expected = Buffer.from(this.#sign(expires));
     const given = Buffer.from(signature);
     return given.length === expected.length && timingSafeEqual(given, expected) && Number(expires) > now;

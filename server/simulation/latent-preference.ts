@@ -1,6 +1,6 @@
 /**
- * @file What a simulated annotator thinks. Each pair and criterion has a winner, A with probability w; each vote names
- * it with probability q. Majorities of k then go to A at the asked rate:
+ * @file What a simulated annotator thinks. Each pair and criterion has a winner, A in a share w of the pairs (spread evenly
+ * over the study's random order); each vote names it with probability q. Majorities of k then go to A at the asked rate:
  *
  *   P = w·M(q) + (1 − w)(1 − M(q)),   M(q) = P(Binomial(k, q) > k/2) + ½ P(= k/2)
  *
@@ -10,6 +10,8 @@ import { createHash } from 'node:crypto';
 import { logChoose } from '../../evaluator/statistics/special.ts';
 
 const usualAccuracy = 0.8;
+/** Its multiples fill [0, 1) evenly: a rehearsal shows the rate that was asked also with few pairs. */
+const goldenRatio = (Math.sqrt(5) - 1) / 2;
 
 export interface Preference {
   winnerIsA: number;
@@ -43,13 +45,13 @@ export function majorityRight(q: number, k: number): number {
   return sum;
 }
 
-/** Does this annotator vote for A? Depends on the seed and the names alone, not on when they are asked. */
+/** Does the annotator on this seat vote for A? Depends on the seed and the place alone: majorities come out the same whoever sat where. */
 export function votesForA(
   { winnerIsA, accuracy }: Preference,
-  { seed, pair, criterion, annotator }: { seed: number; pair: number; criterion: string; annotator: string },
+  { seed, pair, criterion, seat }: { seed: number; pair: number; criterion: string; seat: number },
 ): boolean {
-  const winner = uniform(seed, 'winner', pair, criterion) < winnerIsA;
-  const right = uniform(seed, 'vote', pair, criterion, annotator) < accuracy;
+  const winner = (uniform(seed, 'winner', criterion) + pair * goldenRatio) % 1 < winnerIsA;
+  const right = uniform(seed, 'vote', pair, criterion, seat) < accuracy;
   return winner === right;
 }
 

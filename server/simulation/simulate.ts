@@ -74,9 +74,9 @@ async function annotate(
       const assignment = await ask<AssignmentView | null>((done) => socket.emit('assignment:next', {}, done));
       if (assignment === null) return votes;
       // The pair and A's side are looked up beside the socket: the events themselves tell nobody.
-      const { pair, sideA } = await pairOfAssignment(db, assignment.id);
+      const { pair, seat, sideA } = await pairOfAssignment(db, assignment.id);
       for (const criterion of assignment.criteria) {
-        const forA = votesForA(preference, { seed, pair, criterion, annotator });
+        const forA = votesForA(preference, { seed, pair, criterion, seat });
         await ask<VoteResult>((done) =>
           socket.emit(
             'vote:cast',
@@ -85,7 +85,7 @@ async function annotate(
               assignmentId: assignment.id,
               criterion,
               choice: forA === (sideA === 'left') ? 'left' : 'right',
-              responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', pair, criterion, annotator)),
+              responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', pair, criterion, seat)),
             },
             done,
           ),

@@ -16,7 +16,14 @@ import {
 import { ServiceError, toFailure } from '../errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { participantOf } from '../http/participant.ts';
-import { joinStudy, nextAssignment, preloadAssignment, releaseSoon, type LeaseTimes } from '../study/assignments.ts';
+import {
+  holdAgain,
+  joinStudy,
+  nextAssignment,
+  preloadAssignment,
+  releaseSoon,
+  type LeaseTimes,
+} from '../study/assignments.ts';
 import { castVote, undoLast } from '../study/votes.ts';
 
 interface SocketData {
@@ -69,6 +76,7 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
   namespace.on('connection', (socket) => {
     const { annotator } = socket.data;
     metrics.annotators.inc();
+    holdAgain(db, annotator, leases).catch((error: unknown) => log.error(error));
 
     function on<T>(event: keyof AnnotateClientEvents, handle: (payload: unknown) => Promise<T>): void {
       const listener = async (...received: unknown[]): Promise<void> => {

@@ -11,9 +11,10 @@ import {
   freeSeats,
   heldAssignments,
   lastPosition,
-  lockAnnotator,
+  lockStudy,
   releaseExpired,
   renewLease,
+  renewLeases,
   revivableAssignment,
   setAssignmentState,
   shortenLeases,
@@ -72,8 +73,8 @@ export async function nextAssignment(
   now = Date.now(),
 ): Promise<AssignmentView | null> {
   return db.transaction().execute(async (tx) => {
+    await lockStudy(tx, annotator.study_id);
     const study = await openStudy(tx, annotator);
-    await lockAnnotator(tx, annotator.id);
     const assignment =
       (await heldAssignments(tx, annotator.id))[0] ??
       (await revive(tx, annotator, now + times.leaseMs)) ??
@@ -92,8 +93,8 @@ export async function preloadAssignment(
   now = Date.now(),
 ): Promise<Preload> {
   return db.transaction().execute(async (tx) => {
+    await lockStudy(tx, annotator.study_id);
     const study = await openStudy(tx, annotator);
-    await lockAnnotator(tx, annotator.id);
     const held = await heldAssignments(tx, annotator.id);
     if (held.length === 0) return { urls: [] };
     const following = held[1] ?? (await lease(tx, study, annotator, times, now));
@@ -110,6 +111,16 @@ export async function releaseSoon(
   now = Date.now(),
 ): Promise<void> {
   await shortenLeases(db, annotator.id, now + times.graceMs);
+}
+
+/** The annotator is back before their leases ran out. */
+export async function holdAgain(
+  db: Database,
+  annotator: Annotator,
+  times: LeaseTimes,
+  now = Date.now(),
+): Promise<void> {
+  await renewLeases(db, annotator.id, now + times.leaseMs);
 }
 
 /** What the annotator's page needs of an assignment, and nothing that tells a model. */

@@ -139,13 +139,17 @@ async function readJsonLines(stream: Readable, reader: Reader): Promise<void> {
       continue;
     }
     const cells: Cells = {};
-    for (const [key, value] of Object.entries(row)) {
+    let odd: Column | undefined;
+    for (const [key, value] of Object.entries(row) as [string, unknown][]) {
       const column = toColumn(key);
-      if (column !== undefined && value !== null && value !== undefined) cells[column] = String(value);
+      if (column === undefined || value === null) continue;
+      if (typeof value === 'object') odd = column;
+      else cells[column] = String(value);
     }
     if (first) reader.checkColumns(Object.keys(row).map(toColumn));
     first = false;
-    reader.add(cells);
+    if (odd === undefined) reader.add(cells);
+    else reader.skipRow('the value is no text or number', odd);
   }
   if (first) throw refusal('The file is empty.');
 }

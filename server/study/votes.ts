@@ -4,10 +4,11 @@ import {
   assignmentContent,
   findAssignment,
   heldAssignments,
-  lockAnnotator,
+  lockStudy,
   renewLease,
   seatState,
   setAssignmentState,
+  sitsElsewhere,
   type Annotator,
   type Assignment,
 } from '../../db/queries/assignments.ts';
@@ -38,7 +39,7 @@ export async function castVote(
   now = Date.now(),
 ): Promise<VoteResult> {
   return db.transaction().execute(async (tx) => {
-    await lockAnnotator(tx, annotator.id);
+    await lockStudy(tx, annotator.study_id);
     const assignment = await findAssignment(tx, input.assignmentId);
     if (assignment === undefined || assignment.annotator_id !== annotator.id) {
       throw new ServiceError('not-found', 'You have no such assignment.');
@@ -62,7 +63,9 @@ export async function castVote(
       throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
     }
     // A lost seat that nobody has taken since is still theirs: a lease that ran out alone discards no work.
-    const holdsSeat = assignment.state === 'leased' || (assignment.state === 'lost' && seat === 'free');
+    // Not so when they have another place at this pair by now: a pair's votes are by different people.
+    const canReturn = async () => seat === 'free' && !(await sitsElsewhere(tx, assignment));
+    const holdsSeat = assignment.state === 'leased' || (assignment.state === 'lost' && (await canReturn()));
     const counted = holdsSeat && slot?.voteId === null;
     const open = slots.filter((other) => other.voteId === null && !(counted && other.criterion === input.criterion));
     const remaining = holdsSeat
@@ -88,7 +91,8 @@ export async function castVote(
 }
 
 /**
- * Takes back the votes of the annotator's last assignment and opens it again. The votes stay in the log, retracted.
+ * Takes back the votes of the annotator's last assignment and opens it again. The votes stay in the log, retracted. One
+ * step back only: asked again before the reopened assignment is answered, it returns the same one.
  * @throws ServiceError nothing-to-undo, study-closed
  */
 export async function undoLast(
@@ -98,15 +102,17 @@ export async function undoLast(
   now = Date.now(),
 ): Promise<AssignmentView> {
   return db.transaction().execute(async (tx) => {
-    await lockAnnotator(tx, annotator.id);
+    await lockStudy(tx, annotator.study_id);
     const study = await studyById(tx, annotator.study_id);
     if (study.state === 'closed')
       throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
     const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
     const current = (await heldAssignments(tx, annotator.id))[0];
     const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
-    // One step back only: an assignment that was reopened must be answered before an earlier one is.
-    if (current !== undefined && current.reopened_at !== null && !currentHasVotes) throw nothing;
+    if (current !== undefined && current.reopened_at !== null && !currentHasVotes) {
+      await renewLease(tx, current.id, now + times.leaseMs);
+      return viewOf(tx, study, { ...current, expires_at: now + times.leaseMs });
+    }
     const id = currentHasVotes ? current.id : await lastVotedAssignment(tx, annotator.id);
     const assignment = id === undefined ? undefined : await findAssignment(tx, id);
     if (assignment === undefined) throw nothing;

@@ -6,7 +6,7 @@ import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
-import type { Report } from '../../server/contract/report.ts';
+import { analysisSchema, reportSchema } from '../../server/contract/report.ts';
 import { projectRoot, temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
 
@@ -40,6 +40,9 @@ describe('command line', () => {
       [['prompts', 'import', join(folder, 'none.tsv'), '--name', 'x'], 'ENOENT'],
       [['prompts', 'fetch', 'none'], 'There is no published set "none"'],
       [['study', 'open', 'none'], 'There is no study named "none".'],
+      [['serve', '--port', '99999'], 'must be a port from 0 to 65535'],
+      [['study', 'create', '', '--prompts', 'x', '--a', 'x', '--b', 'y'], 'A name has 1 to 200 characters'],
+      [['plan', '--win-rate', '0.6', '--prompts', '3'], 'not both'],
       [['report', 'none'], 'There is no study named "none".'],
     ] as [string[], string][]) {
       const { code, stderr } = await visavis(folder, ...argv);
@@ -57,7 +60,7 @@ describe('command line', () => {
     expect(JSON.parse(simulated.stdout)).toEqual({ study: 'study', votes: 200 * 3 * 3 });
     const { stdout, code } = await visavis(folder, 'report', 'study', '--json');
     expect(code).toBe(0);
-    const report = JSON.parse(stdout) as Report;
+    const report = reportSchema.parse(JSON.parse(stdout));
     expect(report).toMatchObject({ simulated: true, modelA: 'aardvark', modelB: 'buffalo', votesPerPair: 3 });
     for (const row of report.criteria) {
       expect(row).toMatchObject({ pairs: 200, decided: 200, incomplete: 0 });
@@ -73,6 +76,19 @@ describe('command line', () => {
       wins += Number(general.filter((vote) => Number(vote['item']) === item && vote['choice'] === 'a').length >= 2);
     }
     expect(report.criteria.find((row) => row.criterion === 'general')!.wins).toBe(wins);
+    // Anybody's votes take the same path: our own export gives our own numbers.
+    const analysis = analysisSchema.parse(JSON.parse((await visavis(folder, 'analyze', csv, '--json')).stdout));
+    expect(analysis.rows).toMatchObject({ read: 1800, used: 1800, skipped: [] });
+    for (const row of report.criteria) {
+      const same = analysis.criteria.find((other) => other.criterion === row.criterion)!;
+      expect([same.wins, same.losses, same.winRate, same.evidence]).toEqual([
+        row.wins,
+        row.losses,
+        row.winRate,
+        row.evidence,
+      ]);
+    }
+    expect(analysis).toMatchObject({ modelA: 'aardvark', modelB: 'buffalo', votesPerPair: 3 });
   }, 90_000);
 
   it('models, renders and studies come out as JSON', async () => {
@@ -145,6 +161,6 @@ describe('command line', () => {
     }[];
     expect(list).toMatchObject([{ name: 's', state: 'draft' }]);
     expect((await visavis(folder, 'backup', join(folder, 'copy.db'))).code).toBe(0);
-    expect((await visavis(folder, 'backup', join(folder, 'copy.db'))).code).toBe(1);
+    expect((await visavis(folder, 'backup', join(folder, 'copy.db'))).code).toBe(2);
   }, 90_000);
 });

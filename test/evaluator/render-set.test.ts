@@ -131,12 +131,15 @@ describe('rendering a set', () => {
   it('one failed prompt is recorded, does not stop the others, and its record goes when it succeeds', async () => {
     const { db, render } = await setUp(3);
     const folder = copyOfStarter();
-    // A negative number of pixels cannot be; every prompt of this model fails.
-    await addModel(db, { name: 'broken', pipeline: folder, adapters: [], steps: 1, guidance: 1, width: 60 });
+    await changeNetwork(folder, 'unet', (model) => {
+      const bias = model.graph.initializer.find((tensor) => tensor.name === 'conv_out.bias')!;
+      bias.rawData = new Uint8Array(new Float32Array(bias.dims[0]!).fill(NaN).buffer);
+    });
+    await addModel(db, { name: 'broken', pipeline: folder, adapters: [], steps: 1, guidance: 1 });
     const summary = await render({ model: 'broken' });
     expect(summary).toMatchObject({ rendered: 0, stopped: false });
     expect(summary.failed).toHaveLength(3);
-    expect(summary.failed[0]!.message).toBe('The width is 60; it must be a multiple of 8.');
+    expect(summary.failed[0]!.message).toContain('are not finite');
     const rows = await db.selectFrom('render_failure').selectAll().execute();
     expect(rows).toHaveLength(3);
     expect(await render()).toMatchObject({ rendered: 3, failed: [] });

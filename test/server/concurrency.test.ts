@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { countedVotes } from '../../db/queries/votes.ts';
 import { findStudy } from '../../db/queries/studies.ts';
+import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
@@ -16,6 +17,18 @@ function coin(seed: number): () => number {
 }
 
 onBothEngines('64 clients on 30 pairs', (fresh) => {
+  it('are not told that nothing is left while seats are free', async () => {
+    const { db } = await fresh();
+    const fixture = await openStudyOf(db, { pairs: 30 });
+    const people = await Promise.all(
+      Array.from({ length: 64 }, (_, i) => joinStudy(db, { token: fixture.token, participant: `person-${i}` })),
+    );
+    const first = await Promise.all(
+      people.map((person) => nextAssignment(db, person, { leaseMs: 60_000, graceMs: 1000 })),
+    );
+    expect(first.filter((assignment) => assignment === null)).toEqual([]);
+  });
+
   it('end with exactly 90 votes a criterion, none twice, with random disconnects', async () => {
     const { db } = await fresh();
     const fixture = await openStudyOf(db, { pairs: 30 });

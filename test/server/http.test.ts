@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
+import { startServer } from '../../server/start.ts';
 import { reportSchema } from '../../server/contract/report.ts';
 
 describe('http', () => {
@@ -50,6 +51,11 @@ describe('http', () => {
     expect((await patch('{nonsense')).status).toBe(400);
     expect((await patch('{"state":"open"}', { origin: 'http://evil.example' })).status).toBe(401);
     expect((await get('/api/studies/none', { headers: { cookie } })).status).toBe(404);
+    expect((await patch('{"state":"open"}', { origin: 'null' })).status).toBe(401);
+    expect((await get('/api/studies/%E0%A4%A', { headers: { cookie } })).status).toBe(400);
+    const token = cookie.split('=')[1]!;
+    expect((await get('/api/studies', { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+    expect((await get('/api/studies', { headers: { authorization: 'Bearer nonsense.x' } })).status).toBe(401);
     await server.close();
   });
 
@@ -66,6 +72,22 @@ describe('http', () => {
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect((await get('/nowhere')).status).toBe(404);
     expect((await get('/annotate/images/nonsense')).status).toBe(404);
+    await server.close();
+  });
+
+  it('a port that is taken is an error, and nothing keeps running', async () => {
+    const { db, server, fixture } = await setUp();
+    const port = Number(new URL(server.url).port);
+    await expect(
+      startServer(db, {
+        dataFolder: fixture.dataFolder,
+        host: '127.0.0.1',
+        port,
+        publicUrl: undefined,
+        logLevel: 'silent',
+        leases: { leaseMs: 1, graceMs: 1 },
+      }),
+    ).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await server.close();
   });
 

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { withWorkspace, type DataOption } from './context.ts';
+import { wholeNumber } from './numbers.ts';
+import { printJson } from './output.ts';
+
+export function tokenCommand(): Command {
+  return new Command('token')
+    .description('print a bearer token for the HTTP API, with a researcher’s rights')
+    .option('--days <n>', 'days until it ends', wholeNumber(1), 90)
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (options: DataOption & { days: number; json?: boolean }) => {
+      const { Sessions } = await import('../server/http/session.ts');
+      const expires = Date.now() + options.days * 24 * 3600 * 1000;
+      const token = await withWorkspace(options, async ({ db }) => (await Sessions.open(db)).token(expires));
+      if (options.json) printJson({ token, expires });
+      else console.log(token);
+    });
+}
