@@ -2,12 +2,13 @@
  * @file The only importer of onnxruntime-node. Import it from a worker thread: `create` and `run` block the thread they
  * are called on, whatever their promises say.
  */
-import { constants, copyFile, link, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import ort from 'onnxruntime-node';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from './device.ts';
+import { dataType, readModel } from './model-file.ts';
 
 export type TensorData = Float32Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
 export type ElementType = 'float32' | 'float16' | 'int64' | 'int32' | 'bool' | 'uint8' | 'float64';
@@ -52,6 +53,11 @@ export async function createSession(source: NetworkSource, device: Device, threa
     executionProviders: providersOf(device),
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    // The optimiser would fold a second copy of all weights, in float32. Without it they stay on the disk, mapped, and
+    // are converted as they are used: slower, on a device that float16 is not for, and it fits into memory.
+    ...(device.kind === 'cpu' && (await isLargeHalf(source.file))
+      ? { graphOptimizationLevel: 'disabled' as const }
+      : {}),
   };
   let session: ort.InferenceSession;
   try {
@@ -62,6 +68,16 @@ export async function createSession(source: NetworkSource, device: Device, threa
     throw new BadInput(`onnxruntime cannot load ${source.file}: ${firstLine(error)}`);
   }
   return wrap(session, source.file);
+}
+
+const large = 2 ** 30;
+
+/** More than a GiB of float16 weights beside the network. */
+async function isLargeHalf(file: string): Promise<boolean> {
+  const data = await stat(`${file}_data`).catch(() => undefined);
+  if (data === undefined || data.size < large) return false;
+  const { graph } = await readModel(file);
+  return graph.input.some((input) => input.type?.tensorType?.elemType === dataType.float16);
 }
 
 async function createPatched(
