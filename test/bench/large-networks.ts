@@ -85,24 +85,6 @@ async function speed(): Promise<void> {
   );
 
   const pipeline = await Pipeline.load({ folder, adapters: [] }, { kind: 'cpu' });
-  const steps: number[] = [];
-  let last = 0;
-  const settings = { sampler: 'ddim', steps: 4, guidance: 7.5, negativePrompt: null, width: 512, height: 512 };
-  await pipeline
-    .generate(['a red circle'], [0], settings, {
-      shouldStop: () => {
-        last ||= performance.now();
-        return false;
-      },
-      onStep: () => {
-        const now = performance.now();
-        steps.push(now - last);
-        last = now;
-      },
-    })
-    .catch((error: Error) => console.log(`(random weights: ${error.message.slice(0, 60)}…)`));
-  await pipeline.release();
-
   const session = await createSession({ file: join(folder, 'unet', 'model.onnx') }, { kind: 'cpu' });
   const feeds = {
     sample: { type: 'float32' as const, data: new Float32Array(2 * 4 * 64 * 64).fill(0.5), dims: [2, 4, 64, 64] },
@@ -113,17 +95,32 @@ async function speed(): Promise<void> {
       dims: [2, 77, 768],
     },
   };
-  const bare: number[] = [];
-  for (let i = 0; i < 4; i++) {
-    const started = performance.now();
+  const settings = { sampler: 'ddim', steps: 1, guidance: 7.5, negativePrompt: null, width: 512, height: 512 };
+  const [own, limit]: [number[], number[]] = [[], []];
+  // One step of each in turn, so that a disturbance of the machine hits both alike.
+  for (let round = 0; round < 5; round++) {
+    let started = 0;
+    await pipeline
+      .generate(['a red circle'], [0], settings, {
+        shouldStop: () => {
+          started = performance.now();
+          return false;
+        },
+        onStep: () => own.push((performance.now() - started) / 1000),
+      })
+      .catch((error: Error) => console.log(`(random weights: ${error.message.slice(0, 60)}…)`));
+    started = performance.now();
     await session.run(feeds);
-    bare.push(performance.now() - started);
+    limit.push((performance.now() - started) / 1000);
   }
+  await pipeline.release();
   await session.release();
-  // The first run of either warms up; the best of the others is the least disturbed.
-  const [own, limit] = [Math.min(...steps.slice(1)), Math.min(...bare.slice(1))];
+  // The first of each warms up.
+  const sum = (values: number[]) => values.slice(1).reduce((total, value) => total + value, 0);
+  const seconds = (values: number[]) => values.map((value) => value.toFixed(2)).join(', ');
+  console.log(`seconds a step: ${seconds(own)}; bare: ${seconds(limit)}`);
   console.log(
-    `SD 1.5-size U-Net, ${(parameters / 1e6).toFixed(0)} M parameters, 512², guidance: ${(own / 1000).toFixed(2)} s a step, bare session ${(limit / 1000).toFixed(2)} s: ${(limit / own).toFixed(3)} of its speed`,
+    `SD 1.5-size U-Net, ${(parameters / 1e6).toFixed(0)} M parameters, 512², guidance: ${(sum(limit) / sum(own)).toFixed(3)} of the bare session's speed`,
   );
 }
 
