@@ -159,7 +159,16 @@ function toColumn(name: string): Column | undefined {
   return ([...required, ...optional] as string[]).includes(plain) ? (plain as Column) : undefined;
 }
 
-const choices: Record<string, 'a' | 'b' | 'tie'> = { a: 'a', b: 'b', tie: 'tie' };
+const choices = new Map<string, 'a' | 'b' | 'tie'>([
+  ['a', 'a'],
+  ['b', 'b'],
+  ['tie', 'tie'],
+]);
+
+/** Without outer space and capitals; most cells have neither, and there are millions. */
+function plain(cell = ''): string {
+  return cell === '' || choices.has(cell) ? cell : cell.trim().toLowerCase();
+}
 
 class Reader {
   readonly #file: string;
@@ -209,12 +218,12 @@ class Reader {
       category: cells.category || null,
       challenge: cells.challenge || null,
     });
-    const text = (cells.choice ?? '').trim().toLowerCase();
+    const text = plain(cells.choice);
     if (text === '') return this.#skip('the item has no vote here: the choice is empty', 'choice');
-    let choice = choices[text];
+    let choice = choices.get(text);
     if (choice === undefined) return this.#skip('the choice is not a, b or tie', 'choice');
     if (annotator === '') return this.#skip('the annotator is empty', 'annotator');
-    let left = (cells.left ?? '').trim().toLowerCase();
+    let left = plain(cells.left);
     if (left !== '' && left !== 'a' && left !== 'b') return this.#skip('left is not a or b', 'left');
     if (this.#isSwapped(cells)) {
       this.#swapped += 1;
