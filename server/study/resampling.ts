@@ -200,7 +200,7 @@ export function annotatorInterval(
 }
 
 /** Items that a pass over annotators looks at, about. */
-const mostItems = 10_000;
+const mostItems = 5_000;
 
 /** Who said what on each item; items on which the same people said the same are one group. */
 function ballotsOf(votes: VoteTable, rows: readonly number[], indexOf: ReadonlyMap<number, number>) {
