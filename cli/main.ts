@@ -1,9 +1,8 @@
 /** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../evaluator/package-root.ts';
 import { analyzeCommand } from './analyze.ts';
 import { backupCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
@@ -42,9 +41,7 @@ const commands = [
 ];
 
 function version(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** Throws instead of ending the process, so that every way out goes through one place. */

@@ -2,8 +2,8 @@
  * @file Reading prompt files: PartiPrompts' TSV, CSV, JSONL, TXT. A file is read whole or refused with its line; nothing
  * is skipped.
  */
-import { parse as parseCsv } from 'csv-parse/sync';
 import { BadInput } from '../bad-input.ts';
+import { csvRows, jsonRows, linesOf, type Row } from '../table-rows.ts';
 
 export interface ParsedPrompt {
   text: string;
@@ -12,11 +12,6 @@ export interface ParsedPrompt {
   note: string | null;
   /** Where it stands in the file, counted from 1. */
   line: number;
-}
-
-interface Row {
-  line: number;
-  fields: Record<string, unknown>;
 }
 
 /** Column names under which people keep their prompts, compared in lower case. */
@@ -72,13 +67,6 @@ function rowsOf(text: string, name: string): Row[] {
   throw new BadInput(`${name} ends in no format that visavis reads; it must be .tsv, .csv, .jsonl or .txt.`);
 }
 
-function linesOf(text: string): { line: number; content: string }[] {
-  return text
-    .split('\n')
-    .map((content, i) => ({ line: i + 1, content: content.replace(/\r$/, '') }))
-    .filter(({ content }) => content.trim() !== '');
-}
-
 /** PartiPrompts' own dialect: split at tabs, quotes are letters. */
 function tsvRows(text: string, name: string): Row[] {
   const [header, ...lines] = linesOf(text);
@@ -90,33 +78,6 @@ function tsvRows(text: string, name: string): Row[] {
       throw new BadInput(`${name}, line ${line}: ${values.length} fields, the header has ${columns.length}.`);
     }
     return { line, fields: Object.fromEntries(columns.map((column, i) => [column, values[i]])) };
-  });
-}
-
-function csvRows(text: string, name: string): Row[] {
-  try {
-    const records = parseCsv(text, { columns: true, info: true, skip_empty_lines: true, bom: true }) as unknown as {
-      record: Record<string, string>;
-      info: { lines: number };
-    }[];
-    return records.map(({ record, info }) => ({ line: info.lines, fields: record }));
-  } catch (error) {
-    throw new BadInput(`${name}: ${(error as Error).message}.`);
-  }
-}
-
-function jsonRows(text: string, name: string): Row[] {
-  return linesOf(text).map(({ line, content }) => {
-    let fields: unknown;
-    try {
-      fields = JSON.parse(content);
-    } catch (error) {
-      throw new BadInput(`${name}, line ${line}: not valid JSON: ${(error as Error).message}.`);
-    }
-    if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-      throw new BadInput(`${name}, line ${line}: each line must be a JSON object with a prompt.`);
-    }
-    return { line, fields: fields as Record<string, unknown> };
   });
 }
 

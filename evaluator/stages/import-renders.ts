@@ -6,7 +6,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import sharp from 'sharp';
-import { parse as parseCsv } from 'csv-parse/sync';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
@@ -14,6 +13,7 @@ import { insertRender, listRenders } from '../../db/queries/renders.ts';
 import { BadInput } from '../bad-input.ts';
 import { withoutMetadata } from '../images/png.ts';
 import type { ImageStore } from '../images/store.ts';
+import { csvRows, jsonRows } from '../table-rows.ts';
 
 export interface RenderImport {
   /** A manifest (CSV or JSONL: prompt, path, seed) or a folder of 00000.png … in the prompts' order. */
@@ -114,29 +114,6 @@ async function manifestEntries(file: string, prompts: readonly Prompt[]): Promis
     if (!Number.isSafeInteger(number) || number < 0)
       throw new BadInput(`${place}: the seed is ${String(seed)}; it must be a whole number.`);
     return { prompt, file: resolve(dirname(file), path), seed: number, place };
-  });
-}
-
-function csvRows(text: string, file: string): { line: number; fields: Record<string, unknown> }[] {
-  try {
-    const records = parseCsv(text, { columns: true, info: true, bom: true, skip_empty_lines: true }) as unknown as {
-      record: Record<string, string>;
-      info: { lines: number };
-    }[];
-    return records.map(({ record, info }) => ({ line: info.lines, fields: record }));
-  } catch (error) {
-    throw new BadInput(`${file}: ${(error as Error).message}.`);
-  }
-}
-
-function jsonRows(text: string, file: string): { line: number; fields: Record<string, unknown> }[] {
-  return text.split('\n').flatMap((content, i) => {
-    if (content.trim() === '') return [];
-    try {
-      return [{ line: i + 1, fields: JSON.parse(content) as Record<string, unknown> }];
-    } catch (error) {
-      throw new BadInput(`${file}, line ${i + 1}: not valid JSON: ${(error as Error).message}.`);
-    }
   });
 }
 

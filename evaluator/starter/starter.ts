@@ -1,7 +1,6 @@
 /** @file The embedded default: where its files are, and the settings that suit it (see README.md beside this file). */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../package-root.ts';
 
 export const starter = {
   promptSet: 'starter',
@@ -16,7 +15,5 @@ export const starter = {
 
 /** The assets stay where they are in the package; this file also runs from dist/. */
 function asset(path: string): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return join(folder, 'evaluator', 'starter', 'assets', path);
+  return join(packageRoot(), 'evaluator', 'starter', 'assets', path);
 }

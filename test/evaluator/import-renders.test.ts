@@ -106,6 +106,7 @@ describe('importing renders', () => {
     await expect(run(manifest(row('a cat', 'images/x.png') + row('a cat', 'images/x.png')))).rejects.toThrow(
       'm.jsonl, line 2: prompt "a cat" with seed 0 has an image already',
     );
+    await expect(run(manifest('null\n'))).rejects.toThrow('line 1: each line must be a JSON object');
     await expect(run(manifest(row('a bat', 'images/x.png')))).rejects.toThrow(
       'line 1: the prompt "a bat" is not in the set',
     );
