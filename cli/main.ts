@@ -16,6 +16,9 @@ import { promptsCommand } from './prompts.ts';
 import { renderCommand } from './render.ts';
 import { rendersCommand } from './renders.ts';
 import { reportCommand } from './report.ts';
+import { rewardCommand } from './reward.ts';
+import { rewardsCommand } from './rewards.ts';
+import { scoreCommand } from './score.ts';
 import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { studyCommand } from './study.ts';
@@ -29,6 +32,9 @@ const commands = [
   renderCommand,
   rendersCommand,
   generateCommand,
+  rewardsCommand,
+  scoreCommand,
+  rewardCommand,
   studyCommand,
   simulateCommand,
   reportCommand,

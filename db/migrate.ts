@@ -7,6 +7,8 @@ import { render } from './migrations/0003-render.ts';
 import { study } from './migrations/0004-study.ts';
 import { vote } from './migrations/0005-vote.ts';
 import { session } from './migrations/0006-session.ts';
+import { reward } from './migrations/0007-reward.ts';
+import { prescreen } from './migrations/0008-prescreen.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-prompt-set': promptSet,
@@ -15,6 +17,8 @@ export const migrations: Record<string, Migration> = {
   '0004-study': study,
   '0005-vote': vote,
   '0006-session': session,
+  '0007-reward': reward,
+  '0008-prescreen': prescreen,
 };
 
 /** A database that this version must not touch, or cannot open. */

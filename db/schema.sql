@@ -43,6 +43,12 @@ CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
 CREATE UNIQUE INDEX assignment_seat on assignment (seat_id)
   where state = 'leased';
 
+CREATE TABLE "checkpoint" (
+  "model_id" text primary key references "model" ("id"),
+  "run" text not null,
+  "step" integer not null,
+  "device_seconds" double precision);
+
 CREATE TABLE "login_link" (
   "key_sha256" text primary key,
   "expires_at" bigint not null,
@@ -61,8 +67,20 @@ CREATE TABLE "pair" (
   "prompt_id" text not null references "prompt" ("id"),
   "render_a_id" text not null references "render" ("id"),
   "render_b_id" text not null references "render" ("id"),
-  "position" integer not null, constraint "pair_once" unique ("study_id",
+  "position" integer not null,
+  "weight" double precision, constraint "pair_once" unique ("study_id",
   "prompt_id"));
+
+CREATE TABLE "prescreen" (
+  "id" text primary key,
+  "request" text not null,
+  "idempotency_key" text unique,
+  "state" text not null check (state in ('queued', 'running', 'done', 'failed')),
+  "progress" text,
+  "result" text,
+  "error" text,
+  "created_at" bigint not null,
+  "updated_at" bigint not null);
 
 CREATE TABLE "prompt" (
   "id" text primary key,
@@ -106,6 +124,23 @@ CREATE TABLE "retraction" (
   "vote_id" text primary key references "vote" ("id"),
   "created_at" bigint not null);
 
+CREATE TABLE "reward" (
+  "id" text primary key,
+  "name" text not null unique,
+  "kind" text not null,
+  "settings" text not null,
+  "network_sha256" text not null,
+  "created_at" bigint not null);
+
+CREATE TABLE "score" (
+  "render_id" text not null references "render" ("id"),
+  "reward_id" text not null references "reward" ("id"),
+  "network_sha256" text not null,
+  "value" double precision not null,
+  "created_at" bigint not null, constraint "score_pk" primary key ("render_id",
+  "reward_id",
+  "network_sha256"));
+
 CREATE TABLE "seat" (
   "id" text primary key,
   "study_id" text not null references "study" ("id"),
@@ -148,7 +183,8 @@ CREATE TABLE "study" (
   "state" text not null check (state in ('draft', 'open', 'paused', 'closed')),
   "invite_token" text not null unique,
   "simulation_token" text not null unique,
-  "created_at" bigint not null, constraint "study_two_models" check (model_a_id <> model_b_id));
+  "created_at" bigint not null,
+  "prescreen_id" text references "prescreen" ("id"), constraint "study_two_models" check (model_a_id <> model_b_id));
 
 CREATE TABLE "vote" (
   "id" text primary key,

@@ -68,6 +68,8 @@ export interface StudyTable {
   state: StudyState;
   invite_token: string;
   simulation_token: string;
+  /** The screen whose best models it compares. */
+  prescreen_id: string | null;
   created_at: number;
 }
 
@@ -78,6 +80,8 @@ export interface PairTable {
   render_a_id: string;
   render_b_id: string;
   position: number;
+  /** How many prompts of the set it stands for, where some were sampled more than others; null: all the same. */
+  weight: number | null;
 }
 
 export interface SeatTable {
@@ -152,6 +156,50 @@ export interface ServerSecretTable {
   value: string;
 }
 
+export interface RewardTable {
+  id: string;
+  name: string;
+  kind: string;
+  /** JSON of the evaluator's RewardSettings. */
+  settings: string;
+  /** Of every file that decides a score; another network under the same name has another. */
+  network_sha256: string;
+  created_at: number;
+}
+
+export interface ScoreTable {
+  render_id: string;
+  reward_id: string;
+  network_sha256: string;
+  value: number;
+  created_at: number;
+}
+
+/** A model that is one step of a training run. */
+export interface CheckpointTable {
+  model_id: string;
+  run: string;
+  step: number;
+  device_seconds: number | null;
+}
+
+export type PrescreenState = 'queued' | 'running' | 'done' | 'failed';
+
+export interface PrescreenTable {
+  id: string;
+  /** JSON of the request, as the contract has it. */
+  request: string;
+  idempotency_key: string | null;
+  state: PrescreenState;
+  /** JSON of how far it is: what is under way, done, total. */
+  progress: string | null;
+  /** JSON of the contract's Screen. */
+  result: string | null;
+  error: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
 export interface Tables {
   prompt_set: PromptSetTable;
   prompt: PromptTable;
@@ -168,4 +216,8 @@ export interface Tables {
   retraction: RetractionTable;
   login_link: LoginLinkTable;
   server_secret: ServerSecretTable;
+  reward: RewardTable;
+  score: ScoreTable;
+  checkpoint: CheckpointTable;
+  prescreen: PrescreenTable;
 }

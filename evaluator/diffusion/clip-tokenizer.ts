@@ -14,6 +14,8 @@ export interface ClipTokenizer {
   readonly length: number;
   /** Ids of exactly `length` tokens; a longer text is cut and keeps its end token. */
   encode(text: string): number[];
+  /** The same ids, and how many of them are not padding. */
+  encodeCounted(text: string): { ids: number[]; used: number };
 }
 
 interface TokenizerConfig {
@@ -40,15 +42,13 @@ export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> 
   const end = id(config.eos_token ?? '<|endoftext|>', 'end token');
   const pad = id((await padToken(folder)) ?? config.pad_token ?? '<|endoftext|>', 'padding token');
   const length = config.model_max_length === undefined || config.model_max_length > 1000 ? 77 : config.model_max_length;
-  return {
-    length,
-    encode(text) {
-      // The library strips outer white space from an empty result only; CLIP's normaliser collapses it either way.
-      const { ids } = tokenizer.encode(text);
-      const kept = ids.length > length ? [...ids.slice(0, length - 1), end] : ids;
-      return [...kept, ...Array<number>(length - kept.length).fill(pad)];
-    },
+  const encodeCounted = (text: string) => {
+    // The library strips outer white space from an empty result only; CLIP's normaliser collapses it either way.
+    const { ids } = tokenizer.encode(text);
+    const kept = ids.length > length ? [...ids.slice(0, length - 1), end] : ids;
+    return { ids: [...kept, ...Array<number>(length - kept.length).fill(pad)], used: kept.length };
   };
+  return { length, encodeCounted, encode: (text) => encodeCounted(text).ids };
 }
 
 /** SDXL's second tokenizer says its "!" in special_tokens_map.json alone in some exports. */

@@ -13,7 +13,7 @@ import { checkSize, readPipelineFolder, type PipelineFolder } from './folder.ts'
 import { mergeAdapters, readAdapter, type NetworkName } from './lora.ts';
 import { createPromptEncoder, zeroEmbedding, type PromptEmbedding, type PromptEncoder } from './prompt-encoding.ts';
 import { chooseSampler } from './samplers/choose.ts';
-import { floatTensor, timestepTensor, toFloat32 } from './tensors.ts';
+import { floatTensor, timestepTensor, toFloat32 } from '../onnx/tensors.ts';
 import { TorchGenerator } from './torch-random.ts';
 
 export interface PipelineSource {

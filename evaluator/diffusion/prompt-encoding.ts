@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import type { Session, Value } from '../onnx/session.ts';
 import { loadClipTokenizer, type ClipTokenizer } from './clip-tokenizer.ts';
-import { idsTensor, toFloat32 } from './tensors.ts';
+import { idsTensor, toFloat32 } from '../onnx/tensors.ts';
 
 export interface PromptEmbedding {
   /** [tokens, width] */

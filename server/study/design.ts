@@ -100,6 +100,7 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
       state: 'draft',
       invite_token: freshToken(),
       simulation_token: freshToken(),
+      prescreen_id: null,
       created_at: now,
     };
     const pairs: Pair[] = shuffled(sample, generator).map((prompt, position) => {
@@ -111,6 +112,7 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
         render_a_id: renderA.id,
         render_b_id: renderB.id,
         position,
+        weight: null,
       };
     });
     await insertStudy(tx, study, pairs);

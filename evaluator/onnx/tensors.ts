@@ -1,6 +1,6 @@
 /** @file Between the numbers we compute with (float32) and the types that an export happens to take. */
-import { float16ToFloat32, float32ToFloat16 } from '../onnx/float16.ts';
-import type { PortInfo, Value } from '../onnx/session.ts';
+import { float16ToFloat32, float32ToFloat16 } from './float16.ts';
+import type { PortInfo, Value } from './session.ts';
 
 /** The same numbers in the port's type: float32 or float16. */
 export function floatTensor(port: PortInfo, data: Float32Array, dims: readonly number[]): Value {

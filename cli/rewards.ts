@@ -1,0 +1,59 @@
+import { Command } from 'commander';
+import { listRewards } from '../db/queries/rewards.ts';
+import { rewardKinds } from '../evaluator/rewards/scorers/scorer.ts';
+import type { RewardSettings } from '../evaluator/stages/add-reward.ts';
+import { withWorkspace, type DataOption } from './context.ts';
+import { newName } from './numbers.ts';
+import { printJson, printTable } from './output.ts';
+
+interface Options extends DataOption {
+  json?: boolean;
+}
+
+export function rewardsCommand(): Command {
+  const rewards = new Command('rewards').description('reward models: scorers of a prompt and a picture');
+  rewards
+    .command('add')
+    .argument('<name>', 'the reward’s name', newName)
+    .description('add a reward model from its ONNX export')
+    .requiredOption('--kind <kind>', rewardKinds.join(', '))
+    .requiredOption('--network <dir>', 'the export’s folder')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options & { kind: string; network: string }) => {
+      const { addReward } = await import('../evaluator/stages/add-reward.ts');
+      const { settings, replaced } = await withWorkspace(options, ({ db }) => addReward(db, { ...options, name }));
+      const shown = describe(name, settings);
+      if (options.json) printJson(shown);
+      else console.log(`Added "${name}": ${shown.kind}, ${shown.size} px, ${shown.network}.`);
+      if (replaced)
+        console.error(`"${name}" has another network now; the scores of the old one are kept and not used.`);
+    });
+  rewards
+    .command('list')
+    .description('list the reward models')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (options: Options) => {
+      const rows = await withWorkspace(options, ({ db }) => listRewards(db));
+      const shown = rows.map((row) => ({
+        ...describe(row.name, JSON.parse(row.settings) as RewardSettings),
+        networkSha256: row.network_sha256,
+        scores: row.scores,
+      }));
+      if (options.json) printJson(shown);
+      else {
+        printTable(
+          ['name', 'kind', 'scores', 'network'],
+          shown.map(({ name, kind, scores, network }) => [name, kind, scores, network]),
+          [2],
+        );
+      }
+    });
+  return rewards;
+}
+
+function describe(name: string, { network, logitScale }: RewardSettings) {
+  const { kind, version, folder, preprocessing } = network;
+  return { name, kind, version, network: folder, size: preprocessing.size, logitScale };
+}

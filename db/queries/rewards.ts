@@ -1,0 +1,92 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { Database } from '../open.ts';
+import type { RewardTable, ScoreTable } from '../tables.ts';
+
+export type RewardRow = Selectable<RewardTable>;
+
+export function findReward(db: Database, name: string): Promise<RewardRow | undefined> {
+  return db.selectFrom('reward').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+/** Its scores are those of its present network; the ones of an earlier network are kept and not counted. */
+export function listRewards(db: Database) {
+  return db
+    .selectFrom('reward as w')
+    .leftJoin('score as s', (join) =>
+      join.onRef('s.reward_id', '=', 'w.id').onRef('s.network_sha256', '=', 'w.network_sha256'),
+    )
+    .selectAll('w')
+    .select((e) => e.fn.count<number>('s.render_id').as('scores'))
+    .groupBy(['w.id', 'w.name', 'w.kind', 'w.settings', 'w.network_sha256', 'w.created_at'])
+    .orderBy('w.name')
+    .execute();
+}
+
+export async function insertReward(db: Database, reward: Insertable<RewardTable>): Promise<void> {
+  await db.insertInto('reward').values(reward).execute();
+}
+
+export async function replaceNetwork(
+  db: Database,
+  id: string,
+  network: Pick<RewardTable, 'settings' | 'network_sha256'>,
+): Promise<void> {
+  await db.updateTable('reward').set(network).where('id', '=', id).execute();
+}
+
+/** The model's renders of the set that this reward's present network has not scored, in the set's order. */
+export function rendersWithoutScore(
+  db: Database,
+  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: RewardRow },
+) {
+  return db
+    .selectFrom('render as r')
+    .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
+    .select(['r.id', 'r.image_sha256 as imageSha256', 'p.text as prompt'])
+    .where('p.prompt_set_id', '=', promptSetId)
+    .where('r.model_id', '=', modelId)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('score as s')
+            .select('s.render_id')
+            .whereRef('s.render_id', '=', 'r.id')
+            .where('s.reward_id', '=', reward.id)
+            .where('s.network_sha256', '=', reward.network_sha256),
+        ),
+      ),
+    )
+    .orderBy('p.position')
+    .orderBy('r.seed')
+    .execute();
+}
+
+/** A score that is there already stays: two processes may score the same renders. */
+export async function insertScores(db: Database, scores: Insertable<ScoreTable>[]): Promise<void> {
+  for (const score of scores) {
+    await db
+      .insertInto('score')
+      .values(score)
+      .onConflict((c) => c.columns(['render_id', 'reward_id', 'network_sha256']).doNothing())
+      .execute();
+  }
+}
+
+/** Every score of the model's renders of the set by the reward's present network, in the set's order, seeds ascending. */
+export function listScores(
+  db: Database,
+  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: RewardRow },
+) {
+  return db
+    .selectFrom('score as s')
+    .innerJoin('render as r', 'r.id', 's.render_id')
+    .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
+    .select(['s.render_id as renderId', 'p.id as promptId', 'p.category', 'r.seed', 's.value'])
+    .where('p.prompt_set_id', '=', promptSetId)
+    .where('r.model_id', '=', modelId)
+    .where('s.reward_id', '=', reward.id)
+    .where('s.network_sha256', '=', reward.network_sha256)
+    .orderBy('p.position')
+    .orderBy('r.seed')
+    .execute();
+}

@@ -1,0 +1,59 @@
+/** @file The part of a network that some of its outputs need: a one-file CLIP becomes an image and a text encoder. */
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { encodeModel, readModel, type OnnxGraph, type OnnxModel } from './model-file.ts';
+import type { NetworkSource } from './session.ts';
+
+/**
+ * The model with the nodes, weights and inputs that the outputs depend on, and no others. Weights stay views.
+ * @throws RangeError when the graph has no such output
+ */
+export function cutModel(model: OnnxModel, outputs: readonly string[]): OnnxModel {
+  const { graph } = model;
+  const wanted = outputs.map((name) => {
+    const output = graph.output.find((other) => other.name === name);
+    if (output === undefined) throw new RangeError(`The network has no output "${name}".`);
+    return output;
+  });
+  const producers = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
+  const needed = new Set<string>();
+  const nodes = new Set<OnnxGraph['node'][number]>();
+  const open = [...outputs];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (name === '' || needed.has(name)) continue;
+    needed.add(name);
+    const node = producers.get(name);
+    if (node === undefined || nodes.has(node)) continue;
+    nodes.add(node);
+    open.push(...node.input);
+    // A branch's graph reads outer values by name.
+    for (const { g } of node.attribute) if (g !== undefined) for (const inner of g.node) open.push(...inner.input);
+  }
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      node: graph.node.filter((node) => nodes.has(node)),
+      initializer: graph.initializer.filter((tensor) => needed.has(tensor.name!)),
+      input: graph.input.filter((input) => needed.has(input.name)),
+      output: wanted,
+      valueInfo: graph.valueInfo.filter((value) => needed.has(value.name)),
+    },
+  };
+}
+
+/** A session's source that computes these outputs of the file alone. */
+export async function cutNetwork(file: string, outputs: readonly string[]): Promise<NetworkSource> {
+  const model = cutModel(await readModel(file), outputs);
+  const files = externalFiles(model);
+  for (const name of files) await stat(join(dirname(file), name));
+  return { file, patch: { model: encodeModel(model), weights: [], files } };
+}
+
+/** The files beside the network that its initializers are in. */
+export function externalFiles(model: OnnxModel): string[] {
+  const names = model.graph.initializer
+    .filter((tensor) => tensor.dataLocation === 1)
+    .map((tensor) => tensor.externalData?.find(({ key }) => key === 'location')?.value ?? '');
+  return [...new Set(names)];
+}

@@ -1,0 +1,198 @@
+/**
+ * @file Scores pictures with one reward network: pictures are decoded and resized in threads of their own while the network
+ * runs on the ones before, embeddings are looked up first. The owner's side; it loads no ONNX Runtime.
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { BadInput } from '../bad-input.ts';
+import type { Device } from '../onnx/device.ts';
+import { DeviceWorker } from '../onnx/device-worker.ts';
+import { EmbeddingCache, textKey } from './embedding-cache.ts';
+import type { RewardNetwork } from './network-folder.ts';
+import type { PictureCall } from './picture-worker.ts';
+import { scorerOf } from './scorers/choose.ts';
+import type { Scorer } from './scorers/scorer.ts';
+
+export interface Picture {
+  file: string;
+  /** SHA-256 of its bytes in hex, the cache's key. */
+  sha256: string;
+  prompt: string;
+}
+/** A score, or the sentence that says why there is none. */
+export type ScoreResult = { score: number } | { refused: string };
+
+export interface ScorerOptions {
+  device: Device;
+  /** Where embeddings are kept and under which names; they last as long as the scorer when absent. */
+  cache?: { folder: string; visionKey: string; textKey: string } | undefined;
+  /** Pictures in one run of the network. */
+  batch?: number;
+}
+
+export class RewardScorer {
+  readonly #network: RewardNetwork;
+  readonly #scorer: Scorer;
+  readonly #device: Device;
+  readonly #batch: number;
+  readonly #images: EmbeddingCache;
+  readonly #texts: EmbeddingCache;
+  #worker: DeviceWorker | undefined;
+  #logitScale: Promise<number> | undefined;
+  #pictures: DeviceWorker[] = [];
+  #turn = 0;
+
+  constructor(network: RewardNetwork, { device, cache, batch = 8 }: ScorerOptions) {
+    this.#network = network;
+    this.#scorer = scorerOf(network.kind);
+    this.#device = device;
+    this.#batch = batch;
+    const file = (key: string | undefined) => (cache === undefined ? undefined : join(cache.folder, `${key!}.vve`));
+    this.#images = new EmbeddingCache(file(cache?.visionKey));
+    this.#texts = new EmbeddingCache(file(cache?.textKey));
+  }
+
+  /** Starts the network's thread and reads its logit scale. @throws BadInput when it is no network of its kind */
+  logitScale(): Promise<number> {
+    this.#logitScale ??= this.#network.logitScale !== null ? Promise.resolve(this.#network.logitScale) : this.#load();
+    return this.#logitScale;
+  }
+
+  /** Scores in the order given, batch by batch; ends early, without a word, when the signal is aborted. */
+  async *score(
+    pictures: readonly Picture[],
+    signal?: AbortSignal,
+  ): AsyncGenerator<{ start: number; results: ScoreResult[] }> {
+    const batches: Picture[][] = [];
+    for (let i = 0; i < pictures.length; i += this.#batch) batches.push(pictures.slice(i, i + this.#batch));
+    let next = this.#prepare(batches[0] ?? []);
+    for (let i = 0; i < batches.length; i++) {
+      const prepared = await next;
+      if (signal?.aborted === true) return;
+      next = this.#prepare(batches[i + 1] ?? []);
+      yield { start: i * this.#batch, results: await this.#scoreBatch(batches[i]!, prepared) };
+    }
+    await next;
+  }
+
+  /** [pictures][prompts]: every picture with every prompt. @throws BadInput for the first picture that cannot be used */
+  async scoreAll(files: readonly string[], prompts: readonly string[]): Promise<number[][]> {
+    const pictures = files.flatMap((file) => prompts.map((prompt) => ({ file, sha256: textKey(file), prompt })));
+    const scores: number[] = [];
+    for await (const { results } of this.score(pictures)) {
+      for (const result of results) {
+        if ('refused' in result) throw new BadInput(result.refused);
+        scores.push(result.score);
+      }
+    }
+    return files.map((_, i) => scores.slice(i * prompts.length, (i + 1) * prompts.length));
+  }
+
+  async close(): Promise<void> {
+    this.#images.close();
+    this.#texts.close();
+    await Promise.all([this.#worker, ...this.#pictures].map((worker) => worker?.terminate()));
+  }
+
+  /** The pixels of the pictures that the network has to see, or why one cannot be used. */
+  async #prepare(batch: readonly Picture[]): Promise<Map<string, Float32Array | BadInput>> {
+    const prepared = new Map<string, Float32Array | BadInput>();
+    const joint = this.#scorer.network === 'joint';
+    const missing = new Map(batch.filter(({ sha256 }) => joint || !this.#images.has(sha256)).map((p) => [p.sha256, p]));
+    await Promise.all(
+      [...missing].map(async ([key, { file }]) => {
+        try {
+          prepared.set(key, await this.#pictureWorker().call<Float32Array>('prepare', this.#pictureCall(file)));
+        } catch (error) {
+          if (!(error instanceof BadInput)) throw error;
+          prepared.set(key, error);
+        }
+      }),
+    );
+    return prepared;
+  }
+
+  #pictureCall(file: string): PictureCall {
+    return { file, preprocessing: this.#network.preprocessing };
+  }
+
+  async #scoreBatch(batch: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<ScoreResult[]> {
+    const logitScale = await this.logitScale();
+    const usable = batch.filter(({ sha256 }) => !(prepared.get(sha256) instanceof BadInput));
+    const raw = new Map<Picture, number>();
+    const values = await this.#raw(usable, prepared);
+    usable.forEach((picture, i) => raw.set(picture, values[i]!));
+    return batch.map((picture) => {
+      const refusal = prepared.get(picture.sha256);
+      if (refusal instanceof BadInput) return { refused: refusal.message };
+      return { score: this.#scorer.score(raw.get(picture)!, logitScale) };
+    });
+  }
+
+  async #raw(pictures: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<ArrayLike<number>> {
+    if (pictures.length === 0) return [];
+    if (this.#scorer.network === 'joint') {
+      const pixels = stack(pictures.map(({ sha256 }) => prepared.get(sha256) as Float32Array));
+      const prompts = pictures.map(({ prompt }) => prompt);
+      return (await this.#loaded()).call<Float32Array>('scoreTogether', { pixels, prompts });
+    }
+    await this.#embedImages(pictures, prepared);
+    const images = pictures.map(({ sha256 }) => this.#images.get(sha256)!);
+    if (this.#scorer.network === 'head') {
+      return (await this.#loaded()).call<Float32Array>('rate', { embeddings: stack(images), count: images.length });
+    }
+    await this.#embedTexts(pictures.map(({ prompt }) => prompt));
+    return images.map((image, i) => dot(image, this.#texts.get(textKey(pictures[i]!.prompt))!));
+  }
+
+  async #embedImages(pictures: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<void> {
+    const missing = [...new Set(pictures.map(({ sha256 }) => sha256))].filter((key) => !this.#images.has(key));
+    if (missing.length === 0) return;
+    const pixels = stack(missing.map((key) => prepared.get(key) as Float32Array));
+    const worker = await this.#loaded();
+    const embeddings = await worker.call<Float32Array>('embedImages', { pixels, count: missing.length });
+    const width = embeddings.length / missing.length;
+    missing.forEach((key, i) => this.#images.put(key, embeddings.slice(i * width, (i + 1) * width)));
+  }
+
+  async #embedTexts(prompts: readonly string[]): Promise<void> {
+    const missing = [...new Set(prompts)].filter((prompt) => !this.#texts.has(textKey(prompt)));
+    if (missing.length === 0) return;
+    const embeddings = await (await this.#loaded()).call<Float32Array>('embedTexts', missing);
+    const width = embeddings.length / missing.length;
+    missing.forEach((prompt, i) => this.#texts.put(textKey(prompt), embeddings.slice(i * width, (i + 1) * width)));
+  }
+
+  async #loaded(): Promise<DeviceWorker> {
+    if (this.#worker === undefined) await this.#load();
+    return this.#worker!;
+  }
+
+  async #load(): Promise<number> {
+    this.#worker = new DeviceWorker(new URL('./reward-worker.js', import.meta.url), this.#device);
+    return this.#worker.call<number>('load', this.#network);
+  }
+
+  #pictureWorker(): DeviceWorker {
+    if (this.#pictures.length === 0) {
+      const count = Math.max(1, Math.min(4, availableParallelism() - 1));
+      const entry = new URL('./picture-worker.js', import.meta.url);
+      this.#pictures = Array.from({ length: count }, () => new DeviceWorker(entry, { kind: 'cpu' }));
+    }
+    return this.#pictures[this.#turn++ % this.#pictures.length]!;
+  }
+}
+
+function stack(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]!.length;
+  const out = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => out.set(row, i * width));
+  return out;
+}
+
+/** In float64: both are unit vectors in float32. */
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

@@ -1,0 +1,17 @@
+import { BadInput } from '../../bad-input.ts';
+import { aesthetic } from './aesthetic.ts';
+import { clipScore } from './clip-score.ts';
+import { hpsV2, hpsV21 } from './hps.ts';
+import { imageReward } from './image-reward.ts';
+import { pickScore } from './pickscore.ts';
+import { rewardKinds, type Scorer } from './scorer.ts';
+
+const scorers: readonly Scorer[] = [pickScore, hpsV2, hpsV21, clipScore, aesthetic, imageReward];
+
+/** @throws BadInput for a kind that does not exist */
+export function scorerOf(kind: string): Scorer {
+  const scorer = scorers.find((other) => other.kind === kind);
+  if (scorer === undefined)
+    throw new BadInput(`There is no reward kind "${kind}"; it must be one of ${rewardKinds.join(', ')}.`);
+  return scorer;
+}
