@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { Command } from 'commander';
+import type { Database } from '../db/open.ts';
 import { findModel } from '../db/queries/models.ts';
 import { findPromptSet } from '../db/queries/prompts.ts';
+import { findReward } from '../db/queries/rewards.ts';
 import { findStudy } from '../db/queries/studies.ts';
 import { promptsWithoutRender } from '../db/queries/renders.ts';
 import { starter } from '../evaluator/starter/starter.ts';
@@ -16,7 +18,7 @@ const studyName = 'demo';
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('first run: starter prompts, models, renders and an open study, then serve')
+    .description('first run: starter prompts, models, renders, rewards and an open study, then serve')
     .option('--port <port>', 'port to listen on', portNumber, defaultPort)
     .option('--host <host>', 'address to listen on', defaultHost)
     .option('--data <dir>', 'data directory')
@@ -51,6 +53,7 @@ async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
     }
     await renderInItsOwnProcess({ db }, name, options);
   }
+  await scoreRenders(db, options);
   const [a, b] = starter.models;
   const { pairs } = await createStudy(db, {
     name: studyName,
@@ -66,32 +69,43 @@ async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
   console.error(`Opened the study "${studyName}" with ${pairs} pairs, three criteria and three votes each.`);
 }
 
-/** As anybody would render: the process that serves later never loads ONNX Runtime. */
+/** Rewards beside the votes that will come. */
+async function scoreRenders(db: Database, options: DataOption): Promise<void> {
+  const { name, kind, network } = starter.reward;
+  if ((await findReward(db, name)) === undefined)
+    await inItsOwnProcess(['rewards', 'add', name, '--kind', kind, '--network', network], options);
+  for (const { name: model } of starter.models)
+    await inItsOwnProcess(
+      ['score', '--prompts', starter.promptSet, '--model', model, '--reward', name, '--device', 'cpu'],
+      options,
+    );
+}
+
 async function renderInItsOwnProcess(
   { db }: Pick<Workspace, 'db'>,
   model: string,
-  { data }: DataOption,
+  options: DataOption,
 ): Promise<void> {
   const [set, row] = [(await findPromptSet(db, starter.promptSet))!, (await findModel(db, model))!];
   const missing = await promptsWithoutRender(db, { promptSetId: set.id, modelId: row.id, seed: 0 });
   if (missing.every((prompt) => prompt.position >= demoPrompts)) return;
-  const argv = [
-    process.argv[1]!,
-    'render',
-    '--prompts',
-    starter.promptSet,
-    '--model',
-    model,
-    '--limit',
-    String(demoPrompts),
-  ];
-  const child = spawn(process.execPath, [...argv, ...(data === undefined ? [] : ['--data', data])], {
-    stdio: 'inherit',
-  });
+  await inItsOwnProcess(
+    ['render', '--prompts', starter.promptSet, '--model', model, '--limit', String(demoPrompts)],
+    options,
+  );
+}
+
+/** As anybody would call it: the process that serves later never loads ONNX Runtime. */
+async function inItsOwnProcess(command: string[], { data }: DataOption): Promise<void> {
+  const argv = [process.argv[1]!, ...command, ...(data === undefined ? [] : ['--data', data])];
+  // What a command prints as data is no part of this one's.
+  const child = spawn(process.execPath, argv, { stdio: ['inherit', 'ignore', 'inherit'] });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);
   });
   if (code !== 0)
-    throw new Error(`Rendering with ${model} ended with exit code ${String(code)}; start again to go on.`);
+    throw new Error(
+      `visavis ${command.slice(0, 2).join(' ')} ended with exit code ${String(code)}; start again to go on.`,
+    );
 }

@@ -12,6 +12,7 @@ import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
+import { prescreenCommand } from './prescreen.ts';
 import { promptsCommand } from './prompts.ts';
 import { renderCommand } from './render.ts';
 import { rendersCommand } from './renders.ts';
@@ -23,6 +24,7 @@ import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { studyCommand } from './study.ts';
 import { tokenCommand } from './token.ts';
+import { workerCommand } from './worker.ts';
 
 const commands = [
   demoCommand,
@@ -35,12 +37,14 @@ const commands = [
   rewardsCommand,
   scoreCommand,
   rewardCommand,
+  prescreenCommand,
   studyCommand,
   simulateCommand,
   reportCommand,
   analyzeCommand,
   planCommand,
   exportCommand,
+  workerCommand,
   backupCommand,
   tokenCommand,
   doctorCommand,

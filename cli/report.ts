@@ -57,6 +57,8 @@ export function printReport(report: Report): void {
     '\nTies and splits count ½. p: read once, at the end. e-value: 20 or more is significant at 5 % however often',
   );
   console.log('one looked. α: Krippendorff’s agreement between annotators, 1 perfect, 0 chance.');
+  printWeighted(report);
+  printRewards(report);
   for (const c of report.criteria) {
     const { leftShare, low, high } = c.sideBias;
     if (leftShare !== null && low !== null && high !== null && (low > 0.5 || high < 0.5)) {
@@ -66,6 +68,39 @@ export function printReport(report: Report): void {
     }
   }
   printSlices(report);
+}
+
+/** Where some prompts were sampled more than others, the table above is of the sample; this is of the set. */
+function printWeighted(report: Report): void {
+  if (report.criteria.every(({ winRateWeighted }) => winRateWeighted === null)) return;
+  console.log('\nThe sample took some prompts more than others. Weighted back to the whole prompt set:');
+  printTable(
+    ['criterion', 'A wins', '95 %', 'effective n'],
+    report.criteria.map(({ criterion, winRateWeighted: w }) => [
+      criterion,
+      percent(w?.value ?? null),
+      w === null ? '–' : range(w),
+      w?.effectiveN == null ? '–' : w.effectiveN.toFixed(0),
+    ]),
+    [1, 2, 3],
+  );
+}
+
+function printRewards({ rewards }: Report): void {
+  if (rewards.length === 0) return;
+  console.log('\nRewards on the same pairs, and how often each names the image that people prefer:');
+  printTable(
+    ['reward', 'A wins', '95 %', 'agrees with people', '95 %', 'n'],
+    rewards.map(({ reward, winRate, agreementWithPeople: people }) => [
+      reward,
+      percent(winRate.value),
+      range(winRate),
+      percent(people.value),
+      range(people),
+      people.n,
+    ]),
+    [1, 2, 3, 4, 5],
+  );
 }
 
 /** Categories and challenges that differ, after correction for having looked at all of them. */

@@ -2,24 +2,27 @@ import { Command } from 'commander';
 import type { Criterion } from '../server/contract/criteria.ts';
 import { criterionSchema } from '../server/contract/words.ts';
 import { BadInput } from '../evaluator/bad-input.ts';
+import type { Database } from '../db/open.ts';
 import type { StudyState } from '../db/tables.ts';
 import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';
-import { newName, wholeNumber } from './numbers.ts';
+import { newName, realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
 
 interface Options extends DataOption {
   json?: boolean;
 }
 interface CreateOptions extends Options {
-  prompts: string;
-  a: string;
-  b: string;
+  prompts?: string;
+  a?: string;
+  b?: string;
   votes: number;
   criteria: string;
   ties?: boolean;
   seed: number;
   promptSample?: number;
+  prescreen?: string;
+  disagreement?: number;
 }
 
 export function studyCommand(): Command {
@@ -28,35 +31,31 @@ export function studyCommand(): Command {
     .command('create')
     .argument('<name>', 'the study’s name', newName)
     .description('create a study; its pairs are fixed here')
-    .requiredOption('--prompts <name>', 'prompt set')
-    .requiredOption('--a <model>', 'model A')
-    .requiredOption('--b <model>', 'model B')
+    .option('--prompts <name>', 'prompt set')
+    .option('--a <model>', 'model A')
+    .option('--b <model>', 'model B')
+    .option('--prescreen <id>', 'instead of --prompts, --a and --b: the best two of a prescreen (its id, or last)')
     .option('--votes <k>', 'votes a pair and criterion, by different annotators', wholeNumber(1), 3)
     .option('--criteria <list>', 'what is asked', 'general,appeal,alignment')
     .option('--ties', 'allow a tie')
     .option('--seed <n>', 'seed of the order, the sides and the sample', wholeNumber(0), 0)
     .option('--prompt-sample <n>', 'a sample of n prompts, stratified by category', wholeNumber(1))
+    .option(
+      '--disagreement <factor>',
+      'with --prescreen and --prompt-sample: sample prompts on which the rewards disagree this many times likelier',
+      realNumber(1, 100),
+    )
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (name: string, options: CreateOptions) => {
-      const { createStudy } = await import('../server/study/design.ts');
-      const { votes, promptSample, ties, criteria, ...rest } = options;
-      const created = await withWorkspace(options, ({ db }) =>
-        createStudy(db, {
-          ...rest,
-          name,
-          votesPerPair: votes,
-          criteria: parseCriteria(criteria),
-          ties: ties === true,
-          ...(promptSample === undefined ? {} : { promptSample }),
-        }),
-      );
-      const { pairs, missing } = created;
+      const { pairs, missing, study, a, b } = await withWorkspace(options, ({ db }) => createFrom(db, name, options));
       if (options.json) {
-        printJson({ name, state: created.study.state, pairs, missing });
+        printJson({ name, state: study.state, a, b, pairs, missing });
         return;
       }
-      console.log(`Created "${name}" with ${pairs} pairs. Open it with: visavis study open ${name}`);
+      console.log(
+        `Created "${name}" (${a} against ${b}) with ${pairs} pairs. Open it with: visavis study open ${name}`,
+      );
       if (missing.length > 0) {
         console.log(`${missing.length} prompts are left out, for lack of a render:`);
         for (const { prompt, models } of missing.slice(0, 10)) console.log(`  ${prompt} (${models.join(', ')})`);
@@ -136,6 +135,30 @@ export function studyCommand(): Command {
       else console.log(url);
     });
   return study;
+}
+
+/** The study that the flags describe, or the best two of a prescreen. */
+async function createFrom(db: Database, name: string, options: CreateOptions) {
+  const { votes, promptSample, ties = false, criteria, seed, prompts, a, b, prescreen, disagreement } = options;
+  const design = {
+    name,
+    votesPerPair: votes,
+    criteria: parseCriteria(criteria),
+    ties,
+    seed,
+    ...(promptSample === undefined ? {} : { promptSample }),
+  };
+  if (prescreen !== undefined) {
+    if (prompts !== undefined || a !== undefined || b !== undefined)
+      throw new BadInput('--prescreen names the prompts and both models; leave out --prompts, --a and --b.');
+    const { studyFromScreen } = await import('../server/prescreening/best-two.ts');
+    return studyFromScreen(db, prescreen, { ...design, disagreement: disagreement ?? 1 });
+  }
+  if (prompts === undefined || a === undefined || b === undefined)
+    throw new BadInput('A study needs --prompts, --a and --b, or --prescreen.');
+  if (disagreement !== undefined) throw new BadInput('--disagreement goes with --prescreen, whose rewards disagree.');
+  const { createStudy } = await import('../server/study/design.ts');
+  return { ...(await createStudy(db, { ...design, prompts, a, b })), a, b };
 }
 
 function parseCriteria(text: string): Criterion[] {

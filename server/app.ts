@@ -12,6 +12,7 @@ import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import { openApi } from './http/openapi.ts';
 import { pages } from './http/pages.ts';
+import type { PrescreenParts } from './http/prescreens.ts';
 import { researchApi } from './http/research.ts';
 import type { Sessions } from './http/session.ts';
 
@@ -22,9 +23,10 @@ export interface AppParts {
   metrics: Metrics;
   log: Logger;
   publicUrl: string | undefined;
+  prescreens: Omit<PrescreenParts, 'db'>;
 }
 
-export function createApp({ db, images, sessions, metrics, log, publicUrl }: AppParts): Express {
+export function createApp({ db, images, sessions, metrics, log, publicUrl, prescreens }: AppParts): Express {
   const app = express();
   app.set('etag', false);
   app.set('trust proxy', 'loopback');
@@ -74,7 +76,7 @@ export function createApp({ db, images, sessions, metrics, log, publicUrl }: App
   app.use(annotatorImages(db, images));
   app.use(compression());
   app.use(pages(db, sessions));
-  app.use('/api', express.json({ limit: '100kb' }), researchApi(db, sessions, publicUrl));
+  app.use('/api', express.json({ limit: '100kb' }), researchApi(db, sessions, publicUrl, prescreens));
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');
   });

@@ -1,5 +1,6 @@
 /** @file What the server is started with. Flags win over the environment. */
 import { resolve } from 'node:path';
+import type { UploadLimits } from './http/upload.ts';
 import type { LeaseTimes } from './study/assignments.ts';
 
 export interface ServerConfig {
@@ -10,6 +11,11 @@ export interface ServerConfig {
   /** The address in links; differs from host and port behind a proxy. VISAVIS_PUBLIC_URL. */
   publicUrl: string | undefined;
   logLevel: string;
+  /** The only folder whose files a request over HTTP may name. VISAVIS_INBOX; inbox/ in the data directory. */
+  inbox: string;
+  upload: UploadLimits;
+  /** False with VISAVIS_WORKER=off: prescreens wait for a visavis worker that somebody else starts. */
+  startsWorkers: boolean;
 }
 
 export const defaultPort = 8080;
@@ -43,7 +49,20 @@ export function serverConfig(
     },
     publicUrl: env['VISAVIS_PUBLIC_URL']?.replace(/\/$/, '') || undefined,
     logLevel: env['VISAVIS_LOG'] ?? 'warn',
+    inbox: resolve(env['VISAVIS_INBOX'] || resolve(dataFolderOf(flags.data, env), 'inbox')),
+    upload: {
+      files: 10_000,
+      fileBytes: megabytes(env, 'VISAVIS_UPLOAD_FILE_MB', 32),
+      totalBytes: megabytes(env, 'VISAVIS_UPLOAD_MB', 4096),
+    },
+    startsWorkers: env['VISAVIS_WORKER'] !== 'off',
   };
+}
+
+function megabytes(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const value = Number(env[name] || fallback);
+  if (!(value > 0)) throw new RangeError(`${name} is "${env[name] ?? ''}"; it must be a number of MiB above 0.`);
+  return value * 2 ** 20;
 }
 
 function seconds(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

@@ -10,6 +10,8 @@ import type { ServerConfig } from './config.ts';
 import { Metrics } from './http/metrics.ts';
 import { isOwnOrigin } from './http/origin.ts';
 import { Sessions } from './http/session.ts';
+import { startLauncher } from './prescreening/launcher.ts';
+import { isPrescreenWaiting } from './prescreening/prescreens.ts';
 import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
 import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
 
@@ -29,6 +31,9 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const log = pino({ level: config.logLevel }, pino.destination(2));
   const sessions = await Sessions.open(db);
   const metrics = new Metrics();
+  const launcher = config.startsWorkers
+    ? startLauncher(config.dataFolder, () => isPrescreenWaiting(db), log)
+    : undefined;
   const app = createApp({
     db,
     images: new ImageStore(config.dataFolder),
@@ -36,6 +41,12 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     metrics,
     log,
     publicUrl: config.publicUrl,
+    prescreens: {
+      dataFolder: config.dataFolder,
+      inbox: config.inbox,
+      limits: config.upload,
+      onSubmitted: () => launcher?.wake(),
+    },
   });
   const http = createServer(app);
   const io = new Server(http, {
@@ -56,6 +67,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
       http.listen(config.port, config.host, resolve);
     });
   } catch (error) {
+    launcher?.close();
     stopResearch();
     await io.close();
     metrics.close();
@@ -68,6 +80,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     url,
     researcherLink: async () => url + (await sessions.createLink()),
     async close() {
+      launcher?.close();
       stopResearch();
       const cut = setTimeout(() => http.closeAllConnections(), shutdownMs);
       await io.close();

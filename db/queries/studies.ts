@@ -109,7 +109,7 @@ export function listPairsWithPrompts(db: Database, studyId: string) {
   return db
     .selectFrom('pair as p')
     .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
-    .select(['p.id', 'p.position', 'q.text as prompt', 'q.category', 'q.challenge'])
+    .select(['p.id', 'p.position', 'p.weight', 'q.text as prompt', 'q.category', 'q.challenge'])
     .where('p.study_id', '=', studyId)
     .orderBy('p.position')
     .execute();
@@ -123,4 +123,25 @@ export function modelNames(db: Database, studyId: string): Promise<{ modelA: str
     .select(['a.name as modelA', 'b.name as modelB'])
     .where('s.id', '=', studyId)
     .executeTakeFirstOrThrow();
+}
+
+/** Each pair's two scores by every reward whose present network has scored both renders. */
+export function listPairScores(db: Database, studyId: string) {
+  return db
+    .selectFrom('pair as p')
+    .innerJoin('score as a', 'a.render_id', 'p.render_a_id')
+    .innerJoin('score as b', (join) =>
+      join
+        .onRef('b.render_id', '=', 'p.render_b_id')
+        .onRef('b.reward_id', '=', 'a.reward_id')
+        .onRef('b.network_sha256', '=', 'a.network_sha256'),
+    )
+    .innerJoin('reward as w', (join) =>
+      join.onRef('w.id', '=', 'a.reward_id').onRef('w.network_sha256', '=', 'a.network_sha256'),
+    )
+    .select(['w.name as reward', 'p.position', 'a.value as scoreA', 'b.value as scoreB'])
+    .where('p.study_id', '=', studyId)
+    .orderBy('w.name')
+    .orderBy('p.position')
+    .execute();
 }

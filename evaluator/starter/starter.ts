@@ -10,6 +10,9 @@ export const starter = {
     { name: 'starter-ncp-dpo', adapter: asset('adapters/ncp-dpo.safetensors') },
     { name: 'starter-dpo', adapter: asset('adapters/dpo.safetensors') },
   ],
+  /** The pipeline without an adapter, which both were trained from. */
+  base: 'starter-base',
+  reward: { name: 'starter-reward', kind: 'pickscore', network: asset('reward') },
   settings: { sampler: 'ddim', steps: 20, guidance: 3.5 },
 } as const;
 

@@ -42,6 +42,18 @@ export const criterionReportSchema = z.object({
   split: z.int(),
   winRate: winRateSchema,
   winRateNoTies: winRateSchema,
+  /** An unbiased win rate over the whole prompt set, when the study's sample took some prompts more than others. */
+  winRateWeighted: z
+    .object({
+      value: number,
+      ...interval,
+      effectiveN: number,
+      strata: z.int(),
+      rule: z.string(),
+      method: z.string(),
+      why,
+    })
+    .nullable(),
   bootstrap: bootstrapSchema.extend({
     unit: z.literal('prompt'),
     method: z.literal('percentile'),
@@ -77,12 +89,23 @@ export const annotatorReportSchema = z.object({
   excluded: z.boolean(),
 });
 
+const agreementSchema = z.object({ value: number, ...interval, n: z.int(), why });
+
+/** A reward on the study's own pairs. Agreement: 1 where both name the same image, ½ where one says tie, 0 else. */
 export const rewardReportSchema = z.object({
   reward: z.string(),
   winRate: winRateSchema,
   medianA: number,
   medianB: number,
-  agreementWithPeople: z.object({ value: number, ...interval, n: z.int(), why }),
+  /** On general preference, or the study's first criterion where that was not asked. */
+  agreementWithPeople: agreementSchema,
+  byCriterion: z.array(
+    z.object({
+      criterion: z.string(),
+      agreement: agreementSchema,
+      byCategory: z.array(agreementSchema.extend({ name: z.string() })),
+    }),
+  ),
 });
 
 /** McNemar's exact test: do two criteria favour A equally often on the pairs that both decide? */

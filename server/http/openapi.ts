@@ -2,10 +2,16 @@
 import { z } from 'zod';
 import { reportSchema } from '../contract/report.ts';
 import { failureSchema } from '../contract/annotate.ts';
+import {
+  prescreenListSchema,
+  prescreenRequestSchema,
+  prescreenSchema,
+  studyFromScreenSchema,
+} from '../contract/prescreen.ts';
 import { studyChangeSchema, studyListSchema, studySummarySchema } from '../contract/research.ts';
 
 interface Row {
-  method: 'get' | 'patch';
+  method: 'get' | 'patch' | 'post';
   path: string;
   summary: string;
   body?: z.ZodType;
@@ -33,6 +39,28 @@ const rows: Row[] = [
     path: '/api/studies/{name}/report',
     summary: 'The report, as report --json prints it',
     answer: reportSchema,
+  },
+  { method: 'get', path: '/api/prescreens', summary: 'All prescreens, newest first', answer: prescreenListSchema },
+  {
+    method: 'post',
+    path: '/api/prescreens',
+    summary:
+      'Start a prescreen (202; 200 when the Idempotency-Key came before). Pictures: multipart/form-data with this as JSON in the field "request" and files named 00000.png …',
+    body: prescreenRequestSchema,
+    answer: prescreenSchema,
+  },
+  {
+    method: 'get',
+    path: '/api/prescreens/{id}',
+    summary: 'One prescreen: how far it is, and its screen',
+    answer: prescreenSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/prescreens/{id}/study',
+    summary: 'A study of the two best models ({id} may be "last")',
+    body: studyFromScreenSchema,
+    answer: z.object({ name: z.string(), state: z.string(), a: z.string(), b: z.string(), pairs: z.int() }),
   },
 ];
 

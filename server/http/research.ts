@@ -1,4 +1,4 @@
-/** @file The researcher's HTTP API: studies, reports, exports of votes. Binds contract rows to domain calls. */
+/** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
 import { Router, type RequestHandler } from 'express';
 import type { Database } from '../../db/open.ts';
 import { studyChangeSchema } from '../contract/research.ts';
@@ -7,11 +7,18 @@ import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { studyReport } from '../study/study-report.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { isOwnOrigin } from './origin.ts';
-import type { Sessions } from './session.ts';
+import { prescreenApi, type PrescreenParts } from './prescreens.ts';
+import type { Scope, Sessions } from './session.ts';
 
-export function researchApi(db: Database, sessions: Sessions, publicUrl: string | undefined): Router {
+export function researchApi(
+  db: Database,
+  sessions: Sessions,
+  publicUrl: string | undefined,
+  prescreens: Omit<PrescreenParts, 'db'>,
+): Router {
   const router = Router();
-  router.use(requireResearcher(sessions, publicUrl));
+  router.use('/prescreens', requireResearcher(sessions, publicUrl, 'prescreen'), prescreenApi({ db, ...prescreens }));
+  router.use(requireResearcher(sessions, publicUrl, 'all'));
 
   router.get('/studies', async (_request, response) => {
     response.json({ studies: await studySummaries(db) });
@@ -37,10 +44,10 @@ export function researchApi(db: Database, sessions: Sessions, publicUrl: string 
   return router;
 }
 
-function requireResearcher(sessions: Sessions, publicUrl: string | undefined): RequestHandler {
+function requireResearcher(sessions: Sessions, publicUrl: string | undefined, scope: Scope): RequestHandler {
   return (request, _response, next) => {
     const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer)) {
+    if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer, scope)) {
       throw new ServiceError(
         'unauthorized',
         'Open the researcher link that visavis serve prints, or send a token (visavis token).',

@@ -8,6 +8,9 @@ const cookieName = 'visavis_session';
 const linkLifeMs = 24 * 3600 * 1000;
 const sessionLifeMs = 30 * 24 * 3600 * 1000;
 
+/** What a token opens: everything of a researcher's, or prescreens alone. */
+export type Scope = 'all' | 'prescreen';
+
 export class Sessions {
   readonly #db: Database;
   readonly #secret: Buffer;
@@ -44,21 +47,26 @@ export class Sessions {
     });
   }
 
-  /** What a session's cookie holds, and what a script sends as bearer token: an end and its signature. */
-  token(expires: number): string {
-    return `${expires}.${this.#sign(String(expires))}`;
+  /** What a session's cookie holds, and what a script sends as bearer token: an end, a scope and their signature. */
+  token(expires: number, scope: Scope = 'all'): string {
+    const signed = scope === 'all' ? String(expires) : `${expires}.${scope}`;
+    return `${signed}.${this.#sign(signed)}`;
   }
 
   /** @param header the request's Cookie header */
   isValid(header: string | undefined, now = Date.now()): boolean {
-    return this.isToken(parseCookie(header ?? '')[cookieName] ?? '', now);
+    return this.isToken(parseCookie(header ?? '')[cookieName] ?? '', 'all', now);
   }
 
-  isToken(token: string, now = Date.now()): boolean {
-    const [expires = '', signature = ''] = token.split('.');
-    const expected = Buffer.from(this.#sign(expires));
+  /** @param scope what the token has to be good for; one with a researcher's rights is good for everything */
+  isToken(token: string, scope: Scope = 'all', now = Date.now()): boolean {
+    const end = token.lastIndexOf('.');
+    const [signed, signature] = [token.slice(0, end), token.slice(end + 1)];
+    const expected = Buffer.from(this.#sign(signed));
     const given = Buffer.from(signature);
-    return given.length === expected.length && timingSafeEqual(given, expected) && Number(expires) > now;
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return false;
+    const [expires, own = 'all'] = signed.split('.');
+    return Number(expires) > now && (own === 'all' || own === scope);
   }
 
   #sign(text: string): string {

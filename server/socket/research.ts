@@ -1,18 +1,25 @@
 /**
- * @file The namespace /research: live progress. The database is asked once a second for each watched study, so that
- * votes taken by another process (a simulation, a second server) are seen like our own.
+ * @file The namespace /research: live progress of studies and prescreens. The database is asked once a second for each
+ * that is watched, so that what another process does (a simulation, a worker, a second server) is seen like our own. A
+ * token good for prescreens alone watches those alone.
  */
 import type { Logger } from 'pino';
 import type { Namespace } from 'socket.io';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import type { ResearchClientEvents, ResearchServerEvents } from '../contract/research.ts';
+import type { PrescreenClientEvents, PrescreenServerEvents } from '../contract/prescreen.ts';
 import type { Sessions } from '../http/session.ts';
+import { readPrescreen } from '../prescreening/prescreens.ts';
 import { studySummary } from '../study/summary.ts';
 
-export type ResearchNamespace = Namespace<ResearchClientEvents, ResearchServerEvents>;
+export type ResearchNamespace = Namespace<
+  ResearchClientEvents & PrescreenClientEvents,
+  ResearchServerEvents & PrescreenServerEvents
+>;
 
 const watchSchema = z.object({ name: z.string().min(1).max(200) });
+const watchPrescreenSchema = z.object({ id: z.string().min(1).max(100) });
 const intervalMs = 1000;
 
 /** @returns stops the timer */
@@ -21,7 +28,11 @@ export function serveResearchers(
   { db, sessions, log }: { db: Database; sessions: Sessions; log: Logger },
 ): () => void {
   namespace.use((socket, next) => {
-    if (sessions.isValid(socket.handshake.headers.cookie)) next();
+    const { token } = socket.handshake.auth as { token?: unknown };
+    const bearer = typeof token === 'string' ? token : '';
+    const all = sessions.isValid(socket.handshake.headers.cookie) || sessions.isToken(bearer);
+    (socket.data as { all?: boolean }).all = all;
+    if (all || sessions.isToken(bearer, 'prescreen')) next();
     else next(Object.assign(new Error('unauthorized'), { data: { code: 'unauthorized' } }));
   });
 
@@ -30,7 +41,7 @@ export function serveResearchers(
   namespace.on('connection', (socket) => {
     socket.on('study:watch', (payload: unknown) => {
       const parsed = watchSchema.safeParse(payload);
-      if (!parsed.success) return;
+      if (!parsed.success || (socket.data as { all?: boolean }).all !== true) return;
       const { name } = parsed.data;
       for (const joined of socket.rooms) if (joined.startsWith('study:')) void socket.leave(joined);
       void socket.join(room(name));
@@ -39,9 +50,26 @@ export function serveResearchers(
         () => undefined,
       );
     });
+    socket.on('prescreen:watch', (payload: unknown) => {
+      const parsed = watchPrescreenSchema.safeParse(payload);
+      if (!parsed.success) return;
+      const { id } = parsed.data;
+      void socket.join(`prescreen:${id}`);
+      readPrescreen(db, id).then(
+        (prescreen) => socket.emit('prescreen:progress', prescreen),
+        () => undefined,
+      );
+    });
   });
 
   async function poll(): Promise<void> {
+    for (const name of [...namespace.adapter.rooms.keys()].filter((key) => key.startsWith('prescreen:'))) {
+      const prescreen = await readPrescreen(db, name.slice('prescreen:'.length)).catch(() => undefined);
+      const text = JSON.stringify(prescreen);
+      if (prescreen === undefined || sent.get(name) === text) continue;
+      sent.set(name, text);
+      namespace.to(name).emit('prescreen:progress', prescreen);
+    }
     for (const name of [...namespace.adapter.rooms.keys()].filter((key) => key.startsWith('study:'))) {
       const study = await studySummary(db, name.slice('study:'.length)).catch(() => undefined);
       const text = JSON.stringify(study);

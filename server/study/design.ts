@@ -34,6 +34,10 @@ export interface StudyDesign {
   seed: number;
   /** A stratified sample of this many prompts; all of them when absent. */
   promptSample?: number;
+  /** Prompts that the sample takes `factor` times likelier than the others. */
+  oversample?: { prompts: ReadonlySet<string>; factor: number };
+  /** The screen that the study comes from. */
+  prescreenId?: string;
 }
 
 export interface CreatedStudy {
@@ -85,8 +89,7 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
     }
     const generator = seededGenerator(design.seed);
     const available = prompts.filter((prompt) => couples.has(prompt.id));
-    const sample =
-      design.promptSample === undefined ? available : stratified(available, design.promptSample, generator);
+    const sample = samplePrompts(available, design, generator);
     const study: Study = {
       id: randomUUID(),
       name: design.name,
@@ -100,10 +103,10 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
       state: 'draft',
       invite_token: freshToken(),
       simulation_token: freshToken(),
-      prescreen_id: null,
+      prescreen_id: design.prescreenId ?? null,
       created_at: now,
     };
-    const pairs: Pair[] = shuffled(sample, generator).map((prompt, position) => {
+    const pairs: Pair[] = shuffled(sample, generator).map(({ prompt, weight }, position) => {
       const [renderA, renderB] = couples.get(prompt.id)!;
       return {
         id: randomUUID(),
@@ -112,7 +115,7 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
         render_a_id: renderA.id,
         render_b_id: renderB.id,
         position,
-        weight: null,
+        weight,
       };
     });
     await insertStudy(tx, study, pairs);
@@ -189,6 +192,43 @@ function sameSeed(a: Render[], b: Render[]): [Render, Render] | undefined {
 function lacking(promptId: string, ...models: [ModelRow, Map<string, Render[]>][]): string[] {
   const without = models.filter(([, renders]) => !renders.has(promptId)).map(([model]) => model.name);
   return without.length > 0 ? without : models.map(([model]) => model.name);
+}
+
+interface SampledPrompt {
+  prompt: Prompt;
+  /** Prompts of the set that it stands for; null when all stand for the same number. */
+  weight: number | null;
+}
+
+/**
+ * All prompts, a sample that keeps the categories' shares, or one of two strata (oversampled and not) with their sampling
+ * rates in the ratio of the factor, each of which keeps its categories' shares.
+ */
+function samplePrompts(
+  available: Prompt[],
+  { promptSample: size, oversample }: StudyDesign,
+  generator: ReturnType<typeof seededGenerator>,
+): SampledPrompt[] {
+  if (size === undefined) return available.map((prompt) => ({ prompt, weight: null }));
+  const chosen = available.filter(({ id }) => oversample?.prompts.has(id) === true);
+  const others = available.filter(({ id }) => oversample?.prompts.has(id) !== true);
+  if (oversample === undefined || chosen.length === 0 || others.length === 0 || size >= available.length) {
+    return stratified(available, size, generator).map((prompt) => ({ prompt, weight: null }));
+  }
+  const rate = size / (oversample.factor * chosen.length + others.length);
+  // Each stratum is represented, and neither gives more than it has.
+  const fromChosen = Math.min(
+    chosen.length,
+    size - 1,
+    Math.max(1, Math.round(rate * oversample.factor * chosen.length), size - others.length),
+  );
+  if (fromChosen < 1) throw new ServiceError('bad-request', 'A weighted sample needs at least two prompts.');
+  return [
+    { stratum: chosen, count: fromChosen },
+    { stratum: others, count: size - fromChosen },
+  ].flatMap(({ stratum, count }) =>
+    stratified(stratum, count, generator).map((prompt) => ({ prompt, weight: stratum.length / count })),
+  );
 }
 
 /** Proportional to the categories' sizes, by largest remainder; within a category at random. */

@@ -8,10 +8,13 @@ import { alphaOf } from '../../evaluator/statistics/krippendorff-alpha.ts';
 import { mcnemarExact } from '../../evaluator/statistics/mcnemar.ts';
 import { detectableWinRate } from '../../evaluator/statistics/power.ts';
 import { confidenceSequence, eValue } from '../../evaluator/statistics/sequential.ts';
+import { stratifiedProportion, type Stratum } from '../../evaluator/statistics/stratified.ts';
 import { wilson, type Interval } from '../../evaluator/statistics/wilson.ts';
-import type { AnnotatorReport, CriterionReport, Report, RewardReport, Slice, WinRate } from '../contract/report.ts';
+import type { AnnotatorReport, CriterionReport, Report, Slice, WinRate } from '../contract/report.ts';
 import { annotatorInterval, coincidencesOf, kappaOfItems, nominal, promptIntervals } from './resampling.ts';
-import { tally, tallyItems, type ItemTally, type Tally } from './tallies.ts';
+import { rewardReports, type PairScore } from './calibration.ts';
+import { median } from './median.ts';
+import { tally, tallyItems, worth, type ItemTally, type Tally } from './tallies.ts';
 import { outcomes, type Item, type VoteTable } from './vote-table.ts';
 
 export interface ReportInput {
@@ -21,7 +24,8 @@ export interface ReportInput {
   simulated: boolean;
   votesPerPair: number;
   votes: VoteTable;
-  rewards?: RewardReport[];
+  /** Scores of the pairs' images, where rewards have scored both. */
+  scores?: readonly PairScore[];
   /** Of the bootstraps. */
   seed?: number;
 }
@@ -41,7 +45,7 @@ export function buildReport(input: ReportInput): Report {
     criteria: tallies.map((items, index) => criterionReport(votes, index, items, votesPerPair, seed)),
     comparisons: compareCriteria(votes.criteria, tallies),
     annotators: annotatorReports(votes, tallies),
-    rewards: input.rewards ?? [],
+    rewards: rewardReports(votes, tallies, input.scores ?? []),
   };
 }
 
@@ -66,6 +70,7 @@ function criterionReport(
     ...total,
     winRate: winRate(total),
     winRateNoTies: winRateNoTies(total),
+    winRateWeighted: winRateWeighted(items, votes.items),
     bootstrap: {
       ...orNull(intervals.winRate),
       resamples,
@@ -113,6 +118,38 @@ export function winRate({ wins, losses, ties, split }: Tally): WinRate {
 
 export function winRateNoTies({ wins, losses }: Tally): WinRate {
   return proportion(wins, wins + losses, 'W/(W+L)', 'no pair was won or lost');
+}
+
+/** For the whole prompt set, where the study's sample took some prompts more than others; null where it did not. */
+function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]): CriterionReport['winRateWeighted'] {
+  const strata = new Map<number, Stratum>();
+  for (const entry of tallies) {
+    const weight = items[entry.item]!.weight ?? null;
+    if (weight === null) return null;
+    const stratum = strata.get(weight) ?? { size: 0, n: 0, points: 0 };
+    stratum.size += weight;
+    const points = worth(entry.decision);
+    if (points !== undefined) {
+      stratum.n += 1;
+      stratum.points += points;
+    }
+    strata.set(weight, stratum);
+  }
+  if (strata.size === 0) return null;
+  const estimate = stratifiedProportion([...strata].sort(([x], [y]) => x - y).map(([, stratum]) => stratum));
+  const named = { rule: 'Σ Wₕ (W+T/2)/N', method: 'stratified, Wilson at the effective n', strata: strata.size };
+  if (estimate === null) {
+    return {
+      value: null,
+      low: null,
+      high: null,
+      effectiveN: null,
+      ...named,
+      why: 'a part of the sample has no decided pair yet',
+    };
+  }
+  const { value, low, high, effectiveN } = estimate;
+  return { value, low, high, effectiveN, ...named };
 }
 
 function proportion(successes: number, n: number, rule: string, why: string): WinRate {
@@ -223,11 +260,4 @@ function annotatorReports(votes: VoteTable, tallies: readonly (readonly ItemTall
     }))
     .filter((person) => person.votes > 0)
     .sort((x, y) => (x.id < y.id ? -1 : 1));
-}
-
-export function median(values: number[]): number | null {
-  if (values.length === 0) return null;
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

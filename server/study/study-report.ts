@@ -1,6 +1,6 @@
 /** @file Our own study's votes, in the shape that a report is built from. */
 import type { Database } from '../../db/open.ts';
-import { listPairsWithPrompts } from '../../db/queries/studies.ts';
+import { listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
 import { countedVotes } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import type { Report } from '../contract/report.ts';
@@ -26,6 +26,7 @@ export async function studyReport(db: Database, name: string, population?: Popul
     simulated: whose === 'simulated',
     votesPerPair: study.votes_per_pair,
     votes: await studyVotes(db, study.id, criteriaOf(study), whose),
+    scores: await listPairScores(db, study.id),
   });
 }
 
@@ -38,7 +39,12 @@ async function studyVotes(
   const table = new VoteTableBuilder(criteria);
   // Every pair is an item, voted on or not, so that what is missing is counted as missing.
   for (const pair of await listPairsWithPrompts(db, studyId)) {
-    table.itemIndex({ id: pair.prompt, category: pair.category, challenge: pair.challenge });
+    table.itemIndex({
+      id: pair.prompt,
+      category: pair.category,
+      challenge: pair.challenge,
+      weight: pair.weight,
+    });
   }
   for (const vote of await countedVotes(db, studyId, population)) {
     const choice = vote.choice === 'tie' ? 'tie' : vote.choice === vote.sideA ? 'a' : 'b';

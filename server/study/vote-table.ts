@@ -13,6 +13,8 @@ export interface Item {
   id: string;
   category: string | null;
   challenge: string | null;
+  /** Prompts of the set that it stands for, where the sample took some more than others. */
+  weight?: number | null;
 }
 
 export interface VoteTable {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../db/open.ts';
 import { loadSqlite } from '../../db/sqlite-driver.ts';
-import { startServer } from '../../server/start.ts';
+import { testServer } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
 import { TestClient } from '../support/clients.ts';
 
@@ -35,14 +35,7 @@ async function measure(): Promise<void> {
 
   const db = await openDatabase(join(folder, 'visavis.db'));
   const fixture = await openStudyOf(db, { pairs: 1000 });
-  const server = await startServer(db, {
-    dataFolder: fixture.dataFolder,
-    host: '127.0.0.1',
-    port: 0,
-    publicUrl: undefined,
-    logLevel: 'error',
-    leases: { leaseMs: 600_000, graceMs: 60_000 },
-  });
+  const server = await testServer(db, fixture.dataFolder, { leaseMs: 600_000 });
   const child = fork(process.argv[1]!, [String(clients)], {
     env: { ...process.env, BENCH_URL: server.url, BENCH_TOKEN: fixture.token },
   });

@@ -13,7 +13,8 @@ import { openDatabase, type Database } from '../../db/open.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import type { Report } from '../../server/contract/report.ts';
-import { startServer, type RunningServer } from '../../server/start.ts';
+import type { RunningServer } from '../../server/start.ts';
+import { testServer } from '../support/clients.ts';
 import { chromiumPath, launchBrowser } from '../support/browser.ts';
 import { hasShared, projectRoot, shared, temporaryFolder } from '../support/folders.ts';
 
@@ -55,14 +56,7 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
     await visavis('study', 'create', 'live', '--prompts', 'prompts', '--a', a.name, '--b', b.name);
     await visavis('study', 'open', 'live');
     db = await openDatabase(join(dataFolder, 'visavis.db'));
-    server = await startServer(db, {
-      dataFolder,
-      host: '127.0.0.1',
-      port: 0,
-      publicUrl: undefined,
-      logLevel: 'error',
-      leases: { leaseMs: 600_000, graceMs: 60_000 },
-    });
+    server = await testServer(db, dataFolder, { leaseMs: 600_000, graceMs: 60_000 });
     invite = `${server.url}/annotate/${(await findStudy(db, 'live'))!.invite_token}`;
     browser = await launchBrowser();
   }, 240_000);

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
-import { startServer } from '../../server/start.ts';
 import { reportSchema } from '../../server/contract/report.ts';
 
 describe('http', () => {
@@ -78,16 +77,7 @@ describe('http', () => {
   it('a port that is taken is an error, and nothing keeps running', async () => {
     const { db, server, fixture } = await setUp();
     const port = Number(new URL(server.url).port);
-    await expect(
-      startServer(db, {
-        dataFolder: fixture.dataFolder,
-        host: '127.0.0.1',
-        port,
-        publicUrl: undefined,
-        logLevel: 'silent',
-        leases: { leaseMs: 1, graceMs: 1 },
-      }),
-    ).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(testServer(db, fixture.dataFolder, {}, { port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await server.close();
   });
 

@@ -1,17 +1,28 @@
 /** @file Socket clients as a script would write them: nothing of the page's code. */
+import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
 import type { Acknowledgement, AssignmentView, VoteResult } from '../../server/contract/annotate.ts';
 import type { LeaseTimes } from '../../server/study/assignments.ts';
+import type { ServerConfig } from '../../server/config.ts';
 import { startServer, type RunningServer } from '../../server/start.ts';
 
-export function testServer(db: Database, dataFolder: string, leases?: Partial<LeaseTimes>): Promise<RunningServer> {
+export function testServer(
+  db: Database,
+  dataFolder: string,
+  leases?: Partial<LeaseTimes>,
+  config: Partial<ServerConfig> = {},
+): Promise<RunningServer> {
   return startServer(db, {
     dataFolder,
     host: '127.0.0.1',
     port: 0,
     publicUrl: undefined,
     logLevel: 'silent',
+    inbox: join(dataFolder, 'inbox'),
+    upload: { files: 200, fileBytes: 2 ** 20, totalBytes: 20 * 2 ** 20 },
+    startsWorkers: false,
+    ...config,
     leases: { leaseMs: 60_000, graceMs: 1000, ...leases },
   });
 }

@@ -1,0 +1,118 @@
+import { rm } from 'node:fs/promises';
+import { Command } from 'commander';
+import type { Device } from '../evaluator/onnx/device.ts';
+import { BadInput } from '../evaluator/bad-input.ts';
+import type { Prescreen } from '../server/contract/prescreen.ts';
+import { interruptSignal, withWorkspace, type DataOption, type Workspace } from './context.ts';
+
+interface Options extends DataOption {
+  once?: boolean;
+  device: string;
+}
+
+/** How long an idle worker waits before it looks again. */
+const pauseMs = 2000;
+/** How often a running prescreen says that its process lives. */
+const heartbeatMs = 15_000;
+
+export function workerCommand(): Command {
+  return new Command('worker')
+    .description('runs the prescreens that were handed in over HTTP; the server starts one by itself')
+    .option('--once', 'end when nothing waits')
+    .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
+    .option('--data <dir>', 'data directory')
+    .action(async (options: Options) => {
+      const { takePrescreen } = await import('../server/prescreening/prescreens.ts');
+      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { devices } = await chooseDevices(options.device);
+      const signal = interruptSignal();
+      await withWorkspace(options, async (workspace) => {
+        while (!signal.aborted) {
+          const prescreen = await takePrescreen(workspace.db);
+          if (prescreen !== undefined) await runOne(workspace, prescreen, devices, signal);
+          else if (options.once) return;
+          else await pause(signal);
+        }
+      });
+    });
+}
+
+/** Whatever happens, the row says it: done, failed with a sentence, or back in the queue after Ctrl-C. */
+async function runOne(
+  { db, images, dataFolder }: Workspace,
+  { id, request }: Prescreen,
+  devices: readonly Device[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { runPrescreen, PrescreenStopped } = await import('../evaluator/stages/run-prescreen.ts');
+  const { addVariant } = await import('../evaluator/stages/add-checkpoints.ts');
+  const { importRenders } = await import('../evaluator/stages/import-renders.ts');
+  const { finishPrescreen, reportProgress, uploadFolder } = await import('../server/prescreening/prescreens.ts');
+  const { findModel } = await import('../db/queries/models.ts');
+  let progress = { task: 'starting', done: 0, total: 0 };
+  let [written, busy] = [0, false];
+  const write = () => {
+    if (busy) return;
+    [busy, written] = [true, Date.now()];
+    reportProgress(db, id, progress)
+      .catch((error: unknown) => console.error(error))
+      .finally(() => (busy = false));
+  };
+  const heartbeat = setInterval(write, heartbeatMs);
+  try {
+    const { prompts, adapter, images: named, upload, candidates } = request;
+    const names = [...candidates];
+    if (adapter !== undefined) {
+      await addVariant(db, {
+        name: adapter.name,
+        baseline: request.baseline,
+        adapter: adapter.path,
+        scale: adapter.scale,
+      });
+      names.push(adapter.name);
+    }
+    const folder = uploadFolder(dataFolder, id);
+    for (const source of [named, upload && { name: upload.name, path: folder }]) {
+      if (source === undefined) continue;
+      // A worker before this one may have imported them already.
+      if ((await findModel(db, source.name)) === undefined)
+        await importRenders(db, images, { source: source.path, prompts, model: source.name });
+      names.push(source.name);
+    }
+    await rm(folder, { recursive: true, force: true });
+    const { screen, problems } = await runPrescreen(db, images, {
+      ...request,
+      candidates: names,
+      devices,
+      dataFolder,
+      signal,
+      onProgress(step) {
+        progress = step;
+        if (Date.now() - written > 500) write();
+      },
+    });
+    await finishPrescreen(db, id, { screen: { ...screen, problems } });
+  } catch (error) {
+    if (error instanceof PrescreenStopped || signal.aborted) await finishPrescreen(db, id, { requeue: true });
+    else {
+      if (!(error instanceof BadInput)) console.error(error);
+      await finishPrescreen(db, id, {
+        error: error instanceof BadInput ? error.message : 'Something went wrong in the worker; its log says what.',
+      });
+    }
+  } finally {
+    clearInterval(heartbeat);
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, pauseMs);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done);
+  });
+}

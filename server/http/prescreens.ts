@@ -1,0 +1,149 @@
+/** @file Pre-screening over HTTP. Binds contract rows to domain calls; a scoped token opens these routes and no others. */
+import { randomUUID } from 'node:crypto';
+import { Router, type Request, type Response } from 'express';
+import { rm } from 'node:fs/promises';
+import type { Database } from '../../db/open.ts';
+import { findModel } from '../../db/queries/models.ts';
+import { findPromptSet, listPrompts } from '../../db/queries/prompts.ts';
+import { findReward } from '../../db/queries/rewards.ts';
+import { prescreenRequestSchema, studyFromScreenSchema, type PrescreenRequest } from '../contract/prescreen.ts';
+import { ServiceError } from '../errors.ts';
+import { studyFromScreen } from '../prescreening/best-two.ts';
+import { screenChart } from '../prescreening/chart.ts';
+import { pathInInbox } from '../prescreening/inbox.ts';
+import { allPrescreens, readPrescreen, submitPrescreen, uploadFolder } from '../prescreening/prescreens.ts';
+import { screenCsv } from '../prescreening/screen-csv.ts';
+import { receiveUpload, type UploadLimits } from './upload.ts';
+
+export interface PrescreenParts {
+  db: Database;
+  dataFolder: string;
+  inbox: string;
+  limits: UploadLimits;
+  /** A prescreen waits. */
+  onSubmitted: () => void;
+}
+
+export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: PrescreenParts): Router {
+  const router = Router();
+
+  router.get('/', async (_request, response) => {
+    response.json({ prescreens: await allPrescreens(db) });
+  });
+  router.get('/:id', async (request, response) => {
+    response.json(await readPrescreen(db, request.params.id));
+  });
+  router.get('/:id/chart.svg', async (request, response) => {
+    const { result } = await finished(db, request.params.id);
+    // The picture styles itself for light and dark; the page's own policy does not let it.
+    response.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
+    response.type('image/svg+xml').send(screenChart(result));
+  });
+  router.get('/:id/table.csv', async (request, response) => {
+    const { result } = await finished(db, request.params.id);
+    response.type('text/csv').send(screenCsv(result));
+  });
+
+  router.post('/', async (request, response) => {
+    const id = randomUUID();
+    const isUpload = request.is('multipart/form-data') !== false;
+    const folder = uploadFolder(dataFolder, id);
+    try {
+      const received = isUpload
+        ? await receiveUpload(request, folder, limits)
+        : { request: request.body as unknown, files: [] };
+      const parsed = await checked(db, inbox, received.request, received.files);
+      const key = idempotencyKey(request);
+      const { prescreen, isNew } = await submitPrescreen(db, parsed, { id, key });
+      if (!isNew) await rm(folder, { recursive: true, force: true });
+      else onSubmitted();
+      answer(response, isNew, prescreen);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  });
+
+  router.post('/:id/study', async (request, response) => {
+    const parsed = studyFromScreenSchema.safeParse(request.body);
+    if (!parsed.success) throw refused(parsed.error.issues[0]!);
+    const { study, pairs, missing, a, b } = await studyFromScreen(db, request.params.id, parsed.data);
+    response.status(201).json({ name: study.name, state: study.state, a, b, pairs, missing });
+  });
+  return router;
+}
+
+async function finished(db: Database, id: string) {
+  const prescreen = await readPrescreen(db, id);
+  const { result, state } = prescreen;
+  if (result === null) throw new ServiceError('conflict', `This prescreen is ${state}; it has no result yet.`);
+  return { ...prescreen, result };
+}
+
+function answer(response: Response, isNew: boolean, prescreen: Awaited<ReturnType<typeof readPrescreen>>): void {
+  response
+    .status(isNew ? 202 : 200)
+    .location(`/api/prescreens/${prescreen.id}`)
+    .json(prescreen);
+}
+
+function idempotencyKey(request: Request): string | undefined {
+  const key = request.header('idempotency-key');
+  if (key !== undefined && !/^[\x21-\x7e]{1,200}$/.test(key))
+    throw new ServiceError('bad-request', 'The Idempotency-Key must be 1 to 200 printable characters without spaces.');
+  return key;
+}
+
+/** The request with its paths resolved; what can be refused now is refused now. */
+async function checked(
+  db: Database,
+  inbox: string,
+  body: unknown,
+  files: readonly string[],
+): Promise<PrescreenRequest> {
+  const parsed = prescreenRequestSchema.safeParse(body);
+  if (!parsed.success) throw refused(parsed.error.issues[0]!);
+  const request = parsed.data;
+  if (
+    request.candidates.length + request.checkpoints.length === 0 &&
+    !(request.adapter ?? request.images ?? request.upload)
+  )
+    throw new ServiceError('bad-request', 'Name what is compared: candidates, checkpoints, adapter, images or upload.');
+  if ((request.upload === undefined) !== (files.length === 0)) {
+    throw new ServiceError(
+      'bad-request',
+      'Pictures come as multipart/form-data files, with "upload": {"name": …} in the field "request".',
+    );
+  }
+  const set = await findPromptSet(db, request.prompts);
+  if (set === undefined) throw new ServiceError('not-found', `There is no prompt set named "${request.prompts}".`);
+  if (files.length > 0) {
+    const count = (await listPrompts(db, set.id)).length;
+    const outside = files.find((file) => Number.parseInt(file, 10) >= count);
+    if (outside !== undefined)
+      throw new ServiceError('bad-request', `"${outside}" is for no prompt; the set has ${count}, counted from 0.`);
+  }
+  for (const name of [request.baseline, ...request.candidates]) {
+    if ((await findModel(db, name)) === undefined)
+      throw new ServiceError('not-found', `There is no model named "${name}".`);
+  }
+  for (const name of request.rewards) {
+    if ((await findReward(db, name)) === undefined)
+      throw new ServiceError('not-found', `There is no reward named "${name}".`);
+  }
+  for (const { name } of [request.images, request.upload].filter((part) => part !== undefined)) {
+    if ((await findModel(db, name)) !== undefined)
+      throw new ServiceError('conflict', `A model named "${name}" exists already; choose another name.`);
+  }
+  const inside = (path: string) => pathInInbox(inbox, path);
+  return {
+    ...request,
+    checkpoints: await Promise.all(request.checkpoints.map(inside)),
+    ...(request.adapter && { adapter: { ...request.adapter, path: await inside(request.adapter.path) } }),
+    ...(request.images && { images: { ...request.images, path: await inside(request.images.path) } }),
+  };
+}
+
+function refused({ path, message }: { path: PropertyKey[]; message: string }): ServiceError {
+  return new ServiceError('bad-request', `${path.map(String).join('.') || 'The body'}: ${message}.`);
+}
