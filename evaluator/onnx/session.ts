@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import ort from 'onnxruntime-node';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from './device.ts';
-import { dataType, readModel } from './model-file.ts';
+import { dataType, encodeModel, readModel, type OnnxModel } from './model-file.ts';
 
 export type TensorData = Float32Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
 export type ElementType = 'float32' | 'float16' | 'int64' | 'int32' | 'bool' | 'uint8' | 'float64';
@@ -42,8 +42,15 @@ export interface NetworkSource {
 export interface Session {
   readonly inputs: readonly PortInfo[];
   readonly outputs: readonly PortInfo[];
-  /** @param wanted outputs to compute; all when absent */
-  run(feeds: Record<string, Value>, wanted?: readonly string[]): Promise<Record<string, Value>>;
+  /**
+   * @param wanted outputs to compute; all when absent
+   * @param into arrays of known size that outputs of the same name are written to
+   */
+  run(
+    feeds: Record<string, Value>,
+    wanted?: readonly string[],
+    into?: Readonly<Record<string, Value>>,
+  ): Promise<Record<string, Value>>;
   release(): Promise<void>;
 }
 
@@ -114,17 +121,87 @@ export async function createSessionFromBytes(model: Uint8Array, device: Device):
   return wrap(session, 'the network in memory');
 }
 
+/** Fusions that would put operators of onnxruntime's own, or other names, in place of the export's. */
+const fusions = [
+  'MatMulAddFusion',
+  'ConvAddFusion',
+  'ConvMulFusion',
+  'ConvBNFusion',
+  'GeluFusionL1',
+  'LayerNormFusionL1',
+  'GemmSumFusion',
+  'GemmTransposeFusion',
+  'PadFusion',
+  'FuseReluClip',
+  'ReshapeFusion',
+  'CommonSubexpressionElimination',
+];
+
+/**
+ * The model with its constants folded and nothing fused.
+ * @param name for messages
+ * @throws BadInput when onnxruntime refuses it
+ */
+export async function optimizeModel(model: Uint8Array, name: string): Promise<OnnxModel> {
+  const folder = await mkdtemp(join(tmpdir(), 'visavis-fold-'));
+  try {
+    const file = join(folder, 'folded.onnx');
+    const session = await ort.InferenceSession.create(model, {
+      graphOptimizationLevel: 'basic',
+      optimizedModelFilePath: file,
+      logSeverityLevel: 4,
+      extra: { optimization: { disable_specified_optimizers: fusions.join(';') } },
+    });
+    await session.release();
+    return await readModel(file);
+  } catch (error) {
+    if (error instanceof BadInput) throw error;
+    throw new BadInput(`onnxruntime cannot load ${name} with these shapes: ${firstLine(error)}`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The type and shape of every value that a node computes, as onnxruntime infers them. Nothing is run.
+ * @throws BadInput when one is not known before a run
+ */
+export async function describeValues(
+  { graph, ...rest }: OnnxModel,
+  name: string,
+): Promise<Map<string, { dims: number[]; type: number }>> {
+  const outputs = graph.node.flatMap((node) => node.output.filter((output) => output !== ''));
+  const model = { ...rest, graph: { ...graph, output: outputs.map((output) => ({ name: output })) } };
+  const session = await ort.InferenceSession.create(encodeModel(model), {
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 4,
+  });
+  const values = new Map<string, { dims: number[]; type: number }>();
+  for (const metadata of session.outputMetadata) {
+    const { type, shape } = portOf(metadata);
+    if (!shape.every((size) => typeof size === 'number' && size >= 0)) {
+      throw new BadInput(`${name}: the shape of "${metadata.name}" depends on the numbers it is run with.`);
+    }
+    values.set(metadata.name, { dims: [...shape] as number[], type: dataType[type] });
+  }
+  await session.release();
+  return values;
+}
+
 function wrap(session: ort.InferenceSession, file: string): Session {
   return {
     inputs: session.inputMetadata.map(portOf),
     outputs: session.outputMetadata.map(portOf),
-    async run(feeds, wanted) {
+    async run(feeds, wanted, into = {}) {
       const tensors: Record<string, ort.Tensor> = {};
       for (const [name, value] of Object.entries(feeds))
         tensors[name] = new ort.Tensor(value.type, value.data, value.dims);
       let results;
       try {
-        results = wanted === undefined ? await session.run(tensors) : await session.run(tensors, [...wanted]);
+        results =
+          wanted === undefined
+            ? await session.run(tensors)
+            : await session.run(tensors, Object.fromEntries(wanted.map((name) => [name, tensorOf(into[name])])));
       } catch (error) {
         throw new BadInput(`onnxruntime cannot run ${file}: ${firstLine(error)}`);
       }
@@ -136,6 +213,10 @@ function wrap(session: ort.InferenceSession, file: string): Session {
     },
     release: () => session.release(),
   };
+}
+
+function tensorOf(value: Value | undefined): ort.Tensor | null {
+  return value === undefined ? null : new ort.Tensor(value.type, value.data, value.dims);
 }
 
 /** Newer Nodes get a Float16Array; here half precision is always its bits. */

@@ -1,0 +1,224 @@
+/**
+ * @file One optimisation step's losses and gradients as an ONNX graph: the base network once, what the adapters change a
+ * second time, the frozen encoder on both and on the target (Gambashidze et al. 2025, eq. 12–17), then the gradients.
+ */
+import { BadInput } from '../bad-input.ts';
+import { backward } from '../autodiff/backward.ts';
+import { instantiate, type CanonicalNetwork } from '../autodiff/canonical.ts';
+import { Graph } from '../autodiff/graph.ts';
+import type { OnnxNode } from '../onnx/model-file.ts';
+import { lossGraph, type FeatureName, type Objective } from './objectives.ts';
+
+export interface TrainingSpec {
+  objective: Objective;
+  features: FeatureName;
+  rank: number;
+  alpha: number;
+  beta: number;
+  lambda: number;
+  /** Pairs of a batch; winners come first in every input, then losers. */
+  pairs: number;
+  /** Both sides and the reference, whatever the objective reads: to hold every error against its golden. */
+  everyError?: boolean;
+}
+
+/** A linear layer with an adapter: W' = W + α/rank · B·A. */
+export interface AdaptedModule {
+  /** As down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q */
+  path: string;
+  inputs: number;
+  outputs: number;
+}
+
+export interface TrainingGraph {
+  graph: Graph;
+  modules: AdaptedModule[];
+  /** Samples in the batch: pairs, or twice as many with losers. */
+  samples: number;
+  /** In the order of parameterNames: each module's A [rank, in], then B [out, rank]. */
+  parameters: { name: string; dims: [number, number] }[];
+  /** The outputs' names. */
+  names: { loss: string; modelErrors: string; referenceErrors: string | undefined; gradients: string[] };
+}
+
+const adapted = /(?:^|\/)(\S*attn[12]\/(?:to_q|to_k|to_v|to_out\.0))\/MatMul$/;
+
+export function adaptedModules(network: CanonicalNetwork): AdaptedModule[] {
+  return network.nodes
+    .flatMap((node) => {
+      const path = modulePath(node);
+      if (path === undefined) return [];
+      const inputs = network.values.get(node.input[0]!)!.dims.at(-1)!;
+      const outputs = network.values.get(node.output[0]!)!.dims.at(-1)!;
+      return [{ path, inputs, outputs }];
+    })
+    .sort((x, y) => (x.path < y.path ? -1 : 1));
+}
+
+function modulePath(node: OnnxNode): string | undefined {
+  return adapted
+    .exec(node.name ?? '')?.[1]!
+    .replace(/^\//, '')
+    .replaceAll('/', '.');
+}
+
+/** @throws BadInput when the network has no attention to adapt, or no block that the feature is read from */
+export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): TrainingGraph {
+  const { objective, pairs, rank, everyError = false } = spec;
+  const samples = objective.usesLoser || everyError ? 2 * pairs : pairs;
+  const withReference = objective.usesReference || everyError;
+  const modules = adaptedModules(network);
+  if (modules.length === 0)
+    throw new BadInput(
+      `${network.file} has no attention whose nodes are named attn1/to_q/MatMul; export it with optimum.`,
+    );
+  const graph = new Graph();
+  const feed = new Map(
+    network.inputs.map((name) => [
+      name,
+      graph.input(name, network.values.get(name)!.dims, network.values.get(name)!.type),
+    ]),
+  );
+  const latents = network.values.get('sample')!.dims;
+  const noise = graph.input('noise', latents);
+  const parameters = modules.flatMap(({ path, inputs, outputs }) => [
+    { name: `${path}.A`, dims: [rank, inputs] as [number, number] },
+    { name: `${path}.B`, dims: [outputs, rank] as [number, number] },
+  ]);
+  for (const { name, dims } of parameters) graph.input(name, dims);
+
+  const adapt = (node: OnnxNode, copy: OnnxNode): string | undefined => {
+    const path = modulePath(node);
+    if (path === undefined) return undefined;
+    // x [samples, tokens, in] · Aᵀ [in, rank] · Bᵀ [rank, out]
+    const low = graph.matmul(copy.input[0]!, graph.transposeLast(`${path}.A`));
+    const high = graph.matmul(low, graph.transposeLast(`${path}.B`));
+    return graph.plus(copy.output[0]!, graph.times(high, spec.alpha / rank));
+  };
+  const output = network.outputs[0]!;
+  const policyOf = (shared?: string) =>
+    instantiate(graph, network, {
+      prefix: 'policy/',
+      feed,
+      wanted: [output],
+      replace: adapt,
+      ...(shared === undefined
+        ? {}
+        : {
+            shared: {
+              prefix: shared,
+              changed: network.nodes.flatMap((node) => (modulePath(node) === undefined ? [] : node.output)),
+            },
+          }),
+    })[0]!;
+  const reference = withReference
+    ? instantiate(graph, network, { prefix: 'base/', feed, wanted: [output] })[0]!
+    : undefined;
+  const policy = policyOf(reference === undefined ? undefined : 'base/');
+
+  const residual = (prediction: string) => graph.minus(noise, prediction);
+  const errorOf = objective.perceptual
+    ? perceptualErrors(graph, network, spec.features, feed)
+    : // (3): ‖ε − ε_θ‖², as a mean over (C, H, W)
+      (difference: string) => graph.reduce('ReduceMean', graph.square(difference), [1, 2, 3], false);
+  const modelErrors = errorOf(residual(policy), 'policy');
+  const referenceErrors = reference === undefined ? undefined : errorOf(residual(reference), 'reference');
+  const loss = lossGraph(graph, objective, { model: modelErrors, reference: referenceErrors }, { ...spec, pairs });
+  const gradients = backward(
+    graph,
+    loss,
+    parameters.map(({ name }) => name),
+  );
+  graph.output(loss, 'loss');
+  graph.output(modelErrors, 'model_errors');
+  if (referenceErrors !== undefined) graph.output(referenceErrors, 'reference_errors');
+  const names = gradients.map((gradient, i) => {
+    const name = `d ${parameters[i]!.name}`;
+    if (gradient === undefined) throw new RangeError(`The loss does not depend on ${parameters[i]!.name}.`);
+    graph.output(gradient, name);
+    return name;
+  });
+  return {
+    graph,
+    modules,
+    samples,
+    parameters,
+    names: {
+      loss: 'loss',
+      modelErrors: 'model_errors',
+      referenceErrors: referenceErrors === undefined ? undefined : 'reference_errors',
+      gradients: names,
+    },
+  };
+}
+
+/**
+ * (12), (13): x_{θ,t'} = x_{t'} + κ_t (ε − ε_θ) goes through the frozen encoder beside the target x_{t'}; the gradient flows
+ * through the encoder's input alone. New inputs: target_sample, target_timestep, kappa [samples, 1, 1, 1].
+ */
+function perceptualErrors(
+  graph: Graph,
+  network: CanonicalNetwork,
+  features: FeatureName,
+  feed: ReadonlyMap<string, string>,
+): (residual: string, prefix: string) => string {
+  const levels = featureValues(network, features);
+  const latents = network.values.get('sample')!.dims;
+  const target = graph.input('target_sample', latents);
+  const timestep = graph.input(
+    'target_timestep',
+    network.values.get('timestep')!.dims,
+    network.values.get('timestep')!.type,
+  );
+  const kappa = graph.input('kappa', [latents[0]!, 1, 1, 1]);
+  const inputs = new Map([...feed, ['sample', target], ['timestep', timestep]]);
+  const wanted = levels.map(({ value }) => value);
+  const targets = instantiate(graph, network, { prefix: 'target/', feed: inputs, wanted });
+  return (residual, prefix) => {
+    const sample = graph.plus(target, graph.times(residual, kappa));
+    const seen = instantiate(graph, network, {
+      prefix: `${prefix} encoder/`,
+      feed: new Map([...inputs, ['sample', sample]]),
+      wanted,
+      shared: { prefix: 'target/', changed: ['sample'] },
+    });
+    const errors = levels.map(({ weight }, i) => {
+      const error = graph.reduce('ReduceMean', graph.square(graph.minus(seen[i]!, targets[i]!)), [1, 2, 3], false);
+      return weight === 1 ? error : graph.times(error, weight);
+    });
+    return errors.reduce((sum, error) => graph.plus(sum, error));
+  };
+}
+
+/**
+ * Where the features are read: the last down block's output, the mid block's, or every down block's with its squared error
+ * weighted by (C_last / C_i)². Blocks are found by the paths in their nodes' names.
+ */
+export function featureValues(network: CanonicalNetwork, features: FeatureName): { value: string; weight: number }[] {
+  const blockOf = (node: OnnxNode): string | undefined =>
+    /(?:^|\/)((?:down_blocks|up_blocks)\.\d+|mid_block)\//.exec(node.name ?? '')?.[1];
+  const producers = new Map(network.nodes.flatMap((node) => node.output.map((name) => [name, blockOf(node)] as const)));
+  const downBlocks = [...new Set(producers.values())]
+    .filter((block) => block?.startsWith('down_blocks.'))
+    .sort() as string[];
+  const last = downBlocks.length - 1;
+  /** What the next block's image path takes from a block: a value with height and width. */
+  const handedOn = (from: string, to: string): string => {
+    const found = network.nodes.flatMap((node) =>
+      blockOf(node) === to
+        ? node.input.filter((name) => producers.get(name) === from && network.values.get(name)!.dims.length === 4)
+        : [],
+    );
+    const value = found[0];
+    if (value === undefined)
+      throw new BadInput(`${network.file} has no ${from} whose output ${to} takes; its nodes' names say nothing.`);
+    return value;
+  };
+  if (downBlocks.length === 0)
+    throw new BadInput(`${network.file} has no nodes of down_blocks; export it with optimum.`);
+  if (features === 'mid') return [{ value: handedOn('mid_block', 'up_blocks.0'), weight: 1 }];
+  const outputs = downBlocks.map((block, i) => handedOn(block, i === last ? 'mid_block' : `down_blocks.${i + 1}`));
+  if (features === 'down') return [{ value: outputs[last]!, weight: 1 }];
+  const channels = (value: string) => network.values.get(value)!.dims[1]!;
+  return outputs.map((value) => ({ value, weight: (channels(outputs[last]!) / channels(value)) ** 2 }));
+}
