@@ -81,11 +81,7 @@ async function scoreRenders(db: Database, options: DataOption): Promise<void> {
     );
 }
 
-async function renderInItsOwnProcess(
-  { db }: Pick<Workspace, 'db'>,
-  model: string,
-  options: DataOption,
-): Promise<void> {
+async function renderInItsOwnProcess({ db }: Pick<Workspace, 'db'>, model: string, options: DataOption): Promise<void> {
   const [set, row] = [(await findPromptSet(db, starter.promptSet))!, (await findModel(db, model))!];
   const missing = await promptsWithoutRender(db, { promptSetId: set.id, modelId: row.id, seed: 0 });
   if (missing.every((prompt) => prompt.position >= demoPrompts)) return;

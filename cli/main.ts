@@ -12,6 +12,7 @@ import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
+import { preferencesCommand } from './preferences.ts';
 import { prescreenCommand } from './prescreen.ts';
 import { promptsCommand } from './prompts.ts';
 import { renderCommand } from './render.ts';
@@ -24,6 +25,7 @@ import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { studyCommand } from './study.ts';
 import { tokenCommand } from './token.ts';
+import { trainCommand } from './train.ts';
 import { workerCommand } from './worker.ts';
 
 const commands = [
@@ -44,6 +46,8 @@ const commands = [
   analyzeCommand,
   planCommand,
   exportCommand,
+  preferencesCommand,
+  trainCommand,
   workerCommand,
   backupCommand,
   tokenCommand,

@@ -1,6 +1,6 @@
 /**
- * @file Pillow's bicubic resize, bit for bit: Pillow's libImaging/Resample.c. Keys' cubic with a = −0.5, stretched by the
- * scale when it shrinks (antialias); coefficients in fixed point with 22 fractional bits; a horizontal pass into bytes,
+ * @file Pillow's resize, bit for bit: Pillow's libImaging/Resample.c. A filter stretched by the scale when it shrinks
+ * (antialias): Keys' cubic with a = −0.5, or a triangle; coefficients in fixed point with 22 fractional bits; a horizontal pass into bytes,
  * then a vertical pass.
  */
 
@@ -27,23 +27,32 @@ const half = 1 << (fractionBits - 1);
  * @param region what of it is wanted; all of it when absent. The result's pixels are those of the whole resize.
  * @throws RangeError when a size is not a whole number above 0 or the region leaves the image
  */
-export function resizeBicubic(
+export function resize(
   image: RgbImage,
   width: number,
   height: number,
   region: Region = { left: 0, top: 0, width, height },
+  filter: Filter = bicubic,
 ): RgbImage {
   if (![width, height].every((size) => Number.isInteger(size) && size > 0))
     throw new RangeError(`${width} × ${height} is no image size.`);
   if (region.left < 0 || region.top < 0 || region.left + region.width > width || region.top + region.height > height)
     throw new RangeError('The region is not inside the resized image.');
-  const columns = kernels(image.width, width, region.left, region.width);
-  const rows = kernels(image.height, height, region.top, region.height);
+  const columns = kernels(filter, image.width, width, region.left, region.width);
+  const rows = kernels(filter, image.height, height, region.top, region.height);
   const firstRow = rows.first[0]!;
   const lastRow = rows.first[region.height - 1]! + rows.count[region.height - 1]!;
   const between = horizontalPass(image, columns, region.width, firstRow, lastRow);
   return { width: region.width, height: region.height, pixels: verticalPass(between, rows, region, firstRow) };
 }
+
+export interface Filter {
+  /** Input pixels on either side. */
+  reach: number;
+  weight(x: number): number;
+}
+export const bicubic: Filter = { reach: 2, weight: cubic };
+export const bilinear: Filter = { reach: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) };
 
 interface Kernels {
   /** The first input pixel of each output pixel, and how many. */
@@ -55,10 +64,16 @@ interface Kernels {
 }
 
 /** Resample.c, precompute_coeffs and normalize_coeffs_8bpc. */
-function kernels(inputSize: number, outputSize: number, start: number, length: number): Kernels {
+function kernels(
+  { reach, weight }: Filter,
+  inputSize: number,
+  outputSize: number,
+  start: number,
+  length: number,
+): Kernels {
   const scale = inputSize / outputSize;
   const filterScale = Math.max(scale, 1);
-  const support = 2 * filterScale;
+  const support = reach * filterScale;
   const size = Math.ceil(support) * 2 + 1;
   const [first, count] = [new Int32Array(length), new Int32Array(length)];
   const weights = new Int32Array(length * size);
@@ -68,7 +83,7 @@ function kernels(inputSize: number, outputSize: number, start: number, length: n
     const low = Math.max(0, Math.trunc(centre - support + 0.5));
     const n = Math.min(inputSize, Math.trunc(centre + support + 0.5)) - low;
     let sum = 0;
-    for (let x = 0; x < n; x++) sum += raw[x] = cubic((x + low - centre + 0.5) / filterScale);
+    for (let x = 0; x < n; x++) sum += raw[x] = weight((x + low - centre + 0.5) / filterScale);
     for (let x = 0; x < n; x++) weights[i * size + x] = toFixedPoint(sum === 0 ? raw[x]! : raw[x]! / sum);
     first[i] = low;
     count[i] = n;

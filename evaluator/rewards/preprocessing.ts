@@ -6,7 +6,7 @@
  * float tensor, zeros around it up to a square, then mean and std: the border is not grey but −mean/std.
  */
 import { BadInput } from '../bad-input.ts';
-import { resizeBicubic, type RgbImage } from '../images/resize.ts';
+import { resize, type RgbImage } from '../images/resize.ts';
 
 export interface Preprocessing {
   kind: 'clip' | 'hps';
@@ -35,7 +35,7 @@ function clipPixels(image: RgbImage, { size, mean, std }: Preprocessing): Float3
     width: size,
     height: size,
   };
-  const { pixels } = resizeBicubic(image, newWidth, newHeight, region);
+  const { pixels } = resize(image, newWidth, newHeight, region);
   const plane = size * size;
   const out = new Float32Array(3 * plane);
   for (let channel = 0; channel < 3; channel++) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from '../onnx/device.ts';
 import { DeviceWorker } from '../onnx/device-worker.ts';
-import { EmbeddingCache, textKey } from './embedding-cache.ts';
+import { VectorCache, textKey } from '../vector-cache.ts';
 import type { RewardNetwork } from './network-folder.ts';
 import type { PictureCall } from './picture-worker.ts';
 import { scorerOf } from './scorers/choose.ts';
@@ -35,8 +35,8 @@ export class RewardScorer {
   readonly #scorer: Scorer;
   readonly #device: Device;
   readonly #batch: number;
-  readonly #images: EmbeddingCache;
-  readonly #texts: EmbeddingCache;
+  readonly #images: VectorCache;
+  readonly #texts: VectorCache;
   #worker: DeviceWorker | undefined;
   #logitScale: Promise<number> | undefined;
   #pictures: DeviceWorker[] = [];
@@ -48,8 +48,8 @@ export class RewardScorer {
     this.#device = device;
     this.#batch = batch;
     const file = (key: string | undefined) => (cache === undefined ? undefined : join(cache.folder, `${key!}.vve`));
-    this.#images = new EmbeddingCache(file(cache?.visionKey));
-    this.#texts = new EmbeddingCache(file(cache?.textKey));
+    this.#images = new VectorCache(file(cache?.visionKey));
+    this.#texts = new VectorCache(file(cache?.textKey));
   }
 
   /** Starts the network's thread and reads its logit scale. @throws BadInput when it is no network of its kind */

@@ -40,13 +40,19 @@ const parts = [
 ];
 
 export async function identifyPipeline(folder: string): Promise<{ files: FileIdentity[]; sha256: string }> {
-  const files: FileIdentity[] = [];
-  for (const part of parts) {
-    for (const name of await filesUnder(folder, part)) files.push(await identifyFile(join(folder, name), name));
-  }
+  const files = await identifyFiles(folder, parts);
   const digest = createHash('sha256');
   for (const { path, sha256 } of files) digest.update(`${path}\0${sha256}\n`);
   return { files, sha256: digest.digest('hex') };
+}
+
+/** The files of these parts of a folder, by their paths in it. */
+export async function identifyFiles(folder: string, names: readonly string[]): Promise<FileIdentity[]> {
+  const files: FileIdentity[] = [];
+  for (const part of names) {
+    for (const name of await filesUnder(folder, part)) files.push(await identifyFile(join(folder, name), name));
+  }
+  return files;
 }
 
 async function filesUnder(folder: string, part: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 /**
- * @file Embeddings on the disk, one file an encoder: a second scorer on the same tower, or the same picture again, needs no
- * network. Append-only; may be deleted at any time. Layout: "VVE1", width as uint32, then records of a SHA-256 (32 bytes)
- * and `width` float32, little-endian.
+ * @file Vectors of one width on the disk, by SHA-256: embeddings of pictures and prompts, latents. A second scorer on the same
+ * tower, or the same picture again, needs no network. Append-only; may be deleted at any time. Layout: "VVE1", width as
+ * uint32, then records of a SHA-256 (32 bytes) and `width` float32, little-endian.
  */
 import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 const header = 8;
 const keyBytes = 32;
 
-export class EmbeddingCache {
+export class VectorCache {
   readonly #file: string | undefined;
   readonly #offsets = new Map<string, number>();
   readonly #fresh = new Map<string, Float32Array>();

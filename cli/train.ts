@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { BadInput } from '../evaluator/bad-input.ts';
+import {
+  featureNames,
+  objectiveNames,
+  type FeatureName,
+  type ObjectiveName,
+} from '../evaluator/preference/objectives.ts';
+import { dataFolderOf } from '../server/config.ts';
+import { exitCode, interruptSignal, type DataOption } from './context.ts';
+import { realNumber, wholeNumber } from './numbers.ts';
+import { printJson, printTable, startProgress, type Progress } from './output.ts';
+
+interface Options extends DataOption {
+  objective?: ObjectiveName;
+  pipeline: string;
+  preferences?: string;
+  out?: string;
+  verify?: string;
+  rank: number;
+  alpha: number;
+  beta: number;
+  lambda: number;
+  features: FeatureName;
+  learningRate: number;
+  warmup: number;
+  steps: number;
+  maxSeconds?: number;
+  batch: number;
+  accumulate: number;
+  optimizer: 'adamw' | 'adamw8bit';
+  clip: number;
+  checkpointEvery: number;
+  seed: number;
+  width?: number;
+  height?: number;
+  threads?: number;
+  device: string;
+  json?: boolean;
+}
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('train a LoRA adapter on preference pairs; the same command again continues a run that was stopped')
+    .addOption(new Option('--objective <name>', 'what is minimised').choices(objectiveNames))
+    .requiredOption('--pipeline <dir>', 'diffusers/optimum ONNX folder, in float32')
+    .option('--preferences <file>', 'Pick-a-Pic style parquet, CSV or JSONL; ties are left out')
+    .option('--out <dir>', 'where the adapter, its checkpoints and log.jsonl go')
+    .option('--verify <dir>', 'recompute reference cases instead of training')
+    .option('--rank <n>', 'rank of the adapter', wholeNumber(1), 64)
+    .option('--alpha <n>', 'its scale is alpha / rank', realNumber(0), 64)
+    .option('--beta <n>', 'how much a difference of errors counts', realNumber(0), 2500)
+    .option('--lambda <n>', 'weight of CPO’s second term', realNumber(0), 1)
+    .addOption(
+      new Option('--features <where>', 'of the frozen encoder, for ncp-*').choices(featureNames).default('down'),
+    )
+    .option('--learning-rate <n>', 'after the warm-up', realNumber(0), 5.12e-6)
+    .option('--warmup <n>', 'steps over which the learning rate grows', wholeNumber(0), 0)
+    .option('--steps <n>', 'optimiser steps', wholeNumber(1), 1500)
+    .option('--max-seconds <n>', 'end after so many device seconds', realNumber(0))
+    .option('--batch <n>', 'pairs in one run of the graph', wholeNumber(1), 4)
+    .option('--accumulate <n>', 'runs whose gradients are averaged for a step', wholeNumber(1), 1)
+    .addOption(
+      new Option('--optimizer <name>', 'moments in 32 or 8 bits').choices(['adamw', 'adamw8bit']).default('adamw'),
+    )
+    .option('--clip <n>', 'largest global norm of the gradient', realNumber(0), 1)
+    .option('--checkpoint-every <n>', 'steps between checkpoints', wholeNumber(1), 100)
+    .option('--seed <n>', 'seed of everything random', wholeNumber(0), 0)
+    .option('--width <pixels>', 'training size; the pipeline’s own', wholeNumber(8))
+    .option('--height <pixels>', 'training size; the pipeline’s own', wholeNumber(8))
+    .option('--threads <n>', 'threads of the runtime on a CPU', wholeNumber(1))
+    .option('--device <device>', 'auto, cpu, cuda[:ID]', 'auto')
+    .option('--data <dir>', 'data directory, whose cache keeps latents and prompt states')
+    .option('--json', 'print JSON')
+    .action(async (options: Options) => {
+      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { devices, notes } = await chooseDevices(options.device);
+      for (const note of notes) console.error(`visavis: ${note}`);
+      if (options.verify === undefined) await trainAdapter(options, devices[0]!);
+      else await verify(options.verify, options, devices[0]!);
+    });
+}
+
+type Device = Awaited<ReturnType<typeof import('../evaluator/onnx/choose-device.ts').chooseDevices>>['devices'][number];
+
+async function trainAdapter(options: Options, device: Device): Promise<void> {
+  const { objective, preferences, out, pipeline, width, height, threads } = options;
+  if (objective === undefined || preferences === undefined || out === undefined)
+    throw new BadInput(
+      'Training needs --objective, --preferences and --out (or --verify, to recompute reference cases).',
+    );
+  const { rank, alpha, beta, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
+  const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
+  const { runTraining } = await import('../evaluator/preference/run-training.ts');
+  const { Diverged } = await import('../evaluator/preference/trainer.ts');
+  let [task, progress]: [string, Progress | undefined] = ['', undefined];
+  const show = (name: string, done: number, total: number, unit: string) => {
+    if (name !== task) {
+      progress?.stop();
+      progress = startProgress(name, total, unit);
+      task = name;
+    }
+    progress!.update(done);
+  };
+  try {
+    const outcome = await runTraining({
+      pipeline,
+      preferences,
+      out,
+      settings: {
+        objective,
+        features,
+        rank,
+        alpha,
+        beta,
+        lambda,
+        learningRate,
+        warmup,
+        steps,
+        batch,
+        accumulate,
+        optimizer,
+        clip,
+        checkpointEvery,
+        seed,
+        maxSeconds,
+      },
+      width,
+      height,
+      cacheFolder: join(dataFolderOf(options.data), 'cache', 'encodings'),
+      device,
+      threads,
+      signal: interruptSignal(),
+      onProgress: ({ task: name, done, total }) => show(name, done, total, 'done'),
+      onStep: ({ step, loss }, total) => show(`train ${objective}`, step, total, `steps, loss ${loss.toPrecision(4)}`),
+    });
+    progress?.stop();
+    if (options.json) printJson(outcome);
+    else if (outcome.adapter !== undefined)
+      console.log(
+        `Trained ${outcome.step} steps on ${outcome.pairs} pairs in ${Math.round(outcome.deviceSeconds)} device seconds: ${outcome.adapter}`,
+      );
+    else console.error(`visavis: stopped after step ${outcome.step}; the same command continues.`);
+    if (outcome.stopped) process.exitCode = exitCode.failed;
+  } catch (error) {
+    progress?.stop();
+    if (!(error instanceof Diverged)) throw error;
+    console.error(`visavis: ${error.message}`);
+    process.exitCode = exitCode.failed;
+  }
+}
+
+async function verify(folder: string, { pipeline, json }: Options, device: Device): Promise<void> {
+  const { verifyCases, bounds } = await import('../evaluator/preference/verify.ts');
+  const { unetOf } = await import('../evaluator/preference/run-training.ts');
+  const cases = await verifyCases(folder, unetOf(pipeline), device, ({ name }) => console.error(`verified ${name}`));
+  if (json) printJson({ cases });
+  else {
+    printTable(
+      ['case', 'errors', 'losses', 'gradient', 'adapter'],
+      [...cases, { name: 'bound', ...bounds }].map((one) => [
+        one.name,
+        ...[one.errorsError, one.lossError, one.gradientError, one.adapterError].map((value) => value.toExponential(1)),
+      ]),
+      [1, 2, 3, 4],
+    );
+  }
+  const names = Object.keys(bounds) as (keyof typeof bounds)[];
+  const beyond = cases.flatMap((one) =>
+    names.filter((name) => !(one[name] <= bounds[name])).map((name) => `${one.name} ${name}`),
+  );
+  if (beyond.length === 0) return;
+  console.error(`visavis: beyond its bound: ${beyond.join(', ')}.`);
+  process.exitCode = exitCode.gateNotMet;
+}

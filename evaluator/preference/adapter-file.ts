@@ -1,0 +1,22 @@
+/** @file An adapter as diffusers' trainers write it: unet.<module>.lora.down.weight [rank, in], .lora.up.weight [out, rank]. */
+import { encodeSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
+import type { TrainingGraph } from './training-graph.ts';
+
+/**
+ * diffusers reads these keys at scale 1: α/rank is multiplied into the upper matrix.
+ * @param parameters in the graph's order: each module's A, then B
+ */
+export function encodeAdapter(
+  { parameters: described }: Pick<TrainingGraph, 'parameters'>,
+  parameters: readonly Float32Array[],
+  scale: number,
+): Buffer {
+  const tensors = new Map<string, SafeTensor>();
+  described.forEach(({ name, dims }, i) => {
+    const isUp = name.endsWith('.B');
+    const key = `unet.${name.slice(0, -2)}.lora.${isUp ? 'up' : 'down'}.weight`;
+    const data = isUp && scale !== 1 ? parameters[i]!.map((value) => value * scale) : parameters[i]!;
+    tensors.set(key, { shape: [...dims], data });
+  });
+  return encodeSafeTensors(tensors);
+}

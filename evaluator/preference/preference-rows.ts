@@ -1,0 +1,250 @@
+/**
+ * @file Preference pairs as Pick-a-Pic v2 has them (Kirstain et al. 2023, arXiv:2305.01569): rows without their images, which
+ * are read when they are needed. Sources: a parquet file, a folder of parquet shards, CSV or JSONL; a file larger than memory
+ * is read row group by row group.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, extname, join, resolve } from 'node:path';
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type AsyncBuffer,
+  type FileMetaData,
+} from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { BadInput } from '../bad-input.ts';
+import { csvRows, jsonRows } from '../table-rows.ts';
+
+export interface PreferenceRow {
+  /** Its place in the source, over all shards. */
+  index: number;
+  caption: string;
+  /** Two names of images, unique within the source; a path where a manifest gives no uid. */
+  images: readonly [string, string];
+  /** 1: the first image won; 0: the second; ½: a tie. */
+  label: 0 | 0.5 | 1;
+  models: readonly [string | null, string | null];
+  /** Milliseconds, or NaN. */
+  createdAt: number;
+  rankingId: number;
+}
+
+export interface PreferenceSource {
+  path: string;
+  rows: PreferenceRow[];
+  /** A manifest's folder, from which its paths are meant; undefined for parquet. */
+  folder: string | undefined;
+  /** A manifest's path of an image; undefined where there is none. */
+  imagePath(uid: string): string | undefined;
+  /** Both images' bytes of these rows, in ascending order of the rows. @throws BadInput when the source has none */
+  readImages(indices: readonly number[]): AsyncGenerator<{ index: number; images: [Uint8Array, Uint8Array] }>;
+}
+
+const columns = [
+  'caption',
+  'image_0_uid',
+  'image_1_uid',
+  'label_0',
+  'label_1',
+  'model_0',
+  'model_1',
+  'created_at',
+  'ranking_id',
+] as const;
+/** Rows of a parquet file that are decoded at once. */
+const chunk = 4096;
+/** With their images. */
+const imageChunk = 64;
+
+/** @throws BadInput with the file and row of the first that is no preference */
+export async function openPreferences(path: string): Promise<PreferenceSource> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined) throw new BadInput(`There is no file or folder ${path}.`);
+  if (!info.isDirectory())
+    return extname(path).toLowerCase() === '.parquet' ? openShards(path, [path]) : openManifest(path);
+  const names = (await readdir(path)).sort();
+  const shards = names.filter((name) => name.endsWith('.parquet'));
+  if (shards.length > 0)
+    return openShards(
+      path,
+      shards.map((name) => join(path, name)),
+    );
+  const manifest = names.find((name) => /^(manifest|preferences|pairs)\.(jsonl|csv)$/.test(name));
+  if (manifest === undefined)
+    throw new BadInput(`${path} holds no parquet shards and no manifest.jsonl or manifest.csv of preference pairs.`);
+  return openManifest(join(path, manifest));
+}
+
+interface Shard {
+  file: string;
+  buffer: AsyncBuffer;
+  metadata: FileMetaData;
+  first: number;
+  count: number;
+}
+
+async function openShards(path: string, files: readonly string[]): Promise<PreferenceSource> {
+  const rows: PreferenceRow[] = [];
+  const shards: Shard[] = [];
+  const intern = interner();
+  for (const file of files) {
+    const { buffer, metadata } = await openParquet(file);
+    const names = metadata.schema.slice(1).map(({ name }) => name);
+    const missing = ['caption', 'image_0_uid', 'image_1_uid', 'label_0'].find((name) => !names.includes(name));
+    if (missing !== undefined) throw new BadInput(`${file} has no column ${missing}; it is no Pick-a-Pic table.`);
+    const wanted = columns.filter((name) => names.includes(name));
+    const count = Number(metadata.num_rows);
+    for (let start = 0; start < count; start += chunk) {
+      const end = Math.min(start + chunk, count);
+      const read = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        columns: wanted,
+        rowStart: start,
+        rowEnd: end,
+        compressors,
+      });
+      for (const [i, fields] of read.entries())
+        rows.push(rowOf(fields, rows.length, `${file}, row ${start + i}`, intern));
+    }
+    shards.push({ file, buffer, metadata, first: rows.length - count, count });
+  }
+  return {
+    path,
+    rows,
+    folder: undefined,
+    imagePath: () => undefined,
+    readImages: (indices) => parquetImages(shards, indices),
+  };
+}
+
+async function openParquet(file: string): Promise<{ buffer: AsyncBuffer; metadata: FileMetaData }> {
+  try {
+    const buffer = await asyncBufferFromFile(file);
+    return { buffer, metadata: await parquetMetadataAsync(buffer) };
+  } catch (error) {
+    throw new BadInput(`${file} is no complete parquet file: ${(error as Error).message}.`);
+  }
+}
+
+async function* parquetImages(shards: readonly Shard[], indices: readonly number[]) {
+  for (const { file, buffer, metadata, first, count } of shards) {
+    const own = indices.filter((index) => index >= first && index < first + count).sort((x, y) => x - y);
+    if (own.length > 0 && !metadata.schema.some(({ name }) => name === 'jpg_0'))
+      throw new BadInput(`${file} has no columns jpg_0 and jpg_1; download the variant with images.`);
+    // Neighbours are read together, gaps are skipped.
+    for (let i = 0; i < own.length;) {
+      const start = own[i]! - first;
+      let next = i;
+      while (next < own.length && own[next]! - first < start + imageChunk) next += 1;
+      const end = own[next - 1]! - first + 1;
+      const options = {
+        file: buffer,
+        metadata,
+        columns: ['jpg_0', 'jpg_1'],
+        rowStart: start,
+        rowEnd: end,
+        compressors,
+      };
+      const read = await parquetReadObjects({ ...options, utf8: false });
+      for (; i < next; i++) {
+        const { jpg_0: a, jpg_1: b } = read[own[i]! - first - start]! as { jpg_0: unknown; jpg_1: unknown };
+        if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array))
+          throw new BadInput(`${file}, row ${own[i]! - first}: an image is missing.`);
+        yield { index: own[i]!, images: [a, b] as [Uint8Array, Uint8Array] };
+      }
+    }
+  }
+}
+
+async function openManifest(file: string): Promise<PreferenceSource> {
+  const text = await readFile(file, 'utf8');
+  const read = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
+  const intern = interner();
+  const paths: [string, string][] = [];
+  const rows = read.map(({ line, fields }, index) => {
+    const path = (side: 0 | 1) => textOf(fields[`image_${side}`] ?? fields[`path_${side}`]);
+    paths.push([path(0) ?? '', path(1) ?? '']);
+    const uids = { image_0_uid: fields['image_0_uid'] ?? path(0), image_1_uid: fields['image_1_uid'] ?? path(1) };
+    return rowOf({ ...fields, ...uids }, index, `${file}, line ${line}`, intern);
+  });
+  const byUid = new Map(rows.flatMap(({ images }, i) => images.map((uid, side) => [uid, paths[i]![side]!] as const)));
+  return {
+    path: file,
+    rows,
+    folder: dirname(file),
+    imagePath: (uid) => byUid.get(uid) || undefined,
+    async *readImages(indices) {
+      for (const index of [...indices].sort((x, y) => x - y)) {
+        const images = await Promise.all(
+          paths[index]!.map(async (path) => {
+            if (path === '') throw new BadInput(`${file}: a pair of "${rows[index]!.caption}" names no image files.`);
+            const image = resolve(dirname(file), path);
+            return readFile(image).catch((error: unknown) => {
+              throw new BadInput(`Cannot read ${image}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+            });
+          }),
+        );
+        yield { index, images: images as unknown as [Uint8Array, Uint8Array] };
+      }
+    },
+  };
+}
+
+/** Captions and models repeat by the thousand: one string each. */
+function interner(): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const first = known.get(text);
+    if (first === undefined) known.set(text, text);
+    return first ?? text;
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function rowOf(
+  fields: Record<string, unknown>,
+  index: number,
+  place: string,
+  intern: (text: string) => string,
+): PreferenceRow {
+  const caption = textOf(fields['caption'] ?? fields['prompt']);
+  const [a, b] = [textOf(fields['image_0_uid']), textOf(fields['image_1_uid'])];
+  if (caption === undefined || a === undefined || b === undefined)
+    throw new BadInput(
+      `${place}: a pair needs a caption and two images (image_0_uid and image_1_uid, or paths image_0 and image_1).`,
+    );
+  if (a === b) throw new BadInput(`${place}: both images are ${a}.`);
+  const label = Number(fields['label_0']);
+  if (fields['label_0'] === '' || fields['label_0'] == null || ![0, 0.5, 1].includes(label))
+    throw new BadInput(`${place}: label_0 is ${JSON.stringify(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);
+  const model = (side: 0 | 1) => {
+    const name = textOf(fields[`model_${side}`]);
+    return name === undefined ? null : intern(name);
+  };
+  return {
+    index,
+    caption: intern(caption),
+    images: [a, b],
+    label: label as PreferenceRow['label'],
+    models: [model(0), model(1)],
+    createdAt: timeOf(fields['created_at']),
+    rankingId: fields['ranking_id'] == null || fields['ranking_id'] === '' ? NaN : Number(fields['ranking_id']),
+  };
+}
+
+function timeOf(value: unknown): number {
+  if (value instanceof Date) return value.getTime();
+  if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
+  return typeof value === 'string' ? Date.parse(value) : NaN;
+}
+
+/** For caches: an image's name in them. */
+export function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
