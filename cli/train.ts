@@ -1,5 +1,6 @@
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/bad-input.ts';
 import {
   featureNames,
@@ -8,7 +9,7 @@ import {
   type ObjectiveName,
 } from '../evaluator/preference/objectives.ts';
 import { dataFolderOf } from '../server/config.ts';
-import { exitCode, interruptSignal, type DataOption } from './context.ts';
+import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 
@@ -94,38 +95,48 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
   const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
   const { runTraining } = await import('../evaluator/preference/run-training.ts');
   const { Diverged } = await import('../evaluator/preference/trainer.ts');
-  let [task, progress]: [string, Progress | undefined] = ['', undefined];
+  const bar: { task: string; progress: Progress | undefined } = { task: '', progress: undefined };
   const show = (name: string, done: number, total: number, unit: string) => {
-    if (name !== task) {
-      progress?.stop();
-      progress = startProgress(name, total, unit);
-      task = name;
+    if (name !== bar.task) {
+      bar.progress?.stop();
+      bar.progress = startProgress(name, total, unit);
+      bar.task = name;
     }
-    progress!.update(done);
+    bar.progress!.update(done);
   };
+  const settings = {
+    objective,
+    features,
+    rank,
+    alpha,
+    beta,
+    lambda,
+    learningRate,
+    warmup,
+    steps,
+    batch,
+    accumulate,
+    optimizer,
+    clip,
+    checkpointEvery,
+    seed,
+    maxSeconds,
+  };
+  // The research page shows the run from its first step on.
+  await withWorkspace(options, ({ db }) =>
+    putTrainingRun(db, {
+      folder: resolve(out),
+      name: basename(resolve(out)),
+      settings: JSON.stringify(settings),
+      updated_at: Date.now(),
+    }),
+  );
   try {
     const outcome = await runTraining({
       pipeline,
       preferences,
       out,
-      settings: {
-        objective,
-        features,
-        rank,
-        alpha,
-        beta,
-        lambda,
-        learningRate,
-        warmup,
-        steps,
-        batch,
-        accumulate,
-        optimizer,
-        clip,
-        checkpointEvery,
-        seed,
-        maxSeconds,
-      },
+      settings,
       width,
       height,
       cacheFolder: join(dataFolderOf(options.data), 'cache', 'encodings'),
@@ -135,7 +146,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       onProgress: ({ task: name, done, total }) => show(name, done, total, 'done'),
       onStep: ({ step, loss }, total) => show(`train ${objective}`, step, total, `steps, loss ${loss.toPrecision(4)}`),
     });
-    progress?.stop();
+    bar.progress?.stop();
     if (options.json) printJson(outcome);
     else if (outcome.adapter !== undefined)
       console.log(
@@ -144,7 +155,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     else console.error(`visavis: stopped after step ${outcome.step}; the same command continues.`);
     if (outcome.stopped) process.exitCode = exitCode.failed;
   } catch (error) {
-    progress?.stop();
+    bar.progress?.stop();
     if (!(error instanceof Diverged)) throw error;
     console.error(`visavis: ${error.message}`);
     process.exitCode = exitCode.failed;

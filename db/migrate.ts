@@ -9,6 +9,7 @@ import { vote } from './migrations/0005-vote.ts';
 import { session } from './migrations/0006-session.ts';
 import { reward } from './migrations/0007-reward.ts';
 import { prescreen } from './migrations/0008-prescreen.ts';
+import { trainingRun } from './migrations/0009-training-run.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-prompt-set': promptSet,
@@ -19,6 +20,7 @@ export const migrations: Record<string, Migration> = {
   '0006-session': session,
   '0007-reward': reward,
   '0008-prescreen': prescreen,
+  '0009-training-run': trainingRun,
 };
 
 /** A database that this version must not touch, or cannot open. */

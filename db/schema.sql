@@ -186,6 +186,12 @@ CREATE TABLE "study" (
   "created_at" bigint not null,
   "prescreen_id" text references "prescreen" ("id"), constraint "study_two_models" check (model_a_id <> model_b_id));
 
+CREATE TABLE "training_run" (
+  "folder" text primary key,
+  "name" text not null,
+  "settings" text not null,
+  "updated_at" bigint not null);
+
 CREATE TABLE "vote" (
   "id" text primary key,
   "study_id" text not null references "study" ("id"),

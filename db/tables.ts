@@ -200,6 +200,15 @@ export interface PrescreenTable {
   updated_at: number;
 }
 
+export interface TrainingRunTable {
+  /** Absolute; holds log.jsonl. */
+  folder: string;
+  name: string;
+  /** JSON of the trainer's settings. */
+  settings: string;
+  updated_at: number;
+}
+
 export interface Tables {
   prompt_set: PromptSetTable;
   prompt: PromptTable;
@@ -220,4 +229,5 @@ export interface Tables {
   score: ScoreTable;
   checkpoint: CheckpointTable;
   prescreen: PrescreenTable;
+  training_run: TrainingRunTable;
 }

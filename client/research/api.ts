@@ -1,6 +1,8 @@
 /** @file Reading from the server; a refusal becomes an error with the server's sentence. */
+import type { Prescreen } from '../../server/contract/prescreen.ts';
 import type { Report } from '../../server/contract/report.ts';
 import type { StudySummary } from '../../server/contract/research.ts';
+import type { TrainingRun } from '../../server/contract/training.ts';
 
 async function request<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await fetch(`/api${path}`, init);
@@ -21,3 +23,13 @@ export const setState = (name: string, state: StudySummary['state']) =>
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ state }),
   });
+
+export const readPrescreens = () => request<{ prescreens: Prescreen[] }>('/prescreens');
+export const readPrescreen = (id: string) => request<Prescreen>(`/prescreens/${encodeURIComponent(id)}`);
+export const createStudy = (id: string, name: string) =>
+  request<{ name: string }>(`/prescreens/${encodeURIComponent(id)}/study`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ name }),
+  });
+export const readRuns = () => request<{ runs: TrainingRun[] }>('/runs');

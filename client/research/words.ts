@@ -16,3 +16,8 @@ export function range({ low, high }: { low: number | null; high: number | null }
 export function pValue(p: number): string {
   return p < 0.001 ? '< 0.001' : p.toFixed(3);
 }
+
+/** A reward: four digits say all that differs. */
+export function score(value: number): string {
+  return value.toPrecision(4);
+}

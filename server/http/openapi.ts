@@ -8,6 +8,7 @@ import {
   prescreenSchema,
   studyFromScreenSchema,
 } from '../contract/prescreen.ts';
+import { trainingRunListSchema } from '../contract/training.ts';
 import { studyChangeSchema, studyListSchema, studySummarySchema } from '../contract/research.ts';
 
 interface Row {
@@ -40,6 +41,7 @@ const rows: Row[] = [
     summary: 'The report, as report --json prints it',
     answer: reportSchema,
   },
+  { method: 'get', path: '/api/runs', summary: 'Training runs with their curves', answer: trainingRunListSchema },
   { method: 'get', path: '/api/prescreens', summary: 'All prescreens, newest first', answer: prescreenListSchema },
   {
     method: 'post',

@@ -6,6 +6,7 @@ import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { studyReport } from '../study/study-report.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
+import { trainingRuns } from '../training/runs.ts';
 import { isOwnOrigin } from './origin.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
 import type { Scope, Sessions } from './session.ts';
@@ -40,6 +41,9 @@ export function researchApi(
   });
   router.get('/studies/:name/report', async (request, response) => {
     response.json(await studyReport(db, request.params.name));
+  });
+  router.get('/runs', async (_request, response) => {
+    response.json({ runs: await trainingRuns(db) });
   });
   return router;
 }

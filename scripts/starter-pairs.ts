@@ -1,0 +1,77 @@
+/**
+ * @file Preference pairs of the starter world: three samples of the base pipeline for each caption, compared as Pick-a-Pic's
+ * annotators do: the first with the second, the winner with the third. A third picture that beats the winner makes the winner
+ * contradictory, which happens for one caption in three when the judge makes no mistakes.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Pipeline } from '../evaluator/diffusion/pipeline.ts';
+import { encodePng } from '../evaluator/images/png.ts';
+import { readNetworkFolder } from '../evaluator/rewards/network-folder.ts';
+import { RewardModel } from '../evaluator/rewards/reward-model.ts';
+import { sceneLikeness } from '../evaluator/starter/judge.ts';
+import { randomScene } from '../evaluator/starter/scene.ts';
+import { starter } from '../evaluator/starter/starter.ts';
+import { Random } from '../evaluator/statistics/random.ts';
+
+const samples = 3;
+const captionsAtOnce = 8;
+/** Fewer steps than for show: the pairs' own flaws are what is learnt from. */
+const settings = { sampler: 'ddim', steps: 12, guidance: 3.5, negativePrompt: null, width: 64, height: 64 };
+const device = { kind: 'cpu' } as const;
+
+/** Writes manifest.jsonl and the pictures. @param taken captions that must stay unseen */
+export async function makePairs(
+  folder: string,
+  { captions, seed, taken }: { captions: number; seed: number; taken: ReadonlySet<string> },
+): Promise<number> {
+  const random = new Random(seed);
+  const scenes = [];
+  for (const used = new Set(taken); scenes.length < captions;) {
+    const scene = randomScene(random);
+    if (used.has(scene.caption)) continue;
+    used.add(scene.caption);
+    scenes.push(scene);
+  }
+  await mkdir(join(folder, 'images'), { recursive: true });
+  const pipeline = await Pipeline.load({ folder: starter.pipeline, adapters: [] }, device);
+  const network = await readNetworkFolder(starter.reward.network, starter.reward.kind);
+  const judge = new RewardModel(network, device);
+  const lines: string[] = [];
+  for (let start = 0; start < scenes.length; start += captionsAtOnce) {
+    const part = scenes.slice(start, start + captionsAtOnce);
+    const prompts = part.flatMap(({ caption }) => Array<string>(samples).fill(caption));
+    const seeds = prompts.map((_, i) => seed * 1_000_000 + start * samples + i);
+    const images = await pipeline.generate(prompts, seeds, settings, {
+      shouldStop: () => false,
+      onStep: () => undefined,
+    });
+    for (const [i, scene] of part.entries()) {
+      const own = images.slice(i * samples, (i + 1) * samples).map(({ pixels }) => pixels);
+      const likeness = await sceneLikeness(judge, network.preprocessing, scene, own);
+      const names = own.map((_, k) => `images/${String(start + i).padStart(5, '0')}-${k}.png`);
+      for (const [k, pixels] of own.entries())
+        await writeFile(join(folder, names[k]!), await encodePng(pixels, 64, 64));
+      let champion = 0;
+      for (let challenger = 1; challenger < samples; challenger++) {
+        const wins = likeness[champion]! >= likeness[challenger]!;
+        lines.push(
+          JSON.stringify({
+            caption: scene.caption,
+            image_0: names[champion],
+            image_1: names[challenger],
+            label_0: wins ? 1 : 0,
+            label_1: wins ? 0 : 1,
+            created_at: lines.length,
+            ranking_id: lines.length,
+          }),
+        );
+        if (!wins) champion = challenger;
+      }
+    }
+    if (start % 80 === 0) console.error(`pairs: ${start + part.length}/${scenes.length} captions`);
+  }
+  await pipeline.release();
+  await writeFile(join(folder, 'manifest.jsonl'), lines.map((line) => `${line}\n`).join(''));
+  return lines.length;
+}
