@@ -144,7 +144,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       threads,
       signal: interruptSignal(),
       onProgress: ({ task: name, done, total }) => show(name, done, total, 'done'),
-      onStep: ({ step, loss }, total) => show(`train ${objective}`, step, total, `steps, loss ${loss.toPrecision(4)}`),
+      onStep: ({ step }, total) => show(`train ${objective}`, step, total, 'steps'),
     });
     bar.progress?.stop();
     if (options.json) printJson(outcome);
