@@ -17,7 +17,7 @@ onBothEngines('migrations', (fresh) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(6);
+    expect(rows).toHaveLength(9);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
