@@ -91,7 +91,8 @@ export class RewardScorer {
   async close(): Promise<void> {
     this.#images.close();
     this.#texts.close();
-    await Promise.all([this.#worker, ...this.#pictures].map((worker) => worker?.terminate()));
+    const workers = [...(this.#worker === undefined ? [] : [this.#worker]), ...this.#pictures];
+    await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
   /** The pixels of the pictures that the network has to see, or why one cannot be used. */
