@@ -150,7 +150,7 @@ const interval = ({ value, low, high }: Row['winRate']) => `${percent(value)} ($
 const table = [
   '# The starter adapters',
   '',
-  `Made by \`npm run starter:train\` in ${Math.round((performance.now() - began) / 60_000)} minutes on this machine's CPU. ${inspection.pairs} pairs of base samples of ${captions} captions, ranked by a judge that knows each caption's scene; ${inspection.contradictoryImages} images win one pair and lose another (${percent(inspection.contradictoryPairs / inspection.pairs)} of the pairs hold one). Filtered: one pair of each absolute winner. Rank 16, batches of 32 pairs, ${seconds} device seconds each.`,
+  `Made by \`npm run starter:train\` in ${Math.round((performance.now() - began) / 60_000)} minutes on a CPU. ${inspection.pairs} pairs of base samples of ${captions} captions, ranked by a judge that knows each caption's scene; ${inspection.contradictoryImages} images win one pair and lose another (${percent(inspection.contradictoryPairs / inspection.pairs)} of the pairs hold one). Filtered: one pair of each absolute winner. Rank 16, batches of 32 pairs, ${seconds} device seconds each.`,
   '',
   `Scored by the starter reward on ${evaluated} captions that neither the pairs nor the shipped prompts hold (DDIM, 20 steps, guidance 3.5, equal seeds). Win rate: (W + T/2)/N with Wilson's 95 % interval. The base's median is ${overBase[0]!.baselineMedian.value.toFixed(2)}.`,
   '',
