@@ -36,7 +36,7 @@ export function screenChart(screen: Screen): string {
 function rewardPanel(reward: RewardScreen, baseline: string): { body: string; height: number } {
   const series = reward.candidates.filter(({ checkpoint }) => checkpoint !== null);
   const single = reward.candidates.filter(({ checkpoint }) => checkpoint === null);
-  let y = 28;
+  let y = 36;
   let body = text(16, 20, `${reward.reward} (${reward.kind})`, 'title');
   if (series.length > 0) {
     body += curves(series, reward, baseline, y);
