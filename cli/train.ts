@@ -2,38 +2,21 @@ import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/bad-input.ts';
-import {
-  featureNames,
-  objectiveNames,
-  type FeatureName,
-  type ObjectiveName,
-} from '../evaluator/preference/objectives.ts';
+import { featureNames, objectiveNames, type ObjectiveName } from '../evaluator/preference/objectives.ts';
+import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 
-interface Options extends DataOption {
+type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds'>;
+interface Options extends DataOption, Settings {
   objective?: ObjectiveName;
   pipeline: string;
   preferences?: string;
   out?: string;
   verify?: string;
-  rank: number;
-  alpha: number;
-  beta: number;
-  lambda: number;
-  features: FeatureName;
-  learningRate: number;
-  warmup: number;
-  steps: number;
   maxSeconds?: number;
-  batch: number;
-  accumulate: number;
-  optimizer: 'adamw' | 'adamw8bit';
-  clip: number;
-  checkpointEvery: number;
-  seed: number;
   width?: number;
   height?: number;
   threads?: number;
@@ -164,7 +147,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
 
 async function verify(folder: string, { pipeline, json }: Options, device: Device): Promise<void> {
   const { verifyCases, bounds } = await import('../evaluator/preference/verify.ts');
-  const { unetOf } = await import('../evaluator/preference/run-training.ts');
+  const { unetOf } = await import('../evaluator/diffusion/folder.ts');
   const cases = await verifyCases(folder, unetOf(pipeline), device, ({ name }) => console.error(`verified ${name}`));
   if (json) printJson({ cases });
   else {

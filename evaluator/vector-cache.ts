@@ -87,6 +87,7 @@ export class VectorCache {
   }
 }
 
-export function textKey(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
+/** The key of a picture's bytes or of a text: its SHA-256 in hex. */
+export function keyOf(content: Uint8Array | string): string {
+  return createHash('sha256').update(content).digest('hex');
 }

@@ -25,7 +25,6 @@ const objectives = {
 const sets = { all: 'manifest.jsonl', filtered: 'filtered.jsonl' } as const;
 
 const data = join(folder, 'data');
-/** A second start finds a run that is done. */
 function visavis(...argv: (string | number)[]): string {
   return execFileSync(
     process.execPath,

@@ -41,11 +41,16 @@ export async function hasFreePrescreen(db: Database, staleBefore: number): Promi
 /** Takes the oldest that waits, or that runs and has not been heard of; undefined when there is none. */
 export async function claimPrescreen(
   db: Database,
-  { now, staleBefore, id }: { now: number; staleBefore: number; id?: string | undefined },
+  { now, staleBefore }: { now: number; staleBefore: number },
 ): Promise<PrescreenRow | undefined> {
-  let free = db.selectFrom('prescreen').select('id').where(isFree(staleBefore));
-  if (id !== undefined) free = free.where('id', '=', id);
-  const next = await free.orderBy('created_at').orderBy('id').limit(1).executeTakeFirst();
+  const next = await db
+    .selectFrom('prescreen')
+    .select('id')
+    .where(isFree(staleBefore))
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
   if (next === undefined) return undefined;
   // Another process may have been faster: only one update finds it free.
   return db

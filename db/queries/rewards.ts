@@ -63,13 +63,12 @@ export function rendersWithoutScore(
 
 /** A score that is there already stays: two processes may score the same renders. */
 export async function insertScores(db: Database, scores: Insertable<ScoreTable>[]): Promise<void> {
-  for (const score of scores) {
-    await db
-      .insertInto('score')
-      .values(score)
-      .onConflict((c) => c.columns(['render_id', 'reward_id', 'network_sha256']).doNothing())
-      .execute();
-  }
+  if (scores.length === 0) return;
+  await db
+    .insertInto('score')
+    .values(scores)
+    .onConflict((c) => c.columns(['render_id', 'reward_id', 'network_sha256']).doNothing())
+    .execute();
 }
 
 /** Every score of the model's renders of the set by the reward's present network, in the set's order, seeds ascending. */

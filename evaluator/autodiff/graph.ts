@@ -19,7 +19,7 @@ export interface ValueType {
   /** TensorProto.DataType */
   type: number;
 }
-type AttributeValue = number | readonly number[] | string | { float: number };
+type AttributeValue = number | readonly number[] | string;
 
 export class Graph {
   readonly nodes: OnnxNode[] = [];
@@ -268,7 +268,6 @@ export function count(dims: readonly number[]): number {
 function encodeAttribute([name, value]: [string, AttributeValue]): OnnxAttribute {
   if (typeof value === 'number') return { name, type: attributeType.int, i: value };
   if (typeof value === 'string') return { name, type: attributeType.string, s: new TextEncoder().encode(value) };
-  if ('float' in value) return { name, type: attributeType.float, f: value.float };
   return { name, type: attributeType.ints, ints: [...value] };
 }
 

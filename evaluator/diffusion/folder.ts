@@ -27,6 +27,11 @@ const networks = {
   sdxl: ['text_encoder', 'text_encoder_2', 'unet', 'vae_decoder'],
 };
 
+/** Where the network is that is trained. */
+export function unetOf(folder: string): string {
+  return join(folder, 'unet', 'model.onnx');
+}
+
 /** @throws BadInput when a part is missing or is of another kind of model */
 export async function readPipelineFolder(folder: string): Promise<PipelineFolder> {
   if (!existsSync(folder)) throw new BadInput(`There is no folder ${folder}.`);

@@ -20,6 +20,7 @@ import {
   type OnnxTensor,
 } from '../onnx/model-file.ts';
 import { readSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
+import { externalFiles } from '../onnx/subgraph.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
 
@@ -256,12 +257,8 @@ function patchOf(
     node.input[1] = name;
   }
   dropUnread(model);
-  const files = new Set<string>();
-  for (const tensor of model.graph.initializer) {
-    const location = tensor.externalData?.find((entry) => entry.key === 'location')?.value;
-    if (tensor.dataLocation === 1 && location !== undefined && !location.startsWith(mergedPrefix)) files.add(location);
-  }
-  return { file, patch: { model: encodeModel(model), weights, files: [...files] } };
+  const files = externalFiles(model).filter((name) => !name.startsWith(mergedPrefix));
+  return { file, patch: { model: encodeModel(model), weights, files } };
 }
 
 /** Removes the base weights that nothing reads any more, and the Casts in front of them. */

@@ -1,7 +1,8 @@
 /** @file Images by the SHA-256 of their bytes: images/ab/abcd….png. Written once, never changed. */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeWhole } from '../write-whole.ts';
 import { withoutMetadata } from './png.ts';
 
 export class ImageStore {
@@ -46,24 +47,8 @@ function pathIn(folder: string, sha256: string): string {
   return join(folder, sha256.slice(0, 2), `${sha256}.png`);
 }
 
-/** Whole or not at all: written beside its place, synced, then renamed. */
 async function writeOnce(file: string, bytes: Uint8Array): Promise<void> {
-  if (await exists(file)) return;
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.${randomUUID()}`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  if (!(await exists(file))) await writeWhole(file, bytes, `${file}.${randomUUID()}`);
 }
 
 async function exists(file: string): Promise<boolean> {

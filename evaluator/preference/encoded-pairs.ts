@@ -2,7 +2,6 @@
  * @file Arrow: preference data → latents and prompt states. Each image goes through the VAE once and each caption through the
  * text encoders once; both are kept on the disk by the hash of what made them.
  */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
@@ -13,10 +12,10 @@ import { bilinear, resize } from '../images/resize.ts';
 import type { Device } from '../onnx/device.ts';
 import { createSession, type Session } from '../onnx/session.ts';
 import { floatTensor, toFloat32 } from '../onnx/tensors.ts';
-import { identifyFiles } from '../stages/model-settings.ts';
-import { textKey, VectorCache } from '../vector-cache.ts';
+import { digestOf, identifyFiles } from '../stages/model-settings.ts';
+import { keyOf, VectorCache } from '../vector-cache.ts';
 import type { KeptPair } from './filter.ts';
-import { hashOf, type PreferenceSource } from './preference-rows.ts';
+import type { PreferenceSource } from './preference-rows.ts';
 import type { NetworkShape } from './training-session.ts';
 
 export interface EncodedPair {
@@ -96,7 +95,7 @@ export class EncodedPairs {
 
   /** One caption's conditions by input name. SDXL's time_ids say: nothing cropped, the size that is trained at. */
   conditions(caption: string): Record<string, Float32Array> {
-    const vector = this.#texts.get(textKey(caption))!;
+    const vector = this.#texts.get(keyOf(caption))!;
     const states = vector.subarray(0, this.#statesLength);
     if (vector.length === this.#statesLength) return { encoder_hidden_states: states };
     const { width, height } = this.#size;
@@ -118,7 +117,7 @@ async function encodeImages(request: EncodingRequest): Promise<{ latents: Vector
   const file = join(folder.folder, 'vae_encoder', 'model.onnx');
   if (!existsSync(file))
     throw new BadInput(`${folder.folder} has no vae_encoder/model.onnx; training needs it to read images.`);
-  const name = digest(await identifyFiles(folder.folder, ['vae_encoder']), `${width}x${height}`);
+  const name = digestOf(await identifyFiles(folder.folder, ['vae_encoder']), `${width}x${height}`);
   const latents = new VectorCache(join(cacheFolder, `${name}.vve`));
   const indices = [...new Set(pairs.flatMap(({ winner, loser }) => [winner.row.index, loser.row.index]))];
   const needed = new Set(
@@ -130,7 +129,7 @@ async function encodeImages(request: EncodingRequest): Promise<{ latents: Vector
   for await (const { index, images } of source.readImages(indices)) {
     for (const side of [0, 1] as const) {
       if (!needed.has(`${index} ${side}`)) continue;
-      const key = hashOf(images[side]);
+      const key = keyOf(images[side]);
       keys.set(`${index} ${side}`, key);
       if (latents.has(key)) continue;
       session ??= await createSession({ file }, device);
@@ -185,7 +184,7 @@ async function encodeImage(
 async function encodeCaptions({ folder, pairs, cacheFolder, device, onProgress }: EncodingRequest) {
   const names = folder.kind === 'sdxl' ? ['text_encoder', 'text_encoder_2'] : ['text_encoder'];
   const tokenizers = ['tokenizer', 'tokenizer_2'].slice(0, names.length);
-  const name = digest(await identifyFiles(folder.folder, [...names, ...tokenizers]), 'states');
+  const name = digestOf(await identifyFiles(folder.folder, [...names, ...tokenizers]), 'states');
   const texts = new VectorCache(join(cacheFolder, `${name}.vve`));
   const sessions = await Promise.all(
     names.map((part) => createSession({ file: join(folder.folder, part, 'model.onnx') }, device)),
@@ -195,7 +194,7 @@ async function encodeCaptions({ folder, pairs, cacheFolder, device, onProgress }
   // The first is encoded in any case: it says the shapes.
   const { tokens, width, pooled } = await encoder.encode(captions[0]!);
   for (const [i, caption] of captions.entries()) {
-    const key = textKey(caption);
+    const key = keyOf(caption);
     if (!texts.has(key)) {
       const { states, pooled: vector } = await encoder.encode(caption);
       const joined = new Float32Array(states.length + (vector?.length ?? 0));
@@ -207,10 +206,4 @@ async function encodeCaptions({ folder, pairs, cacheFolder, device, onProgress }
   }
   await Promise.all(sessions.map((session) => session.release()));
   return { texts, tokens, width, pooled: pooled?.length ?? 0 };
-}
-
-function digest(files: readonly { path: string; sha256: string }[], extra: string): string {
-  const hash = createHash('sha256').update(extra);
-  for (const { path, sha256 } of files) hash.update(`${path}\0${sha256}\n`);
-  return hash.digest('hex');
 }

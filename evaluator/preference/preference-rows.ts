@@ -3,7 +3,6 @@
  * are read when they are needed. Sources: a parquet file, a folder of parquet shards, CSV or JSONL; a file larger than memory
  * is read row group by row group.
  */
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import {
@@ -242,9 +241,4 @@ function timeOf(value: unknown): number {
   if (value instanceof Date) return value.getTime();
   if (typeof value === 'bigint' || typeof value === 'number') return Number(value);
   return typeof value === 'string' ? Date.parse(value) : NaN;
-}
-
-/** For caches: an image's name in them. */
-export function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,10 +1,9 @@
 /** @file From a pipeline's folder and a file of preferences to an adapter: what `visavis train` calls. */
-import { join } from 'node:path';
-import { BadInput } from '../bad-input.ts';
-import { checkSize, readPipelineFolder } from '../diffusion/folder.ts';
-import type { Device } from '../onnx/device.ts';
-import { identifyFiles } from '../stages/model-settings.ts';
 import { createHash } from 'node:crypto';
+import { BadInput } from '../bad-input.ts';
+import { checkSize, readPipelineFolder, unetOf } from '../diffusion/folder.ts';
+import type { Device } from '../onnx/device.ts';
+import { identifyFile } from '../stages/model-settings.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
 import { decidedPairs } from './filter.ts';
 import { openPreferences } from './preference-rows.ts';
@@ -44,11 +43,11 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
   const pairs = decidedPairs(source.rows);
   const encoded = await EncodedPairs.create({ ...request, folder, source, pairs, width, height });
   try {
-    const [unet] = (await identifyFiles(folder.folder, ['unet'])).filter(({ path }) => path === 'unet/model.onnx');
+    const unet = await identifyFile(unetOf(folder.folder));
     const data = createHash('sha256');
     for (const { caption, winner, loser } of encoded.pairs) data.update(`${caption}\0${winner}\0${loser}\n`);
     const identity = {
-      unetSha256: unet!.sha256,
+      unetSha256: unet.sha256,
       pairsSha256: data.digest('hex'),
       width: String(width),
       height: String(height),
@@ -58,9 +57,4 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
   } finally {
     encoded.close();
   }
-}
-
-/** Where `train --verify` finds the network. */
-export function unetOf(pipeline: string): string {
-  return join(pipeline, 'unet', 'model.onnx');
 }

@@ -3,15 +3,16 @@
  * that is killed and continued gives the same bytes as one that was not.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, truncate } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readFile, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import { TorchGenerator } from '../diffusion/torch-random.ts';
-import type { PipelineFolder } from '../diffusion/folder.ts';
+import { unetOf, type PipelineFolder } from '../diffusion/folder.ts';
 import type { Device } from '../onnx/device.ts';
 import { encodeSafeTensors, readSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
 import { readJson } from '../read-json.ts';
 import { Random } from '../statistics/random.ts';
+import { writeWhole } from '../write-whole.ts';
 import { AdamW, adamWDefaults, globalNorm } from './adamw.ts';
 import { AdamW8bit } from './adamw8bit.ts';
 import { encodeAdapter } from './adapter-file.ts';
@@ -92,7 +93,7 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
   const { settings, encoded, out, signal } = run;
   await checkSettings(run);
   const session = await TrainingSession.create(
-    join(run.folder.folder, 'unet', 'model.onnx'),
+    unetOf(run.folder.folder),
     encoded.shape,
     { ...settings, objective: objectiveOf(settings.objective), pairs: settings.batch },
     noiseSchedule(run.folder.scheduler.betaStart, run.folder.scheduler.betaEnd, run.folder.scheduler.trainTimesteps),
@@ -376,18 +377,4 @@ async function openLog(file: string, step: number) {
     await truncate(file, Math.min(kept, Buffer.byteLength(text)));
   }
   return open(file, 'a');
-}
-
-/** Whole or not at all, and on the disk. */
-async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.part`;
-  const handle = await open(temporary, 'w');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
 }

@@ -2,11 +2,12 @@
  * @file Writes kept pairs in Pick-a-Pic's columns, the winner first: parquet with the images in the rows, or CSV and JSONL that
  * name them. Appears under its name only when it is whole.
  */
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import { ParquetWriter, schemaFromColumnData, fileWriter } from 'hyparquet-writer';
 import { BadInput } from '../bad-input.ts';
+import { replaceWhole } from '../write-whole.ts';
 import type { KeptPair } from './filter.ts';
 import type { PreferenceSource } from './preference-rows.ts';
 
@@ -16,7 +17,7 @@ const group = 256;
 export async function writePairs(file: string, source: PreferenceSource, pairs: readonly KeptPair[]): Promise<void> {
   const temporary = `${file}.part`;
   const format = extname(file).toLowerCase();
-  try {
+  await replaceWhole(file, temporary, async () => {
     if (format === '.parquet') await writeParquet(temporary, source, pairs);
     else if (format === '.jsonl') {
       const lines = pairs.map((pair) => JSON.stringify(withPaths(fieldsOf(pair), source, file)));
@@ -25,11 +26,7 @@ export async function writePairs(file: string, source: PreferenceSource, pairs: 
       const rows = pairs.map((pair) => withPaths(fieldsOf(pair), source, file));
       await writeFile(temporary, stringify(rows, { header: true, columns: Object.keys(rows[0] ?? fieldsNone) }));
     } else throw new BadInput(`${file} must end in .parquet, .jsonl or .csv.`);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  });
 }
 
 const fieldsNone = { caption: '', image_0_uid: '', image_1_uid: '', label_0: 1, label_1: 0 };

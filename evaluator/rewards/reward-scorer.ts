@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from '../onnx/device.ts';
 import { DeviceWorker } from '../onnx/device-worker.ts';
-import { VectorCache, textKey } from '../vector-cache.ts';
+import { VectorCache, keyOf } from '../vector-cache.ts';
 import type { RewardNetwork } from './network-folder.ts';
 import type { PictureCall } from './picture-worker.ts';
 import { scorerOf } from './scorers/choose.ts';
@@ -77,7 +77,7 @@ export class RewardScorer {
 
   /** [pictures][prompts]: every picture with every prompt. @throws BadInput for the first picture that cannot be used */
   async scoreAll(files: readonly string[], prompts: readonly string[]): Promise<number[][]> {
-    const pictures = files.flatMap((file) => prompts.map((prompt) => ({ file, sha256: textKey(file), prompt })));
+    const pictures = files.flatMap((file) => prompts.map((prompt) => ({ file, sha256: keyOf(file), prompt })));
     const scores: number[] = [];
     for await (const { results } of this.score(pictures)) {
       for (const result of results) {
@@ -120,13 +120,12 @@ export class RewardScorer {
   async #scoreBatch(batch: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<ScoreResult[]> {
     const logitScale = await this.logitScale();
     const usable = batch.filter(({ sha256 }) => !(prepared.get(sha256) instanceof BadInput));
-    const raw = new Map<Picture, number>();
     const values = await this.#raw(usable, prepared);
-    usable.forEach((picture, i) => raw.set(picture, values[i]!));
-    return batch.map((picture) => {
-      const refusal = prepared.get(picture.sha256);
+    let next = 0;
+    return batch.map(({ sha256 }) => {
+      const refusal = prepared.get(sha256);
       if (refusal instanceof BadInput) return { refused: refusal.message };
-      return { score: this.#scorer.score(raw.get(picture)!, logitScale) };
+      return { score: this.#scorer.score(values[next++]!, logitScale) };
     });
   }
 
@@ -143,7 +142,7 @@ export class RewardScorer {
       return (await this.#loaded()).call<Float32Array>('rate', { embeddings: stack(images), count: images.length });
     }
     await this.#embedTexts(pictures.map(({ prompt }) => prompt));
-    return images.map((image, i) => dot(image, this.#texts.get(textKey(pictures[i]!.prompt))!));
+    return images.map((image, i) => dot(image, this.#texts.get(keyOf(pictures[i]!.prompt))!));
   }
 
   async #embedImages(pictures: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<void> {
@@ -157,11 +156,11 @@ export class RewardScorer {
   }
 
   async #embedTexts(prompts: readonly string[]): Promise<void> {
-    const missing = [...new Set(prompts)].filter((prompt) => !this.#texts.has(textKey(prompt)));
+    const missing = [...new Set(prompts)].filter((prompt) => !this.#texts.has(keyOf(prompt)));
     if (missing.length === 0) return;
     const embeddings = await (await this.#loaded()).call<Float32Array>('embedTexts', missing);
     const width = embeddings.length / missing.length;
-    missing.forEach((prompt, i) => this.#texts.put(textKey(prompt), embeddings.slice(i * width, (i + 1) * width)));
+    missing.forEach((prompt, i) => this.#texts.put(keyOf(prompt), embeddings.slice(i * width, (i + 1) * width)));
   }
 
   async #loaded(): Promise<DeviceWorker> {

@@ -6,7 +6,7 @@
 import { resample, percentileInterval } from '../statistics/bootstrap.ts';
 import { signTest } from '../statistics/binomial-test.ts';
 import { holm } from '../statistics/holm.ts';
-import { wilson } from '../statistics/wilson.ts';
+import { orNull, wilson } from '../statistics/wilson.ts';
 
 export interface Checkpoint {
   run: string;
@@ -265,8 +265,4 @@ function difference(a: Float64Array, b: Float64Array): Float64Array {
 
 function finite(value: number): number | null {
   return Number.isNaN(value) ? null : value;
-}
-
-function orNull(interval: { low: number; high: number } | null): { low: number | null; high: number | null } {
-  return interval ?? { low: null, high: null };
 }

@@ -1,13 +1,12 @@
 /** @file A reward network's folder becomes a reward that renders can be scored with. */
 import { createHash, randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findReward, insertReward, replaceNetwork } from '../../db/queries/rewards.ts';
 import { BadInput } from '../bad-input.ts';
 import { readNetworkFolder, type RewardNetwork } from '../rewards/network-folder.ts';
 import { RewardScorer } from '../rewards/reward-scorer.ts';
-import { identifyFile, type FileIdentity } from './model-settings.ts';
+import { firstChanged, identifyFile, type FileIdentity } from './model-settings.ts';
 
 /** What the reward's row keeps. */
 export interface RewardSettings {
@@ -73,15 +72,10 @@ function digest(files: readonly FileIdentity[], extra = ''): string {
 
 /** @throws BadInput when a file is gone or changed since the reward was added */
 export async function checkRewardFiles(name: string, { network, files }: RewardSettings): Promise<void> {
-  for (const { path, size, modifiedMs, sha256 } of files) {
-    const file = join(network.folder, path);
-    const info = await stat(file).catch(() => undefined);
-    if (info === undefined) throw new BadInput(`The reward "${name}" needs ${file}, which is gone.`);
-    if (info.size === size && Math.round(info.mtimeMs) === modifiedMs) continue;
-    if (info.size !== size || (await identifyFile(file)).sha256 !== sha256) {
-      throw new BadInput(
-        `${file} has changed since the reward "${name}" was added; add it again (visavis rewards add ${name} --kind ${network.kind} --network ${network.folder}), its new scores are then kept apart from the old.`,
-      );
-    }
-  }
+  const changed = await firstChanged(files.map((file) => ({ ...file, path: join(network.folder, file.path) })));
+  if (changed === undefined) return;
+  if (changed.isGone) throw new BadInput(`The reward "${name}" needs ${changed.path}, which is gone.`);
+  throw new BadInput(
+    `${changed.path} has changed since the reward "${name}" was added; add it again (visavis rewards add ${name} --kind ${network.kind} --network ${network.folder}), its new scores are then kept apart from the old.`,
+  );
 }

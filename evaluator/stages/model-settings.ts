@@ -41,9 +41,14 @@ const parts = [
 
 export async function identifyPipeline(folder: string): Promise<{ files: FileIdentity[]; sha256: string }> {
   const files = await identifyFiles(folder, parts);
-  const digest = createHash('sha256');
+  return { files, sha256: digestOf(files) };
+}
+
+/** The SHA-256 over names and hashes, after what else decides a result. */
+export function digestOf(files: readonly FileIdentity[], extra = ''): string {
+  const digest = createHash('sha256').update(extra);
   for (const { path, sha256 } of files) digest.update(`${path}\0${sha256}\n`);
-  return { files, sha256: digest.digest('hex') };
+  return digest.digest('hex');
 }
 
 /** The files of these parts of a folder, by their paths in it. */
@@ -72,22 +77,29 @@ export async function identifyFile(file: string, path = file): Promise<FileIdent
   return { path, size: info.size, modifiedMs: Math.round(info.mtimeMs), sha256: digest.digest('hex') };
 }
 
-/**
- * Holds the files against what they were when the model was added. Size and time are compared first; a file is hashed
- * again only when they differ.
- * @throws BadInput when one is gone or changed: its renders would no longer be of the same model
- */
+/** @throws BadInput when a file of the model is gone or changed: its renders would no longer be of the same model */
 export async function checkModelFiles(model: string, settings: ModelSettings): Promise<void> {
   const all = [
     ...settings.pipelineFiles.map((file) => ({ ...file, path: join(settings.pipeline, file.path) })),
     ...settings.adapters,
   ];
-  for (const { path, size, modifiedMs, sha256 } of all) {
+  const changed = await firstChanged(all);
+  if (changed === undefined) return;
+  if (changed.isGone) throw new BadInput(`The model "${model}" needs ${changed.path}, which is gone.`);
+  throw new BadInput(
+    `${changed.path} has changed since the model "${model}" was added; add it again under a new name.`,
+  );
+}
+
+/** Holds files against what they were. Size and time are compared first; a file is hashed again only when they differ. */
+export async function firstChanged(
+  files: readonly FileIdentity[],
+): Promise<{ path: string; isGone: boolean } | undefined> {
+  for (const { path, size, modifiedMs, sha256 } of files) {
     const info = await stat(path).catch(() => undefined);
-    if (info === undefined) throw new BadInput(`The model "${model}" needs ${path}, which is gone.`);
+    if (info === undefined) return { path, isGone: true };
     if (info.size === size && Math.round(info.mtimeMs) === modifiedMs) continue;
-    if (info.size !== size || (await identifyFile(path)).sha256 !== sha256) {
-      throw new BadInput(`${path} has changed since the model "${model}" was added; add it again under a new name.`);
-    }
+    if (info.size !== size || (await identifyFile(path)).sha256 !== sha256) return { path, isGone: false };
   }
+  return undefined;
 }

@@ -6,6 +6,11 @@ export interface Interval {
   high: number;
 }
 
+/** As reports have it. */
+export function orNull(interval: Interval | null): { low: number | null; high: number | null } {
+  return interval ?? { low: null, high: null };
+}
+
 /**
  * (p̂ + z²/2n ± z √(p̂(1−p̂)/n + z²/4n²)) / (1 + z²/n), kept within [0, 1].
  * @param successes may be fractional: a tie is half a win

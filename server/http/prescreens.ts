@@ -6,7 +6,12 @@ import type { Database } from '../../db/open.ts';
 import { findModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts } from '../../db/queries/prompts.ts';
 import { findReward } from '../../db/queries/rewards.ts';
-import { prescreenRequestSchema, studyFromScreenSchema, type PrescreenRequest } from '../contract/prescreen.ts';
+import {
+  prescreenRequestSchema,
+  studyFromScreenSchema,
+  type PrescreenRequest,
+  type Screen,
+} from '../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { studyFromScreen } from '../prescreening/best-two.ts';
 import { screenChart } from '../prescreening/chart.ts';
@@ -34,14 +39,13 @@ export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: Pre
     response.json(await readPrescreen(db, request.params.id));
   });
   router.get('/:id/chart.svg', async (request, response) => {
-    const { result } = await finished(db, request.params.id);
+    const screen = await resultOf(db, request.params.id);
     // The picture styles itself for light and dark; the page's own policy does not let it.
     response.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-    response.type('image/svg+xml').send(screenChart(result));
+    response.type('image/svg+xml').send(screenChart(screen));
   });
   router.get('/:id/table.csv', async (request, response) => {
-    const { result } = await finished(db, request.params.id);
-    response.type('text/csv').send(screenCsv(result));
+    response.type('text/csv').send(screenCsv(await resultOf(db, request.params.id)));
   });
 
   router.post('/', async (request, response) => {
@@ -73,11 +77,10 @@ export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: Pre
   return router;
 }
 
-async function finished(db: Database, id: string) {
-  const prescreen = await readPrescreen(db, id);
-  const { result, state } = prescreen;
+async function resultOf(db: Database, id: string): Promise<Screen> {
+  const { result, state } = await readPrescreen(db, id);
   if (result === null) throw new ServiceError('conflict', `This prescreen is ${state}; it has no result yet.`);
-  return { ...prescreen, result };
+  return result;
 }
 
 function answer(response: Response, isNew: boolean, prescreen: Awaited<ReturnType<typeof readPrescreen>>): void {

@@ -27,17 +27,7 @@ export async function submitPrescreen(
   request: PrescreenRequest,
   { id = randomUUID(), key, now = Date.now() }: { id?: string; key?: string | undefined; now?: number } = {},
 ): Promise<{ prescreen: Prescreen; isNew: boolean }> {
-  const row = {
-    id,
-    request: JSON.stringify(request),
-    idempotency_key: key ?? null,
-    state: 'queued' as const,
-    progress: null,
-    result: null,
-    error: null,
-    created_at: now,
-    updated_at: now,
-  };
+  const row = freshRow(request, { id, key, now });
   if (await insertPrescreen(db, row)) return { prescreen: view(row), isNew: true };
   const existing = (await findPrescreenByKey(db, key!))!;
   if (existing.request !== row.request)
@@ -52,19 +42,26 @@ export async function recordScreen(
   screen: Screen,
   now = Date.now(),
 ): Promise<string> {
-  const id = randomUUID();
-  await insertPrescreen(db, {
+  const row = freshRow(request, { id: randomUUID(), now });
+  await insertPrescreen(db, { ...row, state: 'done', result: JSON.stringify(screen) });
+  return row.id;
+}
+
+function freshRow(
+  request: PrescreenRequest,
+  { id, key = null, now }: { id: string; key?: string | null | undefined; now: number },
+): PrescreenRow {
+  return {
     id,
     request: JSON.stringify(request),
-    idempotency_key: null,
-    state: 'done',
+    idempotency_key: key,
+    state: 'queued',
     progress: null,
-    result: JSON.stringify(screen),
+    result: null,
     error: null,
     created_at: now,
     updated_at: now,
-  });
-  return id;
+  };
 }
 
 /** @throws ServiceError not-found */
@@ -79,8 +76,8 @@ export async function allPrescreens(db: Database): Promise<Prescreen[]> {
 }
 
 /** Takes the oldest that waits, or one whose process is gone. */
-export async function takePrescreen(db: Database, id?: string, now = Date.now()): Promise<Prescreen | undefined> {
-  const row = await claimPrescreen(db, { now, staleBefore: now - staleMs, id });
+export async function takePrescreen(db: Database, now = Date.now()): Promise<Prescreen | undefined> {
+  const row = await claimPrescreen(db, { now, staleBefore: now - staleMs });
   return row === undefined ? undefined : view(row);
 }
 

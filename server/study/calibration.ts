@@ -1,11 +1,11 @@
 /** @file How well each reward says what people said, on the pairs of one study. */
 import { agreement, verdictOf, type Verdict } from '../../evaluator/statistics/reward-agreement.ts';
-import { wilson } from '../../evaluator/statistics/wilson.ts';
 import type { RewardReport } from '../contract/report.ts';
 import { median } from './median.ts';
 import type { Decision } from '../../evaluator/statistics/majority.ts';
 import type { ItemTally } from './tallies.ts';
 import type { VoteTable } from './vote-table.ts';
+import { winRate } from './win-rate.ts';
 
 export interface PairScore {
   reward: string;
@@ -39,16 +39,10 @@ export function rewardReports(
     });
     const main = byCriterion.find(({ criterion }) => criterion === 'general') ?? byCriterion[0];
     const verdicts = own.map(({ scoreA, scoreB }) => verdictOf(scoreA, scoreB));
-    const points = verdicts.reduce((sum, verdict) => sum + { a: 1, tie: 0.5, b: 0 }[verdict], 0);
+    const count = (verdict: Verdict) => verdicts.filter((other) => other === verdict).length;
     return {
       reward,
-      winRate: {
-        value: points / own.length,
-        ...wilson(points, own.length),
-        n: own.length,
-        rule: '(W+T/2)/N',
-        method: 'wilson',
-      },
+      winRate: winRate({ wins: count('a'), losses: count('b'), ties: count('tie'), split: 0 }),
       medianA: median(own.map(({ scoreA }) => scoreA)),
       medianB: median(own.map(({ scoreB }) => scoreB)),
       agreementWithPeople: main?.agreement ?? orWhy([]),

@@ -9,12 +9,13 @@ import { mcnemarExact } from '../../evaluator/statistics/mcnemar.ts';
 import { detectableWinRate } from '../../evaluator/statistics/power.ts';
 import { confidenceSequence, eValue } from '../../evaluator/statistics/sequential.ts';
 import { stratifiedProportion, type Stratum } from '../../evaluator/statistics/stratified.ts';
-import { wilson, type Interval } from '../../evaluator/statistics/wilson.ts';
-import type { AnnotatorReport, CriterionReport, Report, Slice, WinRate } from '../contract/report.ts';
+import { orNull, type Interval } from '../../evaluator/statistics/wilson.ts';
+import type { AnnotatorReport, CriterionReport, Report, Slice } from '../contract/report.ts';
 import { annotatorInterval, coincidencesOf, kappaOfItems, nominal, promptIntervals } from './resampling.ts';
 import { rewardReports, type PairScore } from './calibration.ts';
 import { median } from './median.ts';
 import { tally, tallyItems, worth, type ItemTally, type Tally } from './tallies.ts';
+import { winRate, winRateNoTies } from './win-rate.ts';
 import { outcomes, type Item, type VoteTable } from './vote-table.ts';
 
 export interface ReportInput {
@@ -106,20 +107,6 @@ function criterionReport(
   };
 }
 
-function orNull(interval: Interval | null): { low: number | null; high: number | null } {
-  return interval ?? { low: null, high: null };
-}
-
-/** (W + T/2) / N over decided pairs; a split counts ½ as a tie does. */
-export function winRate({ wins, losses, ties, split }: Tally): WinRate {
-  const n = wins + losses + ties + split;
-  return proportion(wins + (ties + split) / 2, n, '(W+T/2)/N', 'no pair is decided yet');
-}
-
-export function winRateNoTies({ wins, losses }: Tally): WinRate {
-  return proportion(wins, wins + losses, 'W/(W+L)', 'no pair was won or lost');
-}
-
 /** For the whole prompt set, where the study's sample took some prompts more than others; null where it did not. */
 function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]): CriterionReport['winRateWeighted'] {
   const strata = new Map<number, Stratum>();
@@ -150,11 +137,6 @@ function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]):
   }
   const { value, low, high, effectiveN } = estimate;
   return { value, low, high, effectiveN, ...named };
-}
-
-function proportion(successes: number, n: number, rule: string, why: string): WinRate {
-  if (n === 0) return { value: null, low: null, high: null, n, rule, method: 'wilson', why };
-  return { value: successes / n, ...wilson(successes, n), n, rule, method: 'wilson' };
 }
 
 function signTestOf({ wins, losses }: Tally): { p: number | null; why?: string } {
