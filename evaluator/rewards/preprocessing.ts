@@ -40,7 +40,8 @@ function clipPixels(image: RgbImage, { size, mean, std }: Preprocessing): Float3
   const out = new Float32Array(3 * plane);
   for (let channel = 0; channel < 3; channel++) {
     // 256 values are all there are.
-    const values = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean[channel]!) / std[channel]!);
+    const normalized = normalizer(mean[channel]!, std[channel]!);
+    const values = Float32Array.from({ length: 256 }, (_, byte) => normalized(Math.fround(byte / 255)));
     for (let i = 0, o = channel * plane; i < plane; i++) out[o + i] = values[pixels[i * 3 + channel]!]!;
   }
   return out;
@@ -61,48 +62,94 @@ function hpsPixels(image: RgbImage, { size, mean, std }: Preprocessing, name: st
   const out = new Float32Array(3 * plane);
   for (let channel = 0; channel < 3; channel++) {
     const base = channel * plane;
-    out.fill(-mean[channel]! / std[channel]!, base, base + plane);
+    const normalized = normalizer(mean[channel]!, std[channel]!);
+    out.fill(normalized(0), base, base + plane);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
         const value = resized[(channel * height + y) * width + x]!;
-        out[base + (y + top) * size + x + left] = (value - mean[channel]!) / std[channel]!;
+        out[base + (y + top) * size + x + left] = normalized(value);
       }
     }
   }
   return out;
 }
 
+/** (value − mean) / std in steps of float32. */
+function normalizer(mean: number, std: number): (value: number) => number {
+  const [centre, spread] = [Math.fround(mean), Math.fround(std)];
+  return (value) => Math.fround(value - centre) / spread;
+}
+
 /**
- * torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the picture / 255: a = −0.75, half-pixel
- * centres, border repeated, no antialias. The sampling positions are float32, as PyTorch's are.
+ * torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the picture / 255, bit for bit as PyTorch's CPU build
+ * computes it: a = −0.75, half-pixel centres, border repeated, no antialias, float32 throughout. The order of the roundings was
+ * found by fitting the kernel's weights to the values that PyTorch gave.
  * @returns [3, height, width]
  */
 function torchBicubic(image: RgbImage, width: number, height: number): Float32Array {
   const columns = taps(image.width, width);
   const rows = taps(image.height, height);
+  const values = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
   const out = new Float32Array(3 * height * width);
+  // Each input row is resized once and kept while the output rows need it.
+  const across = new Map<number, Float32Array>();
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let channel = 0; channel < 3; channel++) {
-        let sum = 0;
-        for (let j = 0; j < 4; j++) {
-          const row = rows.index[y * 4 + j]! * image.width;
-          let across = 0;
-          for (let i = 0; i < 4; i++)
-            across += image.pixels[(row + columns.index[x * 4 + i]!) * 3 + channel]! * columns.weight[x * 4 + i]!;
-          sum += across * rows.weight[y * 4 + j]!;
-        }
-        out[(channel * height + y) * width + x] = sum / 255;
+    const first = rows.index[y * 4]!;
+    for (const row of across.keys()) if (row < first) across.delete(row);
+    const lines = [0, 1, 2, 3].map((j) => {
+      const row = rows.index[y * 4 + j]!;
+      const line = across.get(row) ?? resizeRow(image, row, columns, width, values);
+      across.set(row, line);
+      return line;
+    });
+    for (let channel = 0; channel < 3; channel++) {
+      for (let x = 0; x < width; x++) {
+        const i = channel * width + x;
+        out[(channel * height + y) * width + x] = combine(
+          lines[0]![i]!,
+          lines[1]![i]!,
+          lines[2]![i]!,
+          lines[3]![i]!,
+          rows.weight,
+          y * 4,
+        );
       }
     }
   }
   return out;
 }
 
+/** @returns [3, width] */
+function resizeRow(image: RgbImage, row: number, columns: Taps, width: number, values: Float32Array): Float32Array {
+  const line = new Float32Array(3 * width);
+  const start = row * image.width;
+  const { index, weight } = columns;
+  for (let channel = 0; channel < 3; channel++) {
+    const value = (tap: number) => values[image.pixels[(start + index[tap]!) * 3 + channel]!]!;
+    for (let x = 0; x < width; x++) {
+      const k = x * 4;
+      line[channel * width + x] = combine(value(k), value(k + 1), value(k + 2), value(k + 3), weight, k);
+    }
+  }
+  return line;
+}
+
+/** Four products summed with fused steps: v₁w₁ first, then v₀w₀, v₂w₂, v₃w₃. A product of two float32 is exact in float64. */
+function combine(v0: number, v1: number, v2: number, v3: number, weight: Float32Array, k: number): number {
+  const f = Math.fround;
+  const inner = f(v0 * weight[k]! + f(v1 * weight[k + 1]!));
+  return f(v3 * weight[k + 3]! + f(v2 * weight[k + 2]! + inner));
+}
+
 /** Four input pixels and their weights for each output pixel. */
-function taps(inputSize: number, outputSize: number): { index: Int32Array; weight: Float64Array } {
+interface Taps {
+  index: Int32Array;
+  weight: Float32Array;
+}
+
+function taps(inputSize: number, outputSize: number): Taps {
   const index = new Int32Array(outputSize * 4);
-  const weight = new Float64Array(outputSize * 4);
+  const weight = new Float32Array(outputSize * 4);
   const scale = Math.fround(inputSize / outputSize);
   for (let o = 0; o < outputSize; o++) {
     const position = Math.fround(scale * (o + 0.5) - 0.5);
@@ -112,18 +159,26 @@ function taps(inputSize: number, outputSize: number): { index: Int32Array; weigh
       index[o * 4 + i] = Math.min(inputSize - 1, Math.max(0, base - 1 + i));
     }
     const rest = Math.fround(1 - t);
-    weight.set([Math.fround(t + 1), t, rest, Math.fround(rest + 1)].map(torchCubic), o * 4);
+    weight.set(
+      [farWeight(Math.fround(t + 1)), nearWeight(t), nearWeight(rest), farWeight(Math.fround(rest + 1))],
+      o * 4,
+    );
   }
   return { index, weight };
 }
 
-/** Steps of float32, with a multiplication and the addition after it rounded once, as PyTorch's builds compute them. */
-function torchCubic(x: number): number {
-  const a = -0.75;
-  const d = Math.abs(x);
+const a = -0.75;
+
+/** Keys' cubic with a = −0.75 for a distance of at most 1; the last multiplication and addition are rounded apart. */
+function nearWeight(d: number): number {
   const f = Math.fround;
-  if (d <= 1) return f(f(f((a + 2) * d - (a + 3)) * d) * d + 1);
-  return f(f(f(a * d - 5 * a) * d + 8 * a) * d - 4 * a);
+  return f(f(f((a + 2) * d - (a + 3)) * d) * d) + 1;
+}
+
+/** For a distance between 1 and 2. */
+function farWeight(d: number): number {
+  const f = Math.fround;
+  return f(f(f(a * d - 5 * a) * d + 8 * a) * d) - 4 * a;
 }
 
 /** Python's round. */
