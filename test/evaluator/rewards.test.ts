@@ -1,19 +1,22 @@
 /** @file Rewards: pixels and scores against their goldens, odd pictures, wrong networks, gates and screens. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { Graph } from '../../evaluator/autodiff/graph.ts';
+import { TorchGenerator } from '../../evaluator/diffusion/torch-random.ts';
 import { decodeRgb } from '../../evaluator/images/decode.ts';
 import { readModel, writeModel } from '../../evaluator/onnx/model-file.ts';
 import { cutModel } from '../../evaluator/onnx/subgraph.ts';
 import { junit } from '../../evaluator/rewards/junit.ts';
 import { readNetworkFolder } from '../../evaluator/rewards/network-folder.ts';
-import { clipMean, clipStd, preprocess } from '../../evaluator/rewards/preprocessing.ts';
+import { clipMean, clipStd, preprocess, type Preprocessing } from '../../evaluator/rewards/preprocessing.ts';
 import { checkRequirements, parseRequirement } from '../../evaluator/rewards/requirements.ts';
+import { RewardModel } from '../../evaluator/rewards/reward-model.ts';
 import { RewardScorer } from '../../evaluator/rewards/reward-scorer.ts';
 import { screenReward } from '../../evaluator/rewards/screen.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
-import { VectorCache } from '../../evaluator/vector-cache.ts';
+import { keyOf, VectorCache } from '../../evaluator/vector-cache.ts';
 import { stratifiedProportion } from '../../evaluator/statistics/stratified.ts';
 import { hasShared, shared, temporaryFolder } from '../support/folders.ts';
 
@@ -27,6 +30,52 @@ async function scoreAll(folder: string, kind: string, files: string[], prompts: 
   } finally {
     await scorer.close();
   }
+}
+
+async function picture(width: number, height: number, background: string): Promise<string> {
+  const file = join(temporaryFolder(), 'picture.png');
+  await sharp({ create: { width, height, channels: 3, background } })
+    .png()
+    .toFile(file);
+  return file;
+}
+
+async function pixelsOf(file: string, preprocessing: Preprocessing): Promise<Float32Array> {
+  return preprocess(await decodeRgb(file, file), preprocessing, file);
+}
+
+/** A BERT tokenizer over these words, as its tokenizer.json has it. */
+function wordPieces(words: string[]) {
+  const token = (content: string) => ({ id: words.indexOf(content), content, special: true, normalized: false });
+  const special = (content: string) => ({ SpecialToken: { id: content, type_id: 0 } });
+  return {
+    version: '1.0',
+    added_tokens: ['[PAD]', '[UNK]', '[CLS]', '[SEP]'].map(token),
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: true,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [special('[CLS]'), { Sequence: { id: 'A', type_id: 0 } }, special('[SEP]')],
+      pair: [],
+      special_tokens: Object.fromEntries(
+        ['[CLS]', '[SEP]'].map((name) => [name, { id: name, ids: [words.indexOf(name)], tokens: [name] }]),
+      ),
+    },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: {
+      type: 'WordPiece',
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+      vocab: Object.fromEntries(words.map((word, i) => [word, i])),
+    },
+  };
 }
 
 describe.skipIf(!hasShared)('goldens (needs ../shared)', () => {
@@ -113,10 +162,7 @@ describe('networks', () => {
   });
   it('PickScore without a logit scale is refused; split encoders with one in the manifest score the same', async () => {
     const [whole, split] = [copy(), copy()];
-    const file = join(temporaryFolder(), 'picture.png');
-    await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } })
-      .png()
-      .toFile(file);
+    const file = await picture(64, 64, 'red');
     const [expected] = await scoreAll(whole, 'pickscore', [file], ['a red circle']);
     const model = await readModel(join(split, 'model.onnx'));
     for (const [name, output] of [
@@ -130,6 +176,82 @@ describe('networks', () => {
     writeFileSync(join(split, 'reward.json'), JSON.stringify({ kind: 'pickscore', logitScale: scale }));
     const [scores] = await scoreAll(split, 'pickscore', [file], ['a red circle']);
     expect(scores![0]! / expected![0]!).toBeCloseTo(1, 5);
+  }, 30_000);
+  it('the aesthetic head rates the normalised image embedding, whatever the prompt', async () => {
+    const folder = copy();
+    rmSync(join(folder, 'reward.json'));
+    const files = await Promise.all(['red', 'blue', 'green'].map((colour) => picture(64, 64, colour)));
+    const network = await readNetworkFolder(starter.reward.network, 'pickscore');
+    const model = new RewardModel(network, device);
+    const embeddings = await Promise.all(
+      files.map(async (file) => model.embedImages(await pixelsOf(file, network.preprocessing), 1)),
+    );
+    // As the released head: linear layers without activations.
+    const widths = [embeddings[0]!.length, 128, 64, 16, 1];
+    const graph = new Graph();
+    const random = new TorchGenerator(3);
+    let value = graph.input('embedding', [files.length, widths[0]!]);
+    let expected = embeddings.map((row) => Float64Array.from(row));
+    for (const [layer, width] of widths.slice(1).entries()) {
+      const before = widths[layer]!;
+      const [weight, bias] = [random.randn(before * width), random.randn(width)];
+      const constant = (name: string, dims: number[], data: Float32Array) => {
+        graph.initialize({ name, dims, dataType: 1, rawData: new Uint8Array(data.buffer) });
+        return name;
+      };
+      value = graph.plus(
+        graph.matmul(value, constant(`w${layer}`, [before, width], weight)),
+        constant(`b${layer}`, [width], bias),
+      );
+      expected = expected.map((row) =>
+        Float64Array.from({ length: width }, (_, o) =>
+          row.reduce((sum, x, k) => sum + x * weight[k * width + o]!, bias[o]!),
+        ),
+      );
+    }
+    graph.output(value, 'rating');
+    await writeModel(join(folder, 'head.onnx'), graph.toModel());
+    const scorer = new RewardScorer(await readNetworkFolder(folder, 'aesthetic'), { device });
+    const pictures = files.map((file, n) => ({ file, sha256: keyOf(file), prompt: `prompt ${n}` }));
+    const scores: number[] = [];
+    for await (const { results } of scorer.score(pictures))
+      for (const result of results) scores.push('score' in result ? result.score : NaN);
+    await scorer.close();
+    expect(new Set(scores).size).toBe(3);
+    scores.forEach((score, n) => expect(score / expected[n]![0]!).toBeCloseTo(1, 4));
+  }, 30_000);
+  it('image-reward reads picture and 35 word pieces together, and is standardised', async () => {
+    const folder = join(temporaryFolder(), 'reward');
+    mkdirSync(folder);
+    const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'red', 'circle', '##s'];
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(wordPieces(words)));
+    // Its number: the mean pixel, plus the weighted sum of the ids that the mask lets through.
+    const [count, tokens, size] = [3, 35, 8];
+    const graph = new Graph();
+    const pixels = graph.input('pixel_values', [count, 3, size, size]);
+    const floats = (name: string) =>
+      graph.add('Cast', [graph.input(name, [count, tokens], 7)], [count, tokens], { to: 1 }, 1);
+    const places = Float32Array.from({ length: tokens }, (_, i) => i + 1);
+    graph.initialize({ name: 'places', dims: [tokens], dataType: 1, rawData: new Uint8Array(places.buffer) });
+    const seen = graph.times(graph.times(floats('input_ids'), floats('attention_mask')), 'places');
+    const mean = graph.reduce('ReduceMean', pixels, [1, 2, 3], false);
+    graph.output(graph.plus(mean, graph.times(graph.reduce('ReduceSum', seen, [1], false), 0.01)), 'reward');
+    await writeModel(join(folder, 'model.onnx'), graph.toModel());
+
+    const file = await picture(8, 8, 'red');
+    const network = await readNetworkFolder(folder, 'image-reward');
+    const own = await pixelsOf(file, network.preprocessing);
+    const meanPixel = own.reduce((sum, x) => sum + x, 0) / own.length;
+    const raw = (ids: number[]) => meanPixel + 0.01 * ids.reduce((sum, id, i) => sum + id * (i + 1), 0);
+    const [scores] = await scoreAll(folder, 'image-reward', [file], ['a red circles', 'A  dog', 'a '.repeat(60)]);
+    const expected = [
+      [2, 4, 5, 6, 7, 3],
+      [2, 4, 1, 3],
+      [2, ...Array<number>(33).fill(4), 3],
+    ].map((ids) => (raw(ids) - 0.16717362830052426) / 1.0333394966054072);
+    scores!.forEach((score, i) => expect(score).toBeCloseTo(expected[i]!, 4));
+    rmSync(join(folder, 'tokenizer.json'));
+    await expect(scoreAll(folder, 'image-reward', [file], ['a'])).rejects.toThrow('no tokenizer.json');
   }, 30_000);
   it('a vector cache that was cut in the middle of a record keeps the whole ones', () => {
     const file = join(temporaryFolder(), 'cache.vve');
