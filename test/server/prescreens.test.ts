@@ -1,10 +1,15 @@
 /** @file Pre-screening end to end: the command line with its exit codes, HTTP with its limits, and the study that follows. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../db/open.ts';
+import { findModel } from '../../db/queries/models.ts';
+import { findPromptSet } from '../../db/queries/prompts.ts';
+import { listRenders } from '../../db/queries/renders.ts';
+import { findReward, listScores } from '../../db/queries/rewards.ts';
 import { prescreenSchema, screenSchema, type Prescreen } from '../../server/contract/prescreen.ts';
 import { Sessions } from '../../server/http/session.ts';
 import type { RunningServer } from '../../server/start.ts';
@@ -29,6 +34,19 @@ async function visavis(...argv: string[]): Promise<{ code: number; stdout: strin
     return { code: failed.code, stdout: failed.stdout, stderr: failed.stderr };
   }
 }
+/** SIGKILL as soon as the condition holds. */
+async function killedWhen(argv: readonly string[], condition: () => Promise<boolean>): Promise<void> {
+  const file = join(projectRoot, 'bin', 'visavis.js');
+  const child = spawn(process.execPath, [file, ...argv, '--data', dataFolder], {
+    env: { ...process.env, DATABASE_URL: undefined },
+    stdio: 'ignore',
+  });
+  const ended = new Promise<string | null>((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
+  while (child.exitCode === null && !(await condition())) await setTimeout(5);
+  child.kill('SIGKILL');
+  expect(await ended).toBe('SIGKILL');
+}
+
 const screenArguments = ['prescreen', '--prompts', 'p', '--baseline', 'base', '--reward', 'reward', '--device', 'cpu'];
 
 describe('prescreen', () => {
@@ -103,6 +121,43 @@ describe('prescreen', () => {
       '--json',
     );
     expect(JSON.parse(again.stdout)).toMatchObject({ scored: 0, skipped: prompts });
+  }, 120_000);
+
+  it('killed in the middle of rendering and of scoring, the same command does only the rest', async () => {
+    const count = 24;
+    const lines = readFileSync(starter.prompts, 'utf8').split('\n');
+    writeFileSync(join(dataFolder, 'many.tsv'), lines.slice(0, count + 1).join('\n'));
+    await visavis('prompts', 'import', join(dataFolder, 'many.tsv'), '--name', 'many');
+    const argv = screenArguments.with(2, 'many').concat('--candidate', 'dpo');
+    const promptSet = (await findPromptSet(db, 'many'))!;
+    const [base, dpo, reward] = [
+      await findModel(db, 'base'),
+      await findModel(db, 'dpo'),
+      await findReward(db, 'reward'),
+    ];
+    const renders = (model: typeof base) => listRenders(db, { promptSetId: promptSet.id, modelId: model!.id });
+    const scores = (model: typeof base) =>
+      listScores(db, { promptSetId: promptSet.id, modelId: model!.id, reward: reward! });
+    const rendered = async () => (await renders(base)).length + (await renders(dpo)).length;
+
+    await killedWhen(argv, async () => (await renders(dpo)).length >= 3);
+    const before = await rendered();
+    expect([before, (await scores(base)).length]).toEqual([expect.any(Number), 0]);
+    expect(before).toBeLessThan(2 * count);
+    await killedWhen(argv, async () => (await scores(base)).length >= 8);
+    const kept = await scores(base);
+    expect(kept.length).toBeLessThan(count);
+    expect((await scores(dpo)).length).toBe(0);
+
+    const again = await visavis(...argv, '--json');
+    expect(again.code, again.stderr).toBe(0);
+    const rest = count - kept.length;
+    expect(again.stderr).toContain(`score base with reward: ${rest}/${rest} images`);
+    expect(again.stderr).not.toContain('render');
+    const whole = await scores(base);
+    expect([whole.length, (await scores(dpo)).length, await rendered()]).toEqual([count, count, 2 * count]);
+    expect(whole).toEqual(expect.arrayContaining(kept));
+    expect(screenSchema.parse(JSON.parse(again.stdout)).rewards[0]!.candidates[0]!.winRate.n).toBe(count);
   }, 120_000);
 
   it('a folder of checkpoints becomes a series with its times', async () => {
