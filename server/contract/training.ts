@@ -17,6 +17,8 @@ export const trainingRunSchema = z.object({
   name: z.string(),
   objective: z.string(),
   steps: z.int(),
+  /** The run ends after so many device seconds, when it was asked to. */
+  maxSeconds: z.number().nullable(),
   done: z.int(),
   updatedAt: z.int(),
   log: z.array(

@@ -10,12 +10,18 @@ const most = 300;
 /** The log's end that is read: some 100,000 steps. */
 const mostBytes = 32 * 2 ** 20;
 
+interface RunSettings {
+  objective: string;
+  steps: number;
+  maxSeconds: number | null;
+}
+
 export async function trainingRuns(db: Database): Promise<TrainingRun[]> {
   return Promise.all(
     (await listTrainingRuns(db)).map(async ({ folder, name, settings, updated_at: updatedAt }) => {
       const rows = await readLog(join(folder, 'log.jsonl'));
-      const { objective, steps } = JSON.parse(settings) as { objective: string; steps: number };
-      return { name, objective, steps, done: rows.at(-1)?.step ?? 0, updatedAt, log: thinned(rows) };
+      const { objective, steps, maxSeconds } = JSON.parse(settings) as RunSettings;
+      return { name, objective, steps, maxSeconds, done: rows.at(-1)?.step ?? 0, updatedAt, log: thinned(rows) };
     }),
   );
 }
