@@ -12,7 +12,7 @@ import {
 } from '../onnx/model-file.ts';
 
 /** The ONNX operator set that everything here is written in. */
-export const opset = 18;
+export const opset = 20;
 
 export interface ValueType {
   dims: readonly number[];
@@ -23,6 +23,7 @@ type AttributeValue = number | readonly number[] | string;
 
 export class Graph {
   readonly nodes: OnnxNode[] = [];
+  readonly #producers = new Map<string, OnnxNode>();
   readonly values = new Map<string, ValueType>();
   /** Constants and weights; a weight may be external data. */
   readonly initializers = new Map<string, OnnxTensor>();
@@ -70,18 +71,23 @@ export class Graph {
 
   #push(opType: string, input: readonly string[], output: string[], attributes: Record<string, AttributeValue>): void {
     const name = `${output[0]!}/node`;
-    this.nodes.push({
-      name,
-      opType,
-      input: [...input],
-      output,
-      attribute: Object.entries(attributes).map(encodeAttribute),
-    });
+    const attribute = Object.entries(attributes).map(encodeAttribute);
+    this.#keep({ name, opType, input: [...input], output, attribute });
+  }
+
+  #keep(node: OnnxNode): void {
+    this.nodes.push(node);
+    for (const name of node.output) this.#producers.set(name, node);
+  }
+
+  /** The node that computes a value; undefined for inputs and constants. */
+  producer(value: string): OnnxNode | undefined {
+    return this.#producers.get(value);
   }
 
   /** A node of the exported network, as it is. */
   addNode(node: OnnxNode, outputs: readonly ValueType[]): void {
-    this.nodes.push(node);
+    this.#keep(node);
     node.output.forEach((name, i) => this.values.set(name, outputs[i]!));
   }
 
@@ -106,6 +112,23 @@ export class Graph {
     return this.add('Expand', [this.scalar(0, type), this.ints(dims)], dims, {}, type);
   }
 
+  /** A constant with one number everywhere. */
+  filled(dims: readonly number[], value: number): string {
+    return this.#constant(`f${dims.join('x')}:${value}`, () => ({
+      dims: [...dims],
+      dataType: dataType.float32,
+      rawData: bytesOf(new Float32Array(count(dims)).fill(value)),
+    }));
+  }
+
+  /** Whether a value is a constant with this number everywhere. */
+  isFilledWith(name: string, value: number): boolean {
+    const tensor = this.initializers.get(name);
+    if (tensor === undefined || tensor.dataType !== dataType.float32 || tensor.dataLocation === 1) return false;
+    const numbers = floatsOf(tensor);
+    return numbers.length > 0 && numbers.every((number) => number === value);
+  }
+
   #constant(key: string, make: () => OnnxTensor): string {
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
@@ -124,11 +147,7 @@ export class Graph {
   readInts(name: string): number[] {
     const tensor = this.initializers.get(name);
     if (tensor === undefined) throw new RangeError(`"${name}" is no constant.`);
-    if (tensor.int64Data !== undefined && tensor.int64Data.length > 0) return [...tensor.int64Data];
-    const copy = new Uint8Array(tensor.rawData ?? []).buffer;
-    if (tensor.dataType === dataType.int64) return Array.from(new BigInt64Array(copy), Number);
-    if (tensor.dataType === dataType.int32) return [...new Int32Array(copy)];
-    throw new RangeError(`"${name}" holds no whole numbers.`);
+    return intsOf(tensor);
   }
 
   // Element-wise, with broadcasting.
@@ -273,6 +292,21 @@ function encodeAttribute([name, value]: [string, AttributeValue]): OnnxAttribute
 
 function bytesOf(array: BigInt64Array | Float32Array | Float64Array): Uint8Array {
   return new Uint8Array(array.buffer);
+}
+
+/** @throws RangeError when the tensor holds no whole numbers */
+export function intsOf(tensor: OnnxTensor): number[] {
+  if (tensor.int64Data !== undefined && tensor.int64Data.length > 0) return [...tensor.int64Data];
+  const copy = new Uint8Array(tensor.rawData ?? []).buffer;
+  if (tensor.dataType === dataType.int64) return Array.from(new BigInt64Array(copy), Number);
+  if (tensor.dataType === dataType.int32) return [...new Int32Array(copy)];
+  throw new RangeError(`"${tensor.name!}" holds no whole numbers.`);
+}
+
+/** The numbers of a float32 constant that is in the graph. */
+export function floatsOf({ floatData, rawData }: OnnxTensor): number[] {
+  if (floatData !== undefined && floatData.length > 0) return [...floatData];
+  return [...new Float32Array(new Uint8Array(rawData ?? []).buffer)];
 }
 
 /** A node's attributes by name, with the operator's defaults. */

@@ -16,6 +16,8 @@ export const arithmetic: Record<string, Rule> = {
   ],
   Mul({ graph, node, dy, needs }) {
     const [a, b] = node.input as [string, string];
+    if (isSigmoidOf(graph, b, a)) return [siluGradient(graph, b, node.output[0]!, dy), undefined];
+    if (isSigmoidOf(graph, a, b)) return [undefined, siluGradient(graph, a, node.output[0]!, dy)];
     return [
       needs(0) ? graph.sumTo(graph.times(dy, b), graph.dims(a)) : undefined,
       needs(1) ? graph.sumTo(graph.times(dy, a), graph.dims(b)) : undefined,
@@ -50,3 +52,13 @@ export const arithmetic: Record<string, Rule> = {
   Reciprocal: unary((graph, _a, y, dy) => graph.unary('Neg', graph.times(dy, graph.square(y)))),
   Abs: unary((graph, a, _y, dy) => graph.times(dy, graph.unary('Sign', a))),
 };
+
+function isSigmoidOf(graph: Graph, y: string, x: string): boolean {
+  const node = graph.producer(y);
+  return node?.opType === 'Sigmoid' && node.input[0] === x;
+}
+
+/** SiLU, y = x·σ(x), through both factors at once: dy ∘ (σ + y − y∘σ). Elfwing et al. (2018), arXiv:1702.03118. */
+function siluGradient(graph: Graph, sigma: string, y: string, dy: string): string {
+  return graph.times(dy, graph.plus(sigma, graph.minus(y, graph.times(y, sigma))));
+}

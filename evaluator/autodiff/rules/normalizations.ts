@@ -2,6 +2,7 @@
  * @file Normalisations. With x̂ = (x − μ)/s over the normalised axes and g = γ∘dy:
  * dx = (g − mean(g) − x̂∘mean(g∘x̂))/s, dγ = Σ dy∘x̂, dβ = Σ dy. Ba et al. (2016), arXiv:1607.06450, and its kin.
  */
+import { attributeType, type OnnxNode } from '../../onnx/model-file.ts';
 import { floatAttribute, intAttribute, sameDims, type Graph } from '../graph.ts';
 import type { Rule } from './rule.ts';
 
@@ -28,6 +29,33 @@ function inputGradient(graph: Graph, g: string, { xHat, inverse }: Normalised, a
   return graph.times(graph.minus(graph.minus(g, mean), graph.times(xHat, along)), inverse);
 }
 
+/** An instance normalisation without scale and shift: as a layer normalisation the node itself gives x̂ and 1/s. */
+function asLayerNormalization(graph: Graph, node: OnnxNode): Normalised {
+  const [x, xHat] = [node.input[0]!, node.output[0]!];
+  const dims = graph.dims(x);
+  node.opType = 'LayerNormalization';
+  node.input = [x, graph.filled(dims.slice(2), 1)];
+  node.attribute = [
+    ...node.attribute.filter(({ name }) => name === 'epsilon'),
+    { name: 'axis', type: attributeType.int, i: 2 },
+  ];
+  return { xHat, inverse: statisticsOf(graph, node, range(2, dims.length)).inverse };
+}
+
+/** The second and third output of a layer normalisation, its mean and 1/s. */
+function statisticsOf(graph: Graph, node: OnnxNode, axes: readonly number[]): { mean: string; inverse: string } {
+  const { dims, type } = graph.value(node.input[0]!);
+  const reduced = dims.map((size, i) => (axes.includes(i) ? 1 : size));
+  for (const [i, name] of [
+    [1, 'mean'],
+    [2, 'inverse'],
+  ] as const) {
+    node.output[i] ||= `${node.output[0]!}/${name}`;
+    graph.values.set(node.output[i], { dims: reduced, type });
+  }
+  return { mean: node.output[1]!, inverse: node.output[2]! };
+}
+
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 export const normalizations: Record<string, Rule> = {
@@ -36,6 +64,8 @@ export const normalizations: Record<string, Rule> = {
     const [x, gamma, beta] = node.input as [string, string, string];
     const rank = graph.dims(x).length;
     const axes = range(2, rank);
+    if (graph.isFilledWith(gamma, 1) && graph.isFilledWith(beta, 0) && !needs(1) && !needs(2))
+      return [inputGradient(graph, dy, asLayerNormalization(graph, node), axes)];
     const normalised = normalise(graph, x, axes, floatAttribute(node, 'epsilon', 1e-5));
     const shaped = graph.reshape(gamma, [graph.dims(gamma)[0]!, ...axes.map(() => 1)]);
     const others = [0, ...axes];
@@ -51,16 +81,8 @@ export const normalizations: Record<string, Rule> = {
     const dims = graph.dims(x);
     const axis = intAttribute(node, 'axis', -1);
     const axes = range(axis < 0 ? axis + dims.length : axis, dims.length);
-    const reduced = dims.map((size, i) => (axes.includes(i) ? 1 : size));
-    for (const [i, name] of [
-      [1, 'mean'],
-      [2, 'inverse'],
-    ] as const) {
-      node.output[i] ||= `${node.output[0]!}/${name}`;
-      graph.values.set(node.output[i], { dims: reduced, type: graph.value(x).type });
-    }
-    const inverse = node.output[2]!;
-    const normalised = { xHat: graph.times(graph.minus(x, node.output[1]!), inverse), inverse };
+    const { mean, inverse } = statisticsOf(graph, node, axes);
+    const normalised = { xHat: graph.times(graph.minus(x, mean), inverse), inverse };
     return [
       needs(0) ? inputGradient(graph, graph.times(dy, gamma), normalised, axes) : undefined,
       needs(1) ? graph.sumTo(graph.times(dy, normalised.xHat), graph.dims(gamma)) : undefined,
