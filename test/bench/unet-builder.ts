@@ -4,6 +4,7 @@
  */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { float32ToFloat16 } from '../../evaluator/onnx/float16.ts';
 import {
   attributeType,
   dataType,
@@ -61,7 +62,7 @@ export function writeUnet(folder: string, shape: UnetShape): number {
   const bytes = new Uint8Array(block.buffer);
   const nodes: OnnxNode[] = [];
   const initializers: OnnxTensor[] = [];
-  let [offset, parameters, serial] = [0, 0, 0];
+  let [offset, parameters, serial, scope] = [0, 0, 0, ''];
 
   const weight = (...dims: number[]): string => {
     const count = dims.reduce((product, size) => product * size, 1);
@@ -88,12 +89,31 @@ export function writeUnet(folder: string, shape: UnetShape): number {
   };
   const node = (opType: string, input: string[], attribute: OnnxAttribute[] = [], outputs = 1): string => {
     const output = Array.from({ length: outputs }, () => `t${serial++}`);
-    nodes.push({ opType, input, output, attribute, name: `/${opType}_${nodes.length}` });
+    nodes.push({ opType, input, output, attribute, name: `${scope}/${opType}_${nodes.length}` });
     return output[0]!;
   };
-  const linear = (x: string, from: number, to: number, bias = true): string => {
+  /** As exporters do, nodes are named after their module's path. */
+  const within = <T>(part: string, make: () => T): T => {
+    const outer = scope;
+    scope += `/${part}`;
+    const made = make();
+    scope = outer;
+    return made;
+  };
+  const linear = (x: string, from: number, to: number, { bias = true, name = '' } = {}): string => {
     const product = node('MatMul', [x, weight(from, to)]);
+    if (name !== '') nodes.at(-1)!.name = `${scope}/${name}/MatMul`;
     return bias ? node('Add', [product, weight(to)]) : product;
+  };
+  const filled = (count: number, value: number): string => {
+    const name = `c${initializers.length}`;
+    const numbers = Array<number>(count).fill(value);
+    if (floats === dataType.float32) initializers.push({ name, dims: [count], dataType: floats, floatData: numbers });
+    else {
+      const half = float32ToFloat16(Float32Array.from(numbers));
+      initializers.push({ name, dims: [count], dataType: floats, rawData: new Uint8Array(half.buffer) });
+    }
+    return name;
   };
   const conv = (x: string, from: number, to: number, kernel: number, stride = 1): string =>
     node(
@@ -107,11 +127,15 @@ export function writeUnet(folder: string, shape: UnetShape): number {
     );
   const groupNorm = (x: string, channels: number, size: number): string => {
     const groups = node('Reshape', [x, constant([shape.batch, 32, -1])]);
-    const normal = node('InstanceNormalization', [groups, weight(32), weight(32)]);
+    const normal = node('InstanceNormalization', [groups, filled(32, 1), filled(32, 0)]);
     const back = node('Reshape', [normal, constant([shape.batch, channels, size, size])]);
     return node('Add', [node('Mul', [back, weight(channels, 1, 1)]), weight(channels, 1, 1)]);
   };
   const silu = (x: string): string => node('Mul', [x, node('Sigmoid', [x])]);
+  const gelu = (x: string): string => {
+    const phi = node('Add', [node('Erf', [node('Div', [x, filled(1, Math.SQRT2)])]), filled(1, 1)]);
+    return node('Mul', [node('Mul', [x, phi]), filled(1, 0.5)]);
+  };
   const layerNorm = (x: string, width: number): string =>
     node('LayerNormalization', [x, weight(width), weight(width)], [int('axis', -1)]);
 
@@ -137,12 +161,14 @@ export function writeUnet(folder: string, shape: UnetShape): number {
         [node('Reshape', [y, constant([shape.batch, rows, heads, width / heads])])],
         [ints('perm', order)],
       );
-    const q = split(linear(x, width, width, false), length, [0, 2, 1, 3]);
-    const k = split(linear(context, contextWidth, width, false), contextLength, [0, 2, 3, 1]);
-    const v = split(linear(context, contextWidth, width, false), contextLength, [0, 2, 1, 3]);
+    const q = split(linear(x, width, width, { bias: false, name: 'to_q' }), length, [0, 2, 1, 3]);
+    const k = split(linear(context, contextWidth, width, { bias: false, name: 'to_k' }), contextLength, [0, 2, 3, 1]);
+    const v = split(linear(context, contextWidth, width, { bias: false, name: 'to_v' }), contextLength, [0, 2, 1, 3]);
     const scores = node('Softmax', [node('Mul', [node('MatMul', [q, k]), weight(1)])], [int('axis', -1)]);
     const joined = node('Transpose', [node('MatMul', [scores, v])], [ints('perm', [0, 2, 1, 3])]);
-    return linear(node('Reshape', [joined, constant([shape.batch, length, width])]), width, width);
+    return linear(node('Reshape', [joined, constant([shape.batch, length, width])]), width, width, {
+      name: 'to_out.0',
+    });
   };
   const transformer = (x: string, width: number, size: number, depth: number): string => {
     const length = size * size;
@@ -154,15 +180,18 @@ export function writeUnet(folder: string, shape: UnetShape): number {
     let y = flat;
     for (let block = 0; block < depth; block++) {
       const own = layerNorm(y, width);
-      y = node('Add', [y, attention(own, own, width, width, length, length)]);
-      y = node('Add', [
-        y,
-        attention(layerNorm(y, width), 'encoder_hidden_states', width, shape.context, length, shape.tokens),
-      ]);
+      const path = `transformer_blocks.${block}`;
+      const self = within(`${path}/attn1`, () => attention(own, own, width, width, length, length));
+      y = node('Add', [y, self]);
+      const asked = layerNorm(y, width);
+      const cross = within(`${path}/attn2`, () =>
+        attention(asked, 'encoder_hidden_states', width, shape.context, length, shape.tokens),
+      );
+      y = node('Add', [y, cross]);
       const wide = linear(layerNorm(y, width), width, width * 8);
       const gate = node('Split', [wide], [int('axis', -1), int('num_outputs', 2)], 2);
       const other = `t${serial - 1}`;
-      y = node('Add', [y, linear(node('Mul', [gate, silu(other)]), width * 4, width)]);
+      y = node('Add', [y, linear(node('Mul', [gate, gelu(other)]), width * 4, width)]);
     }
     const square = node('Reshape', [
       node('Transpose', [y], [ints('perm', [0, 2, 1])]),
@@ -174,7 +203,8 @@ export function writeUnet(folder: string, shape: UnetShape): number {
   const { channels, depth } = shape;
   const top = channels[0]!;
   // The time embedding's sines matter to nobody here: one number spread over its width.
-  const spread = node('Expand', [node('Reshape', ['timestep', constant([1, 1])]), constant([shape.batch, top])]);
+  const each = node('Expand', [node('Unsqueeze', ['timestep', constant([0])]), constant([shape.batch])]);
+  const spread = node('Expand', [node('Unsqueeze', [each, constant([1])]), constant([shape.batch, top])]);
   const time = linear(
     silu(linear(shape.half ? node('Cast', [spread], [int('to', floats)]) : spread, top, timeWidth)),
     timeWidth,
@@ -185,35 +215,41 @@ export function writeUnet(folder: string, shape: UnetShape): number {
   const skips: [string, number][] = [[x, top]];
   let width = top;
   channels.forEach((to, level) => {
-    for (let i = 0; i < 2; i++) {
-      x = resnet(x, time, width, to, size);
-      width = to;
-      if (depth[level]! > 0) x = transformer(x, to, size, depth[level]!);
-      skips.push([x, to]);
-    }
-    if (level < channels.length - 1) {
-      x = conv(x, to, to, 3, 2);
-      size /= 2;
-      skips.push([x, to]);
-    }
+    within(`down_blocks.${level}`, () => {
+      for (let i = 0; i < 2; i++) {
+        x = resnet(x, time, width, to, size);
+        width = to;
+        if (depth[level]! > 0) x = within(`attentions.${i}`, () => transformer(x, to, size, depth[level]!));
+        skips.push([x, to]);
+      }
+      if (level < channels.length - 1) {
+        x = conv(x, to, to, 3, 2);
+        size /= 2;
+        skips.push([x, to]);
+      }
+    });
   });
-  x = resnet(x, time, width, width, size);
-  x = transformer(x, width, size, Math.max(1, depth.at(-1)!));
-  x = resnet(x, time, width, width, size);
-  [...channels.keys()].reverse().forEach((level) => {
-    for (let i = 0; i < 3; i++) {
-      const [skip, skipWidth] = skips.pop()!;
-      x = resnet(node('Concat', [x, skip], [int('axis', 1)]), time, width + skipWidth, channels[level]!, size);
-      width = channels[level]!;
-      if (depth[level]! > 0) x = transformer(x, width, size, depth[level]!);
-    }
-    if (level > 0) {
-      // Nearest, twice as large.
-      const rows = node('Reshape', [x, constant([shape.batch, width, size, 1, size, 1])]);
-      const wide = node('Expand', [rows, constant([shape.batch, width, size, 2, size, 2])]);
-      size *= 2;
-      x = conv(node('Reshape', [wide, constant([shape.batch, width, size, size])]), width, width, 3);
-    }
+  within('mid_block', () => {
+    x = resnet(x, time, width, width, size);
+    x = within('attentions.0', () => transformer(x, width, size, Math.max(1, depth.at(-1)!)));
+    x = resnet(x, time, width, width, size);
+  });
+  [...channels.keys()].reverse().forEach((level, up) => {
+    within(`up_blocks.${up}`, () => {
+      for (let i = 0; i < 3; i++) {
+        const [skip, skipWidth] = skips.pop()!;
+        x = resnet(node('Concat', [x, skip], [int('axis', 1)]), time, width + skipWidth, channels[level]!, size);
+        width = channels[level]!;
+        if (depth[level]! > 0) x = within(`attentions.${i}`, () => transformer(x, width, size, depth[level]!));
+      }
+      if (level > 0) {
+        // Nearest, twice as large.
+        const rows = node('Reshape', [x, constant([shape.batch, width, size, 1, size, 1])]);
+        const wide = node('Expand', [rows, constant([shape.batch, width, size, 2, size, 2])]);
+        size *= 2;
+        x = conv(node('Reshape', [wide, constant([shape.batch, width, size, size])]), width, width, 3);
+      }
+    });
   });
   nodes.push({
     opType: 'Identity',
