@@ -13,7 +13,7 @@ import { packageRoot } from '../evaluator/package-root.ts';
 import { makePairs } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');
-const captions = 700;
+const captions = 900;
 const evaluated = 192;
 /** Device seconds of each run. */
 const seconds = 100;

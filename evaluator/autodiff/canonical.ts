@@ -13,6 +13,7 @@ import {
   type OnnxTensor,
 } from '../onnx/model-file.ts';
 import { describeValues, optimizeModel } from '../onnx/session.ts';
+import { defaultLimits, scanAttention } from './attention.ts';
 import { downstream } from './backward.ts';
 import { count, floatsOf, intsOf, type Graph, type ValueType } from './graph.ts';
 
@@ -34,7 +35,11 @@ const smallest = 1024;
  * @param inputs the shape of every input; `timestep` may be a vector although the export took one number for all samples
  * @throws BadInput when the export is fused, in half precision, older than opset 13, or does not fit the shapes
  */
-export async function canonicalise(file: string, inputs: Record<string, readonly number[]>): Promise<CanonicalNetwork> {
+export async function canonicalise(
+  file: string,
+  inputs: Record<string, readonly number[]>,
+  attentionLimits = defaultLimits,
+): Promise<CanonicalNetwork> {
   const model = await readModel(file);
   refuseFused(model, file);
   const { graph } = model;
@@ -74,9 +79,11 @@ export async function canonicalise(file: string, inputs: Record<string, readonly
   for (const { name, dims, dataType: type } of weights) values.set(name!, { dims, type });
   for (const { name, type } of graph.input)
     values.set(name, { dims: [...inputs[name]!], type: type!.tensorType!.elemType });
+  const joined = fuseGelu(joinSlices(folded.graph.node, values, constants), constants);
+  const nodes = scanAttention(joined, values, constants, attentionLimits);
   return {
     file,
-    nodes: fuseGelu(joinSlices(folded.graph.node, values, constants), constants),
+    nodes,
     values,
     initializers: [...constants, ...weights.map(({ name }) => originals.get(name!)!)],
     inputs: graph.input.map(({ name }) => name),

@@ -30,7 +30,13 @@ export class Graph {
   readonly inputs: string[] = [];
   readonly outputs: string[] = [];
   readonly #numbers = new Map<string, string>();
+  readonly #prefix: string;
   #next = 0;
+
+  /** @param prefix of the names that are made here; a graph inside another must not repeat names */
+  constructor(prefix = '') {
+    this.#prefix = prefix;
+  }
 
   dims(value: string): readonly number[] {
     return this.value(value).dims;
@@ -63,7 +69,7 @@ export class Graph {
     attributes: Record<string, AttributeValue> = {},
     type?: number,
   ): string {
-    const output = `grad/${opType}_${this.#next++}`;
+    const output = `${this.#prefix}grad/${opType}_${this.#next++}`;
     this.#push(opType, inputs, [output], attributes);
     this.values.set(output, { dims, type: type ?? this.value(inputs[0]!).type });
     return output;
@@ -132,7 +138,7 @@ export class Graph {
   #constant(key: string, make: () => OnnxTensor): string {
     const known = this.#numbers.get(key);
     if (known !== undefined) return known;
-    const name = `constant/${key}`;
+    const name = `${this.#prefix}constant/${key}`;
     this.initialize({ ...make(), name });
     this.#numbers.set(key, name);
     return name;
@@ -244,17 +250,20 @@ export class Graph {
   }
 
   /** The finished graph with what it needs, ready to be written. */
-  toModel(): OnnxModel {
-    const info = (name: string) => {
-      const { dims, type } = this.value(name);
-      return { name, type: { tensorType: { elemType: type, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } } };
+  toModel(name = 'training'): OnnxModel {
+    const info = (value: string) => {
+      const { dims, type } = this.value(value);
+      return {
+        name: value,
+        type: { tensorType: { elemType: type, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } },
+      };
     };
     return {
       irVersion: 9,
       producerName: 'visavis',
       opsetImport: [{ domain: '', version: opset }],
       graph: {
-        name: 'training',
+        name,
         node: this.nodes,
         initializer: [...this.initializers.values()],
         input: this.inputs.map(info),

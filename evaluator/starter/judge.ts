@@ -1,37 +1,64 @@
 /**
- * @file A judge that knows the scene: how alike a picture and drawings of its caption's scene look to the starter's image
- * encoder. It never reads the caption, and does not ask what the reward asks (does the picture fit the words?).
+ * @file A judge that knows the scene: how much more a picture looks like drawings of its caption's scene than like drawings of
+ * any scenes, to the starter's image encoder. It never reads the caption, and does not ask what the reward asks (does the
+ * picture fit the words?).
  */
-import { preprocess } from '../rewards/preprocessing.ts';
+import { preprocess, type Preprocessing } from '../rewards/preprocessing.ts';
 import type { RewardModel } from '../rewards/reward-model.ts';
-import type { Preprocessing } from '../rewards/preprocessing.ts';
-import { drawScene, type Scene } from './scene.ts';
+import { Random } from '../statistics/random.ts';
+import { drawScene, randomScene, type Scene } from './scene.ts';
 
 const size = 64;
 const shifts = [-0.05, 0, 0.05];
+const others = 64;
 
-/** @param images each [64, 64, 3], 0 … 255. @returns higher is better: the mean cosine to nine drawings */
-export async function sceneLikeness(
-  model: RewardModel,
-  preprocessing: Preprocessing,
-  scene: Scene,
-  images: readonly Uint8Array[],
-): Promise<number[]> {
-  const moved =
-    scene.things.length === 1 ? shifts.flatMap((dx) => shifts.map((dy) => [dx, dy] as const)) : [[0, 0] as const];
-  const drawings = moved.map((shift) => Uint8Array.from(drawScene(scene, size, shift), Math.round));
-  const all = [...drawings, ...images];
-  const pixels = all.map((picture) =>
-    preprocess({ width: size, height: size, pixels: picture }, preprocessing, scene.caption),
+export class SceneJudge {
+  readonly #model: RewardModel;
+  readonly #preprocessing: Preprocessing;
+  /** The mean of other scenes' embeddings: what every drawing has. */
+  readonly #common: Float32Array;
+
+  private constructor(model: RewardModel, preprocessing: Preprocessing, common: Float32Array) {
+    this.#model = model;
+    this.#preprocessing = preprocessing;
+    this.#common = common;
+  }
+
+  static async create(model: RewardModel, preprocessing: Preprocessing): Promise<SceneJudge> {
+    const random = new Random(99);
+    const drawings = Array.from({ length: others }, () => draw(randomScene(random)));
+    const rows = await embed(model, preprocessing, drawings);
+    return new SceneJudge(model, preprocessing, meanOf(rows));
+  }
+
+  /** @param images each [64, 64, 3], 0 … 255. @returns higher is better: a difference of mean cosines */
+  async likeness(scene: Scene, images: readonly Uint8Array[]): Promise<number[]> {
+    const moved =
+      scene.things.length === 1 ? shifts.flatMap((dx) => shifts.map((dy) => [dx, dy] as const)) : [[0, 0] as const];
+    const drawings = moved.map((shift) => draw(scene, shift));
+    const rows = await embed(this.#model, this.#preprocessing, [...drawings, ...images]);
+    const own = meanOf(rows.slice(0, drawings.length));
+    return rows
+      .slice(drawings.length)
+      .map((row) => row.reduce((sum, value, k) => sum + value * (own[k]! - this.#common[k]!), 0));
+  }
+}
+
+function draw(scene: Scene, shift?: readonly [number, number]): Uint8Array {
+  return Uint8Array.from(drawScene(scene, size, shift), Math.round);
+}
+
+async function embed(model: RewardModel, preprocessing: Preprocessing, pictures: readonly Uint8Array[]) {
+  const pixels = pictures.map((picture) =>
+    preprocess({ width: size, height: size, pixels: picture }, preprocessing, 'a picture of the starter’s world'),
   );
   const stacked = new Float32Array(pixels.length * pixels[0]!.length);
   pixels.forEach((picture, i) => stacked.set(picture, i * picture.length));
-  const embeddings = await model.embedImages(stacked, all.length);
-  const width = embeddings.length / all.length;
-  const row = (i: number) => embeddings.subarray(i * width, (i + 1) * width);
-  return images.map((_, i) => {
-    const own = row(drawings.length + i);
-    const cosines = drawings.map((_drawing, d) => row(d).reduce((sum, value, k) => sum + value * own[k]!, 0));
-    return cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length;
-  });
+  const embeddings = await model.embedImages(stacked, pictures.length);
+  const width = embeddings.length / pictures.length;
+  return pictures.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
+}
+
+function meanOf(rows: readonly Float32Array[]): Float32Array {
+  return rows[0]!.map((_, k) => rows.reduce((sum, row) => sum + row[k]!, 0) / rows.length);
 }

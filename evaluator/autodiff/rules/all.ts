@@ -1,5 +1,6 @@
 import { activations } from './activations.ts';
 import { arithmetic } from './arithmetic.ts';
+import { attention } from './attention.ts';
 import { convolutions } from './convolutions.ts';
 import { normalizations } from './normalizations.ts';
 import { products } from './products.ts';
@@ -12,6 +13,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   ...arithmetic,
   ...activations,
   ...products,
+  ...attention,
   ...convolutions,
   ...normalizations,
   ...reductions,
