@@ -1,7 +1,7 @@
 /**
- * @file Preference pairs of the starter world: four samples of the base pipeline for each caption, compared as Pick-a-Pic's
- * annotators do: the first with the second, the winner with the third, and on. A picture that beats the winner makes it
- * contradictory. Two pictures that the judge hardly tells apart are a tie, as people say too.
+ * @file Preference pairs of the starter world: four samples of the base pipeline for each caption, each compared with each.
+ * Pairs that the judge hardly tells apart are left out. A picture between two others wins one pair and loses another: it is
+ * contradictory in the paper's sense.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { starter } from '../evaluator/starter/starter.ts';
 import { Random } from '../evaluator/statistics/random.ts';
 
 const samples = 4;
-/** Likeness apart by less is a tie. Above it the judge and the reward agree on 72 % of pairs, on all pairs on 66 %. */
+/** Of likeness. Above it the judge and the reward agree on 72 % of pairs, on all pairs on 66 %. */
 const margin = 0.022;
 const captionsAtOnce = 8;
 /** Fewer steps than for show: the pairs' own flaws are what is learnt from. */
@@ -54,22 +54,23 @@ export async function makePairs(
       const names = own.map((_, k) => `images/${String(start + i).padStart(5, '0')}-${k}.png`);
       for (const [k, pixels] of own.entries())
         await writeFile(join(folder, names[k]!), await encodePng(pixels, 64, 64));
-      let champion = 0;
-      for (let challenger = 1; challenger < samples; challenger++) {
-        const lead = likeness[champion]! - likeness[challenger]!;
-        const label = Math.abs(lead) < margin ? 0.5 : lead > 0 ? 1 : 0;
-        lines.push(
-          JSON.stringify({
-            caption: scene.caption,
-            image_0: names[champion],
-            image_1: names[challenger],
-            label_0: label,
-            label_1: 1 - label,
-            created_at: lines.length,
-            ranking_id: lines.length,
-          }),
-        );
-        if (label === 0) champion = challenger;
+      for (let first = 0; first < samples; first++) {
+        for (let second = first + 1; second < samples; second++) {
+          const lead = likeness[first]! - likeness[second]!;
+          if (Math.abs(lead) < margin) continue;
+          const label = lead > 0 ? 1 : 0;
+          lines.push(
+            JSON.stringify({
+              caption: scene.caption,
+              image_0: names[first],
+              image_1: names[second],
+              label_0: label,
+              label_1: 1 - label,
+              created_at: lines.length,
+              ranking_id: lines.length,
+            }),
+          );
+        }
       }
     }
     if (start % 80 === 0) console.error(`pairs: ${start + part.length}/${scenes.length} captions`);

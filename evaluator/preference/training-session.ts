@@ -84,11 +84,12 @@ export class TrainingSession {
   ): Promise<TrainingSession> {
     const samples = spec.objective.usesLoser || spec.everyError === true ? 2 * spec.pairs : spec.pairs;
     const { channels, height, width, conditions } = shape;
-    const network = await canonicalise(file, {
+    const dims = {
       sample: [samples, channels, height, width],
       timestep: [samples],
-      ...Object.fromEntries(Object.entries(conditions).map(([name, dims]) => [name, [samples, ...dims]])),
-    });
+      ...Object.fromEntries(Object.entries(conditions).map(([name, one]) => [name, [samples, ...one]])),
+    };
+    const network = await canonicalise(file, dims, spec.attention);
     const training = trainingGraph(network, spec);
     const model = training.graph.toModel();
     const patch = { model: encodeModel(model), weights: [], files: externalFiles(model) };

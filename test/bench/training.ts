@@ -1,62 +1,124 @@
 /**
- * A DPO and an NCP-DPO step on the starter U-Net (32 pairs, rank 16) as a ratio to one forward pass of the same batch in the
- * same run, and the resident memory over many steps. Usage: npx tsx test/bench/training.ts [steps]
+ * starter: a DPO and an NCP-DPO step on the starter U-Net (32 pairs, rank 16) as a ratio to one forward pass of the same batch
+ * in the same run, and the resident memory over many steps.
+ * sd15: a DPO step of one pair on a U-Net of SD 1.5's size with random weights (rank 64): the process's peak memory and the
+ * step's ratio to a forward pass of both samples. `whole` holds attention's probabilities as they are, for comparison.
+ * Usage: npx tsx test/bench/training.ts starter [steps]
+ *        npx tsx test/bench/training.ts sd15 [pixels] [whole]    (4 GB of disk, 13 GB of memory and minutes)
  */
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSession } from '../../evaluator/onnx/session.ts';
-import { objectiveOf } from '../../evaluator/preference/objectives.ts';
+import { createSession, type Value } from '../../evaluator/onnx/session.ts';
+import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives.ts';
 import { noiseSchedule } from '../../evaluator/preference/reverse-step.ts';
-import { TrainingSession } from '../../evaluator/preference/training-session.ts';
+import type { TrainingSpec } from '../../evaluator/preference/training-graph.ts';
+import { TrainingSession, type Batch } from '../../evaluator/preference/training-session.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
+import { sd15, writeUnet } from './unet-builder.ts';
 
-const pairs = 32;
-const steps = Number(process.argv[2] ?? 20);
-const unet = join(starter.pipeline, 'unet', 'model.onnx');
+const device = { kind: 'cpu' } as const;
 const random = new Random(0);
 const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 const timed = async (run: () => Promise<unknown>) => {
   const started = performance.now();
   await run();
   return performance.now() - started;
 };
 
-const forward = await createSession({ file: unet }, { kind: 'cpu' });
-const samples = 2 * pairs;
-const feeds = {
-  sample: { type: 'float32' as const, data: draw(samples * 256), dims: [samples, 4, 8, 8] },
-  timestep: { type: 'float32' as const, data: Float32Array.of(500), dims: [] },
-  encoder_hidden_states: { type: 'float32' as const, data: draw(samples * 24 * 64), dims: [samples, 24, 64] },
-};
-for (const name of ['dpo', 'ncp-dpo'] as const) {
+interface Size {
+  unet: string;
+  pairs: number;
+  side: number;
+  tokens: number;
+  width: number;
+  rank: number;
+}
+
+async function open(size: Size, name: ObjectiveName, more: Partial<TrainingSpec> = {}) {
+  const { unet, pairs, side, tokens, width, rank } = size;
+  const shape = { channels: 4, height: side, width: side, conditions: { encoder_hidden_states: [tokens, width] } };
+  const spec = { features: 'down', rank, alpha: rank, beta: 2500, lambda: 1, pairs, ...more } as const;
   const session = await TrainingSession.create(
     unet,
-    { channels: 4, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } },
-    { objective: objectiveOf(name), features: 'down', rank: 16, alpha: 16, beta: 2500, lambda: 1, pairs },
+    shape,
+    { objective: objectiveOf(name), ...spec },
     noiseSchedule(),
-    { kind: 'cpu' },
+    device,
   );
   const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.02));
-  const [winner, loser, noise, z] = [0, 1, 2, 3].map(() => draw(pairs * 256)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  const timesteps = Array.from({ length: pairs }, () => 1 + random.below(999));
-  const batch = { winner, loser, noise, z, timesteps, conditions: { encoder_hidden_states: draw(pairs * 24 * 64) } };
-  await session.run(batch, parameters);
-  const [full, bare]: [number[], number[]] = [[], []];
-  const memory: string[] = [];
-  for (let step = 0; step < steps; step++) {
-    full.push(await timed(() => session.run(batch, parameters)));
-    if (step < 20) bare.push(await timed(() => forward.run(feeds)));
-    if (step % Math.ceil(steps / 5) === 0)
-      memory.push(`${step}: ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`);
-  }
-  console.log(
-    `${name}: ${median(full).toFixed(0)} ms a step of ${pairs} pairs, ${(median(full) / median(bare)).toFixed(2)} forward passes (${median(bare).toFixed(0)} ms); ${memory.join(', ')}`,
-  );
-  await session.release();
+  const latents = () => draw(pairs * 4 * side * side);
+  const batch: Batch = {
+    ...{ winner: latents(), loser: latents(), noise: latents(), z: latents() },
+    timesteps: Array.from({ length: pairs }, () => 1 + random.below(999)),
+    conditions: { encoder_hidden_states: draw(pairs * tokens * width) },
+  };
+  return { session, step: () => session.run(batch, parameters) };
 }
+
+/** What a forward pass of a batch's samples reads. */
+function forwardFeeds({ pairs, side, tokens, width }: Size): Record<string, Value> {
+  const samples = 2 * pairs;
+  const values = (dims: number[]) => ({ type: 'float32' as const, data: draw(dims.reduce((a, b) => a * b, 1)), dims });
+  return {
+    sample: values([samples, 4, side, side]),
+    timestep: { type: 'float32', data: Float32Array.of(500), dims: [] },
+    encoder_hidden_states: values([samples, tokens, width]),
+  };
+}
+
+async function starterSteps(steps: number): Promise<void> {
+  const unet = join(starter.pipeline, 'unet', 'model.onnx');
+  const size: Size = { unet, pairs: 32, side: 8, tokens: 24, width: 64, rank: 16 };
+  const forward = await createSession({ file: unet }, device);
+  const feeds = forwardFeeds(size);
+  for (const name of ['dpo', 'ncp-dpo'] as const) {
+    const { session, step } = await open(size, name);
+    await step();
+    const [full, bare]: [number[], number[]] = [[], []];
+    const memory: string[] = [];
+    for (let i = 0; i < steps; i++) {
+      full.push(await timed(step));
+      if (i < 20) bare.push(await timed(() => forward.run(feeds)));
+      if (i % Math.ceil(steps / 5) === 0 || i === steps - 1) memory.push(`${i}: ${gib(process.memoryUsage().rss)}`);
+    }
+    console.log(
+      `${name}: ${median(full).toFixed(0)} ms a step of 32 pairs, ${(median(full.slice(0, 20)) / median(bare)).toFixed(2)} forward passes (${median(bare).toFixed(0)} ms); memory after step ${memory.join(', ')}`,
+    );
+    await session.release();
+  }
+}
+
+async function stableDiffusionStep(pixels: number, isWhole: boolean): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'visavis-bench-'));
+  try {
+    const side = pixels / 8;
+    writeUnet(folder, { ...sd15, batch: 2, size: side });
+    const unet = join(folder, 'model.onnx');
+    const size: Size = { unet, pairs: 1, side, tokens: 77, width: 768, rank: 64 };
+    const limits = isWhole ? { attention: { wholeUpTo: Infinity, pieceBytes: Infinity } } : {};
+    const { session, step } = await open(size, 'dpo', limits);
+    const peak = () => process.resourceUsage().maxRSS * 1024;
+    const loaded = peak();
+    const steps: number[] = [];
+    for (let i = 0; i < 3; i++) steps.push(await timed(step));
+    const highest = peak();
+    await session.release();
+    const forward = await createSession({ file: unet }, device);
+    const feeds = forwardFeeds(size);
+    const bare: number[] = [];
+    for (let i = 0; i < 3; i++) bare.push(await timed(() => forward.run(feeds)));
+    console.log(
+      `SD 1.5's size, ${pixels}², one pair, attention ${isWhole ? 'whole' : 'as configured'}: peak ${gib(loaded)} loaded, ${gib(highest)} after three steps (weights ${gib(statSync(`${unet}_data`).size)}); ${(median(steps) / 1000).toFixed(1)} s a step, ${(median(steps) / median(bare)).toFixed(2)} forward passes of both samples`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const [mode = 'starter', amount, whole] = process.argv.slice(2);
+if (mode === 'sd15') await stableDiffusionStep(Number(amount ?? 256), whole === 'whole');
+else await starterSteps(Number(amount ?? 20));

@@ -9,8 +9,8 @@ export const products: Record<string, Rule> = {
     const [da, db] = [graph.dims(a), graph.dims(b)];
     if (da.length < 2 || db.length < 2) throw new RangeError('a product with a vector has no rule');
     return [
-      needs(0) ? graph.sumTo(graph.matmul(dy, graph.transposeLast(b)), da) : undefined,
-      needs(1) ? productForSecond(graph, a, b, dy) : undefined,
+      needs(0) ? gradientOfFirst(graph, a, b, dy) : undefined,
+      needs(1) ? gradientOfSecond(graph, a, b, dy) : undefined,
     ];
   },
   // Y = α·A'·B' + β·C
@@ -37,8 +37,17 @@ export const products: Record<string, Rule> = {
   },
 };
 
+/** A weight is read turned by Gemm, not turned beforehand: a frozen one would be held twice. */
+function gradientOfFirst(graph: Graph, a: string, b: string, dy: string): string {
+  const [dimsA, dimsB] = [graph.dims(a), graph.dims(b)];
+  if (dimsB.length > 2) return graph.sumTo(graph.matmul(dy, graph.transposeLast(b)), dimsA);
+  const rows = count(dimsA.slice(0, -1));
+  const flat = graph.reshape(dy, [rows, dimsB[1]!]);
+  return graph.reshape(graph.add('Gemm', [flat, b], [rows, dimsB[0]!], { transB: 1 }), dimsA);
+}
+
 /** A matrix that all batches share takes one product over all rows instead of a sum over batches. */
-function productForSecond(graph: Graph, a: string, b: string, dy: string): string {
+function gradientOfSecond(graph: Graph, a: string, b: string, dy: string): string {
   const [dimsA, dimsB] = [graph.dims(a), graph.dims(b)];
   if (dimsB.length > 2) return graph.sumTo(graph.matmul(graph.transposeLast(a), dy), dimsB);
   const rows = count(dimsA.slice(0, -1));
