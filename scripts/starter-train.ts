@@ -4,6 +4,7 @@
  * Usage: tsx scripts/starter-train.ts [folder]. A second start continues where the first ended.
  */
 import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { randomScene } from '../evaluator/starter/scene.ts';
@@ -14,12 +15,12 @@ import { makePairs } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');
 const captions = 900;
-const evaluated = 192;
+const evaluated = 384;
 /** Device seconds of each run. */
 const seconds = 100;
 
 const objectives = {
-  dpo: { beta: 500, learningRate: 3e-4 },
+  dpo: { beta: 500, learningRate: 2e-4 },
   'ncp-dpo': { beta: 1e6, learningRate: 3e-4 },
 } as const;
 const sets = { all: 'manifest.jsonl', filtered: 'filtered.jsonl' } as const;
@@ -149,7 +150,7 @@ const interval = ({ value, low, high }: Row['winRate']) => `${percent(value)} ($
 const table = [
   '# The starter adapters',
   '',
-  `Made by \`npm run starter:train\` in ${Math.round((performance.now() - began) / 60_000)} minutes on a CPU. ${inspection.pairs} pairs of base samples of ${captions} captions, ranked by a judge that knows each caption's scene; ${inspection.contradictoryImages} images win one pair and lose another (${percent(inspection.contradictoryPairs / inspection.pairs)} of the pairs hold one). Filtered: one pair of each absolute winner. Rank 16, batches of 32 pairs, ${seconds} device seconds each.`,
+  `Made by \`npm run starter:train\` in ${Math.round((performance.now() - began) / 60_000)} minutes on ${availableParallelism()} CPU cores. Four base samples of each of ${captions} captions make ${inspection.pairs} pairs on which a judge that knows the scene can tell the better; ${inspection.contradictoryImages} images win one pair and lose another (${percent(inspection.contradictoryPairs / inspection.pairs)} of the pairs hold one). Filtered: one pair of each absolute winner. Rank 16, batches of 32 pairs, ${seconds} device seconds each.`,
   '',
   `Scored by the starter reward on ${evaluated} captions that neither the pairs nor the shipped prompts hold (DDIM, 20 steps, guidance 3.5, equal seeds). Win rate: (W + T/2)/N with Wilson's 95 % interval. The base's median is ${overBase[0]!.baselineMedian.value.toFixed(2)}.`,
   '',

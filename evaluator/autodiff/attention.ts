@@ -5,6 +5,7 @@
  */
 import { attributeType, dataType, type OnnxGraph, type OnnxNode, type OnnxTensor } from '../onnx/model-file.ts';
 import { count, floatsOf, Graph, type ValueType } from './graph.ts';
+import { linksOf } from './rewrites.ts';
 
 export interface AttentionLimits {
   /** Probabilities that take up to so many bytes are left whole. */
@@ -51,17 +52,8 @@ function* attentions(
   constants: readonly OnnxTensor[],
   { wholeUpTo }: AttentionLimits,
 ): Generator<Attention> {
-  const producers = new Map(nodes.flatMap((node) => node.output.map((name) => [name, node] as const)));
-  const consumers = new Map<string, OnnxNode[]>();
-  for (const node of nodes) for (const name of node.input) consumers.set(name, [...(consumers.get(name) ?? []), node]);
-  const scalars = new Map(
-    constants.flatMap((tensor) =>
-      count(tensor.dims) === 1 && tensor.dataType === dataType.float32
-        ? [[tensor.name!, floatsOf(tensor)[0]!] as const]
-        : [],
-    ),
-  );
-  const isReadOnce = ({ output }: OnnxNode) => consumers.get(output[0]!)?.length === 1;
+  const { producers, readers, scalars } = linksOf(nodes, constants);
+  const isReadOnce = ({ output }: OnnxNode) => readers.get(output[0]!)?.length === 1;
   for (const softmax of nodes) {
     if (softmax.opType !== 'Softmax' || !isReadOnce(softmax)) continue;
     const dims = values.get(softmax.output[0]!)!.dims;
@@ -77,7 +69,7 @@ function* attentions(
       between.push(scores);
       scores = producers.get(scores.input[0]!);
     }
-    const product = consumers.get(softmax.output[0]!)![0]!;
+    const product = readers.get(softmax.output[0]!)![0]!;
     if (scores?.opType !== 'MatMul' || !isReadOnce(scores)) continue;
     if (product.opType !== 'MatMul' || product.input[0] !== softmax.output[0]) continue;
     const [q, k, v] = [scores.input[0]!, scores.input[1]!, product.input[1]!];

@@ -4,7 +4,6 @@
  */
 import { BadInput } from '../bad-input.ts';
 import {
-  attributeType,
   dataType,
   encodeModel,
   readModel,
@@ -15,7 +14,8 @@ import {
 import { describeValues, optimizeModel } from '../onnx/session.ts';
 import { defaultLimits, scanAttention } from './attention.ts';
 import { downstream } from './backward.ts';
-import { count, floatsOf, intsOf, type Graph, type ValueType } from './graph.ts';
+import { count, type Graph, type ValueType } from './graph.ts';
+import { fuseGelu, joinSlices } from './rewrites.ts';
 
 export interface CanonicalNetwork {
   file: string;
@@ -133,92 +133,6 @@ function acceptVectorTimestep({ graph }: OnnxModel): void {
     node.input = ['timestep'];
     node.attribute = [];
   }
-}
-
-/** Slices that cut one value into all its parts become one Split, whose gradient is a Concat instead of a sum of padded parts. */
-function joinSlices(
-  nodes: readonly OnnxNode[],
-  values: ReadonlyMap<string, ValueType>,
-  constants: OnnxTensor[],
-): OnnxNode[] {
-  const tensors = new Map(constants.map((tensor) => [tensor.name!, tensor]));
-  const single = (name: string | undefined, fallback?: number): number | undefined => {
-    if (name === undefined || name === '') return fallback;
-    const tensor = tensors.get(name);
-    const numbers = tensor === undefined ? [] : intsOf(tensor);
-    return numbers.length === 1 ? numbers[0] : undefined;
-  };
-  const groups = new Map<string, { node: OnnxNode; start: number }[]>();
-  for (const node of nodes) {
-    if (node.opType !== 'Slice') continue;
-    const [x, startInput, , axisInput, stepInput] = node.input;
-    const [start, axis, step] = [single(startInput), single(axisInput), single(stepInput, 1)];
-    if (start === undefined || axis === undefined || step !== 1) continue;
-    const rank = values.get(x!)!.dims.length;
-    const size = values.get(x!)!.dims.at(axis)!;
-    const key = `${x!} ${axis < 0 ? axis + rank : axis}`;
-    groups.set(key, [...(groups.get(key) ?? []), { node, start: Math.max(0, start < 0 ? start + size : start) }]);
-  }
-  const splits = new Map<OnnxNode, OnnxNode | undefined>();
-  for (const [key, slices] of groups) {
-    const [x, axis] = [key.slice(0, key.lastIndexOf(' ')), Number(key.slice(key.lastIndexOf(' ') + 1))];
-    const parts = slices.sort((a, b) => a.start - b.start);
-    const sizes = parts.map(({ node }) => values.get(node.output[0]!)!.dims[axis]!);
-    let end = 0;
-    const whole = parts.every(({ start }, i) => start === end && ((end += sizes[i]!), true));
-    if (parts.length < 2 || !whole || end !== values.get(x)!.dims[axis]) continue;
-    const name = `${parts[0]!.node.name ?? parts[0]!.node.output[0]!}/sizes`;
-    constants.push({ name, dims: [sizes.length], dataType: dataType.int64, int64Data: sizes });
-    const split: OnnxNode = {
-      name: parts[0]!.node.name ?? '',
-      opType: 'Split',
-      input: [x, name],
-      output: parts.map(({ node }) => node.output[0]!),
-      attribute: [{ name: 'axis', type: attributeType.int, i: axis }],
-    };
-    const first = nodes.find((node) => parts.some((part) => part.node === node))!;
-    for (const { node } of parts) splits.set(node, node === first ? split : undefined);
-  }
-  return nodes.flatMap((node) => (splits.has(node) ? (splits.get(node) ?? []) : [node]));
-}
-
-/**
- * x·½(1 + erf(x/√2)) in five nodes, as exporters write it, becomes one Gelu: four values fewer wait for the gradient.
- * Hendrycks & Gimpel (2016), arXiv:1606.08415.
- */
-function fuseGelu(nodes: readonly OnnxNode[], constants: readonly OnnxTensor[]): OnnxNode[] {
-  const scalars = new Map(constants.flatMap((tensor) => (count(tensor.dims) === 1 ? [[tensor.name!, tensor]] : [])));
-  const consumers = new Map<string, OnnxNode[]>();
-  for (const node of nodes) for (const name of node.input) consumers.set(name, [...(consumers.get(name) ?? []), node]);
-  /** The only reader of a node's result, when it is this operator. */
-  const next = (node: OnnxNode | undefined, opType: string): OnnxNode | undefined => {
-    const readers = node === undefined ? [] : (consumers.get(node.output[0]!) ?? []);
-    return readers.length === 1 && readers[0]!.opType === opType ? readers[0] : undefined;
-  };
-  const other = (node: OnnxNode, than: string) => node.input.find((name) => name !== than)!;
-  const isNumber = (name: string, value: number) => {
-    const tensor = scalars.get(name);
-    return tensor?.dataType === dataType.float32 && Math.abs(floatsOf(tensor)[0]! - value) < 1e-6 * value;
-  };
-  const gone = new Set<OnnxNode>();
-  const fused = new Map<OnnxNode, OnnxNode>();
-  for (const erf of nodes) {
-    if (erf.opType !== 'Erf') continue;
-    const scale = nodes.find(({ output }) => output[0] === erf.input[0]);
-    const plus = next(erf, 'Add');
-    const times = next(plus, 'Mul');
-    const half = next(times, 'Mul');
-    if (scale === undefined || plus === undefined || times === undefined || half === undefined) continue;
-    const x = scale.input[0]!;
-    const scaled =
-      (scale.opType === 'Div' && isNumber(scale.input[1]!, Math.SQRT2)) ||
-      (scale.opType === 'Mul' && isNumber(scale.input[1]!, Math.SQRT1_2));
-    if (!scaled || consumers.get(scale.output[0]!)!.length > 1 || !isNumber(other(plus, erf.output[0]!), 1)) continue;
-    if (other(times, plus.output[0]!) !== x || !isNumber(other(half, times.output[0]!), 0.5)) continue;
-    for (const node of [scale, erf, plus, times]) gone.add(node);
-    fused.set(half, { name: erf.name ?? '', opType: 'Gelu', input: [x], output: half.output, attribute: [] });
-  }
-  return nodes.flatMap((node) => (gone.has(node) ? [] : [fused.get(node) ?? node]));
 }
 
 /**

@@ -164,7 +164,11 @@ export function writeUnet(folder: string, shape: UnetShape): number {
     const q = split(linear(x, width, width, { bias: false, name: 'to_q' }), length, [0, 2, 1, 3]);
     const k = split(linear(context, contextWidth, width, { bias: false, name: 'to_k' }), contextLength, [0, 2, 3, 1]);
     const v = split(linear(context, contextWidth, width, { bias: false, name: 'to_v' }), contextLength, [0, 2, 1, 3]);
-    const scores = node('Softmax', [node('Mul', [node('MatMul', [q, k]), weight(1)])], [int('axis', -1)]);
+    const scores = node(
+      'Softmax',
+      [node('Mul', [node('MatMul', [q, k]), filled(1, 1 / Math.sqrt(width / heads))])],
+      [int('axis', -1)],
+    );
     const joined = node('Transpose', [node('MatMul', [scores, v])], [ints('perm', [0, 2, 1, 3])]);
     return linear(node('Reshape', [joined, constant([shape.batch, length, width])]), width, width, {
       name: 'to_out.0',
