@@ -20,6 +20,8 @@ const margin = 0.022;
 const captionsAtOnce = 8;
 /** Fewer steps than for show: the pairs' own flaws are what is learnt from. */
 const settings = { sampler: 'ddim', steps: 12, guidance: 3.5, negativePrompt: null, width: 64, height: 64 };
+/** What decides the pairs besides captions and seed. */
+export const pairSettings = { samples, margin, ...settings };
 const device = { kind: 'cpu' } as const;
 
 /** Writes manifest.jsonl and the pictures. @param taken captions that must stay unseen */

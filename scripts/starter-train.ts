@@ -11,11 +11,13 @@ import { randomScene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
 import { Random } from '../evaluator/statistics/random.ts';
 import { packageRoot } from '../evaluator/package-root.ts';
-import { makePairs } from './starter-pairs.ts';
+import { makePairs, pairSettings } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');
 const captions = 900;
 const evaluated = 384;
+/** Of captions on which nothing was ever tuned: take a new one after every change of what is above or of the pairs. */
+const evaluationSeed = 77_031;
 /** Device seconds of each run. */
 const seconds = 100;
 
@@ -45,6 +47,11 @@ const shipped = new Set(
     .split('\n')
     .map((line) => line.split('\t')[0]!),
 );
+const plan = JSON.stringify({ captions, evaluated, evaluationSeed, pairs: pairSettings }, null, 2);
+const planFile = join(folder, 'plan.json');
+if (existsSync(planFile) ? readFileSync(planFile, 'utf8') !== plan : existsSync(join(folder, 'pairs')))
+  throw new Error(`${folder} was made with other settings; delete it or name another folder.`);
+writeFileSync(planFile, plan);
 const pairs = join(folder, 'pairs');
 if (!existsSync(join(pairs, sets.all))) await makePairs(pairs, { captions, seed: 7, taken: shipped });
 const inspection = JSON.parse(visavis('preferences', 'inspect', join(pairs, sets.all), '--json')) as {
@@ -99,7 +106,7 @@ if (!existsSync(prompts)) {
       .filter((line) => line !== '')
       .map((line) => (JSON.parse(line) as { caption: string }).caption),
   ]);
-  const random = new Random(2024);
+  const random = new Random(evaluationSeed);
   const fresh = new Set<string>();
   while (fresh.size < evaluated) {
     const { caption } = randomScene(random);
@@ -152,7 +159,7 @@ const table = [
   '',
   `Made by \`npm run starter:train\` in ${Math.round((performance.now() - began) / 60_000)} minutes on ${availableParallelism()} CPU cores. Four base samples of each of ${captions} captions make ${inspection.pairs} pairs on which a judge that knows the scene can tell the better; ${inspection.contradictoryImages} images win one pair and lose another (${percent(inspection.contradictoryPairs / inspection.pairs)} of the pairs hold one). Filtered: one pair of each absolute winner. Rank 16, batches of 32 pairs, ${seconds} device seconds each.`,
   '',
-  `Scored by the starter reward on ${evaluated} captions that neither the pairs nor the shipped prompts hold (DDIM, 20 steps, guidance 3.5, equal seeds). Win rate: (W + T/2)/N with Wilson's 95 % interval. The base's median is ${overBase[0]!.baselineMedian.value.toFixed(2)}.`,
+  `Scored by the starter reward, whose image encoder the judge shares, on ${evaluated} captions that neither the pairs nor the shipped prompts hold and on which nothing was tuned (DDIM, 20 steps, guidance 3.5, equal seeds). Win rate: (W + T/2)/N with Wilson's 95 % interval. The base's median is ${overBase[0]!.baselineMedian.value.toFixed(2)}.`,
   '',
   '| adapter | pairs | steps | device s | win rate over the base | median |',
   '|---|---|---|---|---|---|',

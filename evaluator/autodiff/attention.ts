@@ -73,7 +73,9 @@ function* attentions(
     if (scores?.opType !== 'MatMul' || !isReadOnce(scores)) continue;
     if (product.opType !== 'MatMul' || product.input[0] !== softmax.output[0]) continue;
     const [q, k, v] = [scores.input[0]!, scores.input[1]!, product.input[1]!];
-    if ([q, k, v].some((name) => values.get(name)!.dims.length !== 4)) continue;
+    const fits = ({ dims: own, type }: ValueType) =>
+      type === dataType.float32 && own.length === 4 && own[0] === dims[0] && own[1] === dims[1];
+    if (![q, k, v].every((name) => fits(values.get(name)!))) continue;
     yield { q, k, v, scale, nodes: [scores, ...between, softmax, product] };
   }
 }
@@ -90,7 +92,7 @@ function inPieces(
   const [samples, heads, tokens] = values.get(q)!.dims as [number, number, number];
   const others = values.get(k)!.dims[3]!;
   const all = samples * heads;
-  let together = Math.max(1, Math.floor(pieceBytes / (4 * tokens * others)));
+  let together = Math.min(all, Math.max(1, Math.floor(pieceBytes / (4 * tokens * others))));
   while (all % together !== 0) together -= 1;
   const nodes: OnnxNode[] = [];
   const reshape = (from: string, to: string, dims: readonly number[]): string => {

@@ -14,7 +14,7 @@ import {
 import { describeValues, optimizeModel } from '../onnx/session.ts';
 import { defaultLimits, scanAttention } from './attention.ts';
 import { downstream } from './backward.ts';
-import { count, type Graph, type ValueType } from './graph.ts';
+import { count, opset as written, type Graph, type ValueType } from './graph.ts';
 import { fuseGelu, joinSlices } from './rewrites.ts';
 
 export interface CanonicalNetwork {
@@ -107,11 +107,12 @@ function refuseFused({ graph }: OnnxModel, file: string): void {
   );
 }
 
-/** Reductions took their axes as attributes before opset 18; nothing else that occurs here changed since 13. */
+/** Reductions took their axes as attributes before opset 18; nothing else that occurs here changed from 13 to 20. */
 function raiseOpset(model: OnnxModel, file: string): void {
   const opset = model.opsetImport.find(({ domain }) => domain === undefined || domain === '');
   const version = opset?.version ?? 0;
-  if (version < 13) throw new BadInput(`${file} uses ONNX opset ${version}; export it with opset 13 or later.`);
+  if (version < 13 || version > written)
+    throw new BadInput(`${file} uses ONNX opset ${version}; export it with opset 13 to ${written}.`);
   if (version >= 18) return;
   for (const [i, node] of model.graph.node.entries()) {
     if (!/^Reduce(Mean|Max|Min|Prod|L1|L2|SumSquare|LogSumExp)$/.test(node.opType)) continue;

@@ -59,7 +59,7 @@ export function joinSlices(
     let end = 0;
     const whole = parts.every(({ start }, i) => start === end && ((end += sizes[i]!), true));
     if (parts.length < 2 || !whole || end !== values.get(x)!.dims[axis]) continue;
-    const name = `${parts[0]!.node.name ?? parts[0]!.node.output[0]!}/sizes`;
+    const name = `${parts[0]!.node.output[0]!}/sizes`;
     constants.push({ name, dims: [sizes.length], dataType: dataType.int64, int64Data: sizes });
     const split: OnnxNode = {
       name: parts[0]!.node.name ?? '',

@@ -98,7 +98,7 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
     { ...settings, objective: objectiveOf(settings.objective), pairs: settings.batch },
     noiseSchedule(run.folder.scheduler.betaStart, run.folder.scheduler.betaEnd, run.folder.scheduler.trainTimesteps),
     run.device,
-    run.threads,
+    { threads: run.threads },
   );
   try {
     const state = await TrainingState.open(out, session, settings);

@@ -3,7 +3,6 @@
  * second time, the frozen encoder on both and on the target (Gambashidze et al. 2025, eq. 12–17), then the gradients.
  */
 import { BadInput } from '../bad-input.ts';
-import type { AttentionLimits } from '../autodiff/attention.ts';
 import { backward } from '../autodiff/backward.ts';
 import { instantiate, type CanonicalNetwork } from '../autodiff/canonical.ts';
 import { Graph } from '../autodiff/graph.ts';
@@ -21,8 +20,6 @@ export interface TrainingSpec {
   pairs: number;
   /** Both sides and the reference, whatever the objective reads: to hold every error against its golden. */
   everyError?: boolean;
-  /** When attention is taken apart; attention.ts has the defaults. */
-  attention?: AttentionLimits;
 }
 
 /** A linear layer with an adapter: W' = W + α/rank · B·A. */

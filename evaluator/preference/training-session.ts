@@ -1,4 +1,5 @@
 /** @file A training graph in a session: a batch and the adapter go in, errors, loss and gradients come out. Blocks its thread. */
+import type { AttentionLimits } from '../autodiff/attention.ts';
 import { canonicalise } from '../autodiff/canonical.ts';
 import type { Device } from '../onnx/device.ts';
 import { dataType, encodeModel } from '../onnx/model-file.ts';
@@ -72,6 +73,7 @@ export class TrainingSession {
 
   /**
    * @param file the U-Net's .onnx file
+   * @param options threads of the runtime on a CPU; when attention is taken apart, attention.ts has the defaults
    * @throws BadInput when it cannot be differentiated or loaded
    */
   static async create(
@@ -80,7 +82,7 @@ export class TrainingSession {
     spec: TrainingSpec,
     schedule: NoiseSchedule,
     device: Device,
-    threads?: number,
+    { threads, attention }: { threads?: number | undefined; attention?: AttentionLimits | undefined } = {},
   ): Promise<TrainingSession> {
     const samples = spec.objective.usesLoser || spec.everyError === true ? 2 * spec.pairs : spec.pairs;
     const { channels, height, width, conditions } = shape;
@@ -89,7 +91,7 @@ export class TrainingSession {
       timestep: [samples],
       ...Object.fromEntries(Object.entries(conditions).map(([name, one]) => [name, [samples, ...one]])),
     };
-    const network = await canonicalise(file, dims, spec.attention);
+    const network = await canonicalise(file, dims, attention);
     const training = trainingGraph(network, spec);
     const model = training.graph.toModel();
     const patch = { model: encodeModel(model), weights: [], files: externalFiles(model) };

@@ -81,9 +81,9 @@ function normalizer(mean: number, std: number): (value: number) => number {
 }
 
 /**
- * torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the picture / 255, bit for bit as PyTorch's CPU build
- * computes it: a = −0.75, half-pixel centres, border repeated, no antialias, float32 throughout. The order of the roundings was
- * found by fitting the kernel's weights to the values that PyTorch gave.
+ * torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the picture / 255: a = −0.75, half-pixel centres, border
+ * repeated, no antialias, float32 throughout, in the order of roundings of PyTorch's vectorised x86 build, found by fitting the
+ * kernel's weights to what it gave. Equal to it in every bit on the reference pictures; other builds differ in the last one.
  * @returns [3, height, width]
  */
 function torchBicubic(image: RgbImage, width: number, height: number): Float32Array {

@@ -9,10 +9,10 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AttentionLimits } from '../../evaluator/autodiff/attention.ts';
 import { createSession, type Value } from '../../evaluator/onnx/session.ts';
 import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives.ts';
 import { noiseSchedule } from '../../evaluator/preference/reverse-step.ts';
-import type { TrainingSpec } from '../../evaluator/preference/training-graph.ts';
 import { TrainingSession, type Batch } from '../../evaluator/preference/training-session.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
@@ -38,16 +38,17 @@ interface Size {
   rank: number;
 }
 
-async function open(size: Size, name: ObjectiveName, more: Partial<TrainingSpec> = {}) {
+async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits) {
   const { unet, pairs, side, tokens, width, rank } = size;
   const shape = { channels: 4, height: side, width: side, conditions: { encoder_hidden_states: [tokens, width] } };
-  const spec = { features: 'down', rank, alpha: rank, beta: 2500, lambda: 1, pairs, ...more } as const;
+  const spec = { features: 'down', rank, alpha: rank, beta: 2500, lambda: 1, pairs } as const;
   const session = await TrainingSession.create(
     unet,
     shape,
     { objective: objectiveOf(name), ...spec },
     noiseSchedule(),
     device,
+    { attention },
   );
   const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.02));
   const latents = () => draw(pairs * 4 * side * side);
@@ -99,7 +100,7 @@ async function stableDiffusionStep(pixels: number, isWhole: boolean): Promise<vo
     writeUnet(folder, { ...sd15, batch: 2, size: side });
     const unet = join(folder, 'model.onnx');
     const size: Size = { unet, pairs: 1, side, tokens: 77, width: 768, rank: 64 };
-    const limits = isWhole ? { attention: { wholeUpTo: Infinity, pieceBytes: Infinity } } : {};
+    const limits = isWhole ? { wholeUpTo: Infinity, pieceBytes: Infinity } : undefined;
     const { session, step } = await open(size, 'dpo', limits);
     const peak = () => process.resourceUsage().maxRSS * 1024;
     const loaded = peak();
@@ -121,4 +122,5 @@ async function stableDiffusionStep(pixels: number, isWhole: boolean): Promise<vo
 
 const [mode = 'starter', amount, whole] = process.argv.slice(2);
 if (mode === 'sd15') await stableDiffusionStep(Number(amount ?? 256), whole === 'whole');
-else await starterSteps(Number(amount ?? 20));
+else if (mode === 'starter') await starterSteps(Number(amount ?? 20));
+else throw new Error(`There is no bench "${mode}": starter or sd15.`);

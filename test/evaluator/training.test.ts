@@ -263,6 +263,50 @@ describe('training', () => {
       expect(sum / size / modelErrors[i]!).toBeCloseTo(1, 4);
     }
   }, 60_000);
+
+  it('an adapter that is added to its weights has the loss and the gradients of one that runs beside them', async () => {
+    const shape = { channels: 4, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+    const unet = join(starter.pipeline, 'unet', 'model.onnx');
+    const random = new Random(9);
+    const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
+    const latents = () => draw(4 * 8 * 8);
+    const batch = {
+      ...{ winner: latents(), loser: latents(), noise: latents(), z: latents(), timesteps: [300] },
+      conditions: { encoder_hidden_states: draw(24 * 64) },
+    };
+    const open = (rank: number) =>
+      TrainingSession.create(
+        unet,
+        shape,
+        { objective: objectiveOf('dpo'), features: 'down', rank, alpha: rank, beta: 2500, lambda: 1, pairs: 1 },
+        noiseSchedule(),
+        device,
+      );
+    // Rank 4 runs beside every layer of the starter; rank 32, the same adapter with zeros, is added to all of them.
+    const [beside, added] = [await open(4), await open(32)];
+    const products = (session: TrainingSession) =>
+      session.training.graph.nodes.filter(({ opType }) => opType === 'MatMul').length;
+    expect(products(beside)).toBeGreaterThan(products(added));
+    const small = beside.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.1));
+    const isA = (i: number) => beside.training.parameters[i]!.name.endsWith('.A');
+    /** Places of the small adapter's numbers in the large one's. */
+    const placeOf = (i: number, k: number) => (isA(i) ? k : Math.floor(k / 4) * 32 + (k % 4));
+    const large = small.map((values, i) => {
+      const { dims } = added.training.parameters[i]!;
+      const wide = new Float32Array(dims[0] * dims[1]);
+      values.forEach((value, k) => (wide[placeOf(i, k)] = value));
+      return wide;
+    });
+    const [one, other] = [await beside.run(batch, small), await added.run(batch, large)];
+    expect(other.loss / one.loss).toBeCloseTo(1, 4);
+    for (const [i, gradient] of one.gradients.entries()) {
+      const scale = gradient.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      gradient.forEach((value, k) =>
+        expect(Math.abs(other.gradients[i]![placeOf(i, k)]! - value)).toBeLessThan(1e-3 * scale),
+      );
+    }
+    await Promise.all([beside.release(), added.release()]);
+  }, 60_000);
 });
 
 describe('optimisers', () => {

@@ -32,16 +32,26 @@ function* indices(dims: readonly number[]): Generator<number[]> {
   }
 }
 
-/** The number at an index; axes of length 1 repeat, leading axes may be missing; 0 outside when asked. */
-function at({ dims, data }: Tensor, index: readonly number[], zeroOutside = false): number {
-  const own = index.slice(index.length - dims.length);
-  let offset = 0;
-  for (const [axis, n] of dims.entries()) {
-    const i = n === 1 && !zeroOutside ? 0 : own[axis]!;
-    if (i < 0 || i >= n) return 0;
-    offset = offset * n + i;
-  }
+/** The number at an index. @throws RangeError outside */
+function at({ dims, data }: Tensor, index: readonly number[]): number {
+  const offset = index.reduce((sum, i, axis) => {
+    if (i < 0 || i >= dims[axis]!) throw new RangeError(`[${index.join()}] is outside [${dims.join()}].`);
+    return sum * dims[axis]! + i;
+  }, 0);
   return data[offset]!;
+}
+
+/** numpy's broadcasting: axes of length 1 repeat, leading axes may be missing. */
+function repeated(x: Tensor, index: readonly number[]): number {
+  const own = index.slice(index.length - x.dims.length);
+  return at(
+    x,
+    own.map((i, axis) => (x.dims[axis] === 1 ? 0 : i)),
+  );
+}
+
+function orZero(x: Tensor, index: readonly number[]): number {
+  return index.every((i, axis) => i >= 0 && i < x.dims[axis]!) ? at(x, index) : 0;
 }
 
 function build(dims: readonly number[], value: (index: number[]) => number): Tensor {
@@ -108,7 +118,7 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
   };
   const affine = (normal: Tensor, channel: (index: readonly number[]) => number) =>
     build(dims, (i) => at(normal, i) * second.data[channel(i)]! + third.data[channel(i)]!);
-  if (op in binary) return [build(dims, (i) => binary[op]!(at(x, i), at(second, i)))];
+  if (op in binary) return [build(dims, (i) => binary[op]!(repeated(x, i), repeated(second, i)))];
   if (op in unary) return [build(dims, (i) => unary[op]!(at(x, i)))];
   if (reshaping.includes(op)) return [{ dims, data: x.data }];
   switch (op) {
@@ -128,20 +138,20 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
       return [
         build(dims, (i) => {
           let sum = 0;
-          for (let k = 0; k < x.dims.at(-1)!; k++)
-            sum += at(x, i.with(-1, k)) * at(second, i.with(-2, k).slice(-second.dims.length));
+          for (let k = 0; k < x.dims.at(-1)!; k++) sum += repeated(x, i.with(-1, k)) * repeated(second, i.with(-2, k));
           return sum;
         }),
       ];
     case 'Gemm': {
       const [ta, tb] = [number('transA', 0) === 1, number('transB', 0) === 1];
       const inner = x.dims[ta ? 0 : 1]!;
+      const [alpha, beta] = [number('alpha', 1), number('beta', 1)];
       return [
         build(dims, ([row, column]) => {
-          let sum = third === undefined ? 0 : at(third, [row!, column!]);
+          let sum = third === undefined ? 0 : (beta * repeated(third, [row!, column!])) / alpha;
           for (let k = 0; k < inner; k++)
             sum += at(x, ta ? [k, row!] : [row!, k]) * at(second, tb ? [column!, k] : [k, column!]);
-          return sum;
+          return alpha * sum;
         }),
       ];
     }
@@ -169,7 +179,7 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
               ];
               const [from, to] = forward ? [inImage, inResult] : [inResult, inImage];
               const offset = to.reduce((sum, k, axis) => sum * dims[axis]! + k, 0);
-              out.data[offset]! += at(x, from) * at(second, [o, c, i, j], true);
+              out.data[offset]! += at(x, from) * at(second, [o, c, i, j]);
             }
       }
       return [out];
@@ -183,19 +193,16 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
       ];
     case 'LayerNormalization': {
       const axis = axisOf(-1);
-      return [
-        affine(
-          normalise(x, (i) => i.slice(0, axis).join()),
-          (i) => i.at(-1)!,
-        ),
-      ];
+      const normal = normalise(x, (i) => i.slice(0, axis).join());
+      return [build(dims, (i) => at(normal, i) * at(second, i.slice(axis)) + at(third, i.slice(axis)))];
     }
     case 'GroupNormalization': {
       const per = dims[1]! / number('num_groups', 1);
+      const group = (i: readonly number[]) => Math.floor(i[1]! / per);
       return [
         affine(
-          normalise(x, ([n, c]) => `${n} ${Math.floor(c! / per)}`),
-          (i) => i[1]!,
+          normalise(x, (i) => `${i[0]!} ${group(i)}`),
+          group,
         ),
       ];
     }
@@ -228,7 +235,7 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
         build(dims, (i) => {
           let place = i[axis]!;
           const part = inputs.find(({ dims: own }) => place < own[axis]! || ((place -= own[axis]!), false))!;
-          return at(part, i.with(axis, place), true);
+          return at(part, i.with(axis, place));
         }),
       ];
     }
@@ -238,7 +245,7 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
       return [dims, ...others].map((own) => {
         const from = start;
         start += own[axis]!;
-        return build(own, (i) => at(x, i.with(axis, i[axis]! + from), true));
+        return build(own, (i) => at(x, i.with(axis, i[axis]! + from)));
       });
     }
     case 'Slice': {
@@ -252,24 +259,22 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
               if (s < 0) return k;
               return (starts[s]! < 0 ? starts[s]! + x.dims[axis]! : starts[s]!) + k * steps[s]!;
             }),
-            true,
           ),
         ),
       ];
     }
     case 'Gather': {
       const axis = axisOf(0);
-      return [build(dims, (i) => at(x, i.with(axis, ints[0]![i[axis]!]!), true))];
+      return [build(dims, (i) => at(x, i.with(axis, ints[0]![i[axis]!]!)))];
     }
     case 'Expand':
-      return [build(dims, (i) => at(x, i))];
+      return [build(dims, (i) => repeated(x, i))];
     case 'Pad':
       return [
         build(dims, (i) =>
-          at(
+          orZero(
             x,
             i.map((k, axis) => k - ints[0]![axis]!),
-            true,
           ),
         ),
       ];
@@ -279,12 +284,11 @@ export function evaluate({ op, inputs, ints, attributes, outputs }: OperatorCall
           at(
             x,
             i.map((k, axis) => Math.floor((k * x.dims[axis]!) / dims[axis]!)),
-            true,
           ),
         ),
       ];
     case 'Where':
-      return [build(dims, (i) => at(inputs[ints[0]![i.at(-1)!]! !== 0 ? 0 : 1]!, i))];
+      return [build(dims, (i) => repeated(inputs[ints[0]![i.at(-1)!]! !== 0 ? 0 : 1]!, i))];
     default:
       throw new RangeError(`There is no reference of ${op}.`);
   }

@@ -89,18 +89,18 @@ export const normalizations: Record<string, Rule> = {
       beta !== undefined && needs(2) ? graph.sumTo(dy, graph.dims(beta)) : undefined,
     ];
   },
-  // x [n, c, …] in groups of channels; γ and β [c] (opset 21) or [groups] (opset 18)
+  // x [n, c, …] in groups of channels; γ and β [groups], as they are until opset 20
   GroupNormalization({ graph, node, dy, needs }) {
     const [x, gamma, beta] = node.input as [string, string, string];
     const dims = graph.dims(x);
     const groups = intAttribute(node, 'num_groups', 1);
+    if (!sameDims(graph.dims(gamma), [groups])) throw new RangeError('its scale is not one number a group');
     const grouped = [dims[0]!, groups, dims[1]! / groups, ...dims.slice(2)];
     const axes = range(2, grouped.length);
     const normalised = normalise(graph, graph.reshape(x, grouped), axes, floatAttribute(node, 'epsilon', 1e-5));
-    const perChannel = sameDims(graph.dims(gamma), [dims[1]!]) && groups !== dims[1];
-    const shaped = graph.reshape(gamma, [groups, perChannel ? dims[1]! / groups : 1, ...dims.slice(2).map(() => 1)]);
+    const shaped = graph.reshape(gamma, [groups, ...axes.map(() => 1)]);
     const dyGrouped = graph.reshape(dy, grouped);
-    const others = perChannel ? [0, ...range(3, grouped.length)] : [0, ...axes];
+    const others = [0, ...axes];
     const sum = (value: string, to: string) =>
       graph.reshape(graph.reduce('ReduceSum', value, others, false), graph.dims(to));
     return [

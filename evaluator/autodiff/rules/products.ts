@@ -21,7 +21,8 @@ export const products: Record<string, Rule> = {
     const [transA, transB] = [intAttribute(node, 'transA', 0) === 1, intAttribute(node, 'transB', 0) === 1];
     const scaled = alpha === 1 ? dy : graph.times(dy, alpha);
     const gradA = () => {
-      const plain = graph.matmul(scaled, transB ? b : graph.transposeLast(b));
+      const dims = [graph.dims(dy)[0]!, graph.dims(b)[transB ? 1 : 0]!];
+      const plain = graph.add('Gemm', [scaled, b], dims, { transB: transB ? 0 : 1 });
       return transA ? graph.transposeLast(plain) : plain;
     };
     const gradB = () => {
