@@ -1,6 +1,6 @@
 /**
  * starter: a DPO and an NCP-DPO step on the starter U-Net (32 pairs, rank 16) as a ratio to one forward pass of the same batch
- * in the same run, and the resident memory over many steps.
+ * and to the time of its products at the machine's best rate, in the same run; the resident memory over many steps.
  * sd15: a DPO step of one pair on a U-Net of SD 1.5's size with random weights (rank 64): the process's peak memory and the
  * step's ratio to a forward pass of both samples. `whole` holds attention's probabilities as they are, for comparison.
  * Usage: npx tsx test/bench/training.ts starter [steps]
@@ -10,7 +10,9 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttentionLimits } from '../../evaluator/autodiff/attention.ts';
-import { createSession, type Value } from '../../evaluator/onnx/session.ts';
+import { Graph } from '../../evaluator/autodiff/graph.ts';
+import { encodeModel } from '../../evaluator/onnx/model-file.ts';
+import { createSession, createSessionFromBytes, type Value } from '../../evaluator/onnx/session.ts';
 import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives.ts';
 import { noiseSchedule } from '../../evaluator/preference/reverse-step.ts';
 import { TrainingSession, type Batch } from '../../evaluator/preference/training-session.ts';
@@ -71,11 +73,44 @@ function forwardFeeds({ pairs, side, tokens, width }: Size): Record<string, Valu
   };
 }
 
+/** Multiplications and additions of a graph's products, those that lead to an output. */
+function operationsOf(graph: Graph): number {
+  const size = (dims: readonly number[]) => dims.reduce((product, n) => product * n, 1);
+  const needed = new Set(graph.outputs);
+  let operations = 0;
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.output.some((name) => needed.has(name))) continue;
+    for (const name of node.input) needed.add(name);
+    const [x, w] = node.input.map((name) => (graph.values.has(name) ? graph.dims(name) : []));
+    const out = graph.dims(node.output[0]!);
+    if (node.opType === 'Conv') operations += 2 * size(out) * size(w!.slice(1));
+    else if (node.opType === 'ConvTranspose') operations += 2 * size(x!) * size(w!.slice(1));
+    else if (node.opType === 'MatMul' || node.opType === 'Gemm') operations += 2 * size(out) * x!.at(-1)!;
+  }
+  return operations;
+}
+
+/** Operations a second of a large matrix product: what the machine can do at best. */
+async function bestRate(): Promise<number> {
+  const n = 1024;
+  const graph = new Graph();
+  const [a, b] = ['a', 'b'].map((name) => graph.input(name, [n, n])) as [string, string];
+  graph.output(graph.reduce('ReduceSum', graph.matmul(a, b), [0, 1]), 'sum');
+  const session = await createSessionFromBytes(encodeModel(graph.toModel()), device);
+  const matrix = () => ({ type: 'float32' as const, data: draw(n * n), dims: [n, n] });
+  const feeds = { a: matrix(), b: matrix() };
+  const times: number[] = [];
+  for (let i = 0; i < 30; i++) times.push(await timed(() => session.run(feeds)));
+  await session.release();
+  return (2 * n ** 3) / (Math.min(...times) / 1000);
+}
+
 async function starterSteps(steps: number): Promise<void> {
   const unet = join(starter.pipeline, 'unet', 'model.onnx');
   const size: Size = { unet, pairs: 32, side: 8, tokens: 24, width: 64, rank: 16 };
   const forward = await createSession({ file: unet }, device);
   const feeds = forwardFeeds(size);
+  const best = await bestRate();
   for (const name of ['dpo', 'ncp-dpo'] as const) {
     const { session, step } = await open(size, name);
     await step();
@@ -86,8 +121,10 @@ async function starterSteps(steps: number): Promise<void> {
       if (i < 20) bare.push(await timed(() => forward.run(feeds)));
       if (i % Math.ceil(steps / 5) === 0 || i === steps - 1) memory.push(`${i}: ${gib(process.memoryUsage().rss)}`);
     }
+    const operations = operationsOf(session.training.graph);
+    const bound = (operations / best) * 1000;
     console.log(
-      `${name}: ${median(full).toFixed(0)} ms a step of 32 pairs, ${(median(full.slice(0, 20)) / median(bare)).toFixed(2)} forward passes (${median(bare).toFixed(0)} ms); memory after step ${memory.join(', ')}`,
+      `${name}: ${median(full).toFixed(0)} ms a step of 32 pairs, ${(median(full.slice(0, 20)) / median(bare)).toFixed(2)} forward passes (${median(bare).toFixed(0)} ms), ${(median(full) / bound).toFixed(2)} times the ${bound.toFixed(0)} ms that its ${(operations / 1e9).toFixed(1)} G operations take at the rate of a large matrix product (${(best / 1e9).toFixed(0)} G/s); memory after step ${memory.join(', ')}`,
     );
     await session.release();
   }
