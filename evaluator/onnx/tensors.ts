@@ -31,3 +31,11 @@ export function timestepTensor(port: PortInfo, timestep: number, batch: number):
 export function toFloat32(value: Value): Float32Array {
   return value.type === 'float16' ? float16ToFloat32(value.data as Uint16Array) : (value.data as Float32Array);
 }
+
+/** Rows of one width behind one another. */
+export function stack(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]!.length;
+  const out = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => out.set(row, i * width));
+  return out;
+}

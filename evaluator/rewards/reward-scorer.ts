@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { BadInput } from '../bad-input.ts';
 import type { Device } from '../onnx/device.ts';
 import { DeviceWorker } from '../onnx/device-worker.ts';
+import { stack } from '../onnx/tensors.ts';
 import { VectorCache, keyOf } from '../vector-cache.ts';
 import type { RewardNetwork } from './network-folder.ts';
 import type { PictureCall } from './picture-worker.ts';
@@ -181,13 +182,6 @@ export class RewardScorer {
     }
     return this.#pictures[this.#turn++ % this.#pictures.length]!;
   }
-}
-
-function stack(rows: readonly Float32Array[]): Float32Array {
-  const width = rows[0]!.length;
-  const out = new Float32Array(rows.length * width);
-  rows.forEach((row, i) => out.set(row, i * width));
-  return out;
 }
 
 /** In float64: both are unit vectors in float32. */

@@ -3,6 +3,7 @@
  * any scenes, to the starter's image encoder. It never reads the caption, and does not ask what the reward asks (does the
  * picture fit the words?).
  */
+import { stack } from '../onnx/tensors.ts';
 import { preprocess, type Preprocessing } from '../rewards/preprocessing.ts';
 import type { RewardModel } from '../rewards/reward-model.ts';
 import { Random } from '../statistics/random.ts';
@@ -52,9 +53,7 @@ async function embed(model: RewardModel, preprocessing: Preprocessing, pictures:
   const pixels = pictures.map((picture) =>
     preprocess({ width: size, height: size, pixels: picture }, preprocessing, 'a picture of the starter’s world'),
   );
-  const stacked = new Float32Array(pixels.length * pixels[0]!.length);
-  pixels.forEach((picture, i) => stacked.set(picture, i * picture.length));
-  const embeddings = await model.embedImages(stacked, pictures.length);
+  const embeddings = await model.embedImages(stack(pixels), pictures.length);
   const width = embeddings.length / pictures.length;
   return pictures.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
 }

@@ -2,8 +2,6 @@
 /** @file A researcher looks at a screen of two runs' checkpoints and at a training run, on a desk and on a phone. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { source as axe } from 'axe-core';
-import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../db/open.ts';
 import { putTrainingRun } from '../../db/queries/training-runs.ts';
@@ -12,7 +10,7 @@ import { Random } from '../../evaluator/statistics/random.ts';
 import { prescreenRequestSchema } from '../../server/contract/prescreen.ts';
 import { recordScreen } from '../../server/prescreening/prescreens.ts';
 import type { RunningServer } from '../../server/start.ts';
-import { chromiumPath, launchBrowser } from '../support/browser.ts';
+import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
 import { testServer } from '../support/clients.ts';
 import { temporaryFolder } from '../support/folders.ts';
 
@@ -71,25 +69,13 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
     );
   }
 
-  async function violations(page: Page): Promise<string[]> {
-    return page.evaluate(
-      `(() => { ${axe}; return axe.run(document, { runOnly: ['wcag2a', 'wcag2aa'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes[0].html)); })()`,
-    );
-  }
-
   for (const [name, width, height, colorScheme] of [
     ['desk', 1440, 900, 'light'],
     ['phone', 390, 844, 'dark'],
   ] as const) {
     it(`curves of checkpoints and of a training run, ${name}, ${colorScheme}`, async () => {
-      const context = await browser.newContext({ viewport: { width, height }, colorScheme });
-      const page = await context.newPage();
-      const problems: string[] = [];
-      page.on('pageerror', (error) => problems.push(String(error)));
-      page.on('console', (message) => {
-        if (message.type() === 'error') problems.push(message.text());
-      });
-      await page.goto(await server.researcherLink());
+      const link = await server.researcherLink();
+      const { page, problems } = await openPage(browser, link, { viewport: { width, height }, colorScheme });
       await page.click('nav a:has-text("Prescreens")');
       await page.click('table a');
       await page.waitForSelector('figure img');
@@ -112,7 +98,7 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
       );
       expect(await violations(page)).toEqual([]);
       expect(problems).toEqual([]);
-      await context.close();
+      await page.context().close();
     }, 60_000);
   }
 });

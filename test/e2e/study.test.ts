@@ -6,8 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'csv-parse/sync';
-import { source as axe } from 'axe-core';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../db/open.ts';
 import { findStudy } from '../../db/queries/studies.ts';
@@ -15,7 +14,7 @@ import { starter } from '../../evaluator/starter/starter.ts';
 import type { Report } from '../../server/contract/report.ts';
 import type { RunningServer } from '../../server/start.ts';
 import { testServer } from '../support/clients.ts';
-import { chromiumPath, launchBrowser } from '../support/browser.ts';
+import { chromiumPath, launchBrowser, openPage as openPageIn, violations } from '../support/browser.ts';
 import { hasShared, projectRoot, shared, temporaryFolder } from '../support/folders.ts';
 
 const run = promisify(execFile);
@@ -32,7 +31,6 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
   let server: RunningServer;
   let browser: Awaited<ReturnType<typeof launchBrowser>>;
   let invite: string;
-  const contexts: BrowserContext[] = [];
 
   beforeAll(async () => {
     await visavis('prompts', 'import', prompts, '--name', 'prompts');
@@ -67,18 +65,7 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
     await db?.destroy();
   });
 
-  async function openPage(url: string, options: object = {}): Promise<{ page: Page; problems: string[] }> {
-    const context = await browser.newContext(options);
-    contexts.push(context);
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on('pageerror', (error) => problems.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') problems.push(message.text());
-    });
-    await page.goto(url);
-    return { page, problems };
-  }
+  const openPage = (url: string, options?: BrowserContextOptions) => openPageIn(browser, url, options);
 
   /** Answers the question on screen by key and waits until the page has moved on. */
   async function press(page: Page, key: string): Promise<void> {
@@ -218,10 +205,7 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
     await annotator.page.click('.answers button:first-child');
     await expect.poll(votes, { timeout: 10_000 }).toBe(before + 1);
     for (const each of [page, annotator.page]) {
-      const violations = await each.evaluate(
-        `(() => { ${axe}; return axe.run(document, { runOnly: ['wcag2a', 'wcag2aa'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes[0].html)); })()`,
-      );
-      expect(violations).toEqual([]);
+      expect(await violations(each)).toEqual([]);
     }
     expect(problems).toEqual([]);
   });

@@ -30,16 +30,15 @@ function inputGradient(graph: Graph, g: string, { xHat, inverse }: Normalised, a
 }
 
 /** An instance normalisation without scale and shift: as a layer normalisation the node itself gives x̂ and 1/s. */
-function asLayerNormalization(graph: Graph, node: OnnxNode): Normalised {
+function asLayerNormalization(graph: Graph, node: OnnxNode, axes: readonly number[]): Normalised {
   const [x, xHat] = [node.input[0]!, node.output[0]!];
-  const dims = graph.dims(x);
   node.opType = 'LayerNormalization';
-  node.input = [x, graph.filled(dims.slice(2), 1)];
+  node.input = [x, graph.filled(graph.dims(x).slice(2), 1)];
   node.attribute = [
     ...node.attribute.filter(({ name }) => name === 'epsilon'),
     { name: 'axis', type: attributeType.int, i: 2 },
   ];
-  return { xHat, inverse: statisticsOf(graph, node, range(2, dims.length)).inverse };
+  return { xHat, inverse: statisticsOf(graph, node, axes).inverse };
 }
 
 /** The second and third output of a layer normalisation, its mean and 1/s. */
@@ -65,7 +64,7 @@ export const normalizations: Record<string, Rule> = {
     const rank = graph.dims(x).length;
     const axes = range(2, rank);
     if (graph.isFilledWith(gamma, 1) && graph.isFilledWith(beta, 0) && !needs(1) && !needs(2))
-      return [inputGradient(graph, dy, asLayerNormalization(graph, node), axes)];
+      return [inputGradient(graph, dy, asLayerNormalization(graph, node, axes), axes)];
     const normalised = normalise(graph, x, axes, floatAttribute(node, 'epsilon', 1e-5));
     const shaped = graph.reshape(gamma, [graph.dims(gamma)[0]!, ...axes.map(() => 1)]);
     const others = [0, ...axes];
