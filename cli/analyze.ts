@@ -19,11 +19,11 @@ export function analyzeCommand(): Command {
     .option('--data <dir>', 'data directory; not used')
     .option('--json', 'print JSON')
     .action(async (file: string, options: Options) => {
-      const { readForeignVotes } = await import('../server/study/foreign-votes.ts');
-      const { buildReport } = await import('../server/study/report.ts');
-      const { rows, votesPerPair, ...foreign } = await readForeignVotes(file);
+      const { importVotes } = await import('../evaluator/votes/import.ts');
+      const { buildReport } = await import('../evaluator/votes/report.ts');
+      const { rows, votesPerPair, ...imported } = await importVotes(file);
       const report = buildReport({
-        ...foreign,
+        ...imported,
         study: basename(file),
         simulated: false,
         votesPerPair: options.votes ?? votesPerPair,

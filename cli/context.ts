@@ -1,7 +1,7 @@
 /** @file What commands share: the data directory, the database, the images, and how a command ends. */
 import { writeFile } from 'node:fs/promises';
-import { BadInput } from '../evaluator/bad-input.ts';
-import { ImageStore } from '../evaluator/images/store.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import { ImageStore } from '../evaluator/engine/images/store.ts';
 import { openDatabase, type Database } from '../db/open.ts';
 import { DatabaseError } from '../db/migrate.ts';
 import { databaseLocation, dataFolderOf } from '../server/config.ts';

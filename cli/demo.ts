@@ -34,8 +34,8 @@ export function demoCommand(): Command {
 /** Each step looks for what is missing; a second start finds nothing to do. */
 async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
   if ((await findStudy(db, studyName)) !== undefined) return;
-  const { importPrompts } = await import('../evaluator/stages/import-prompts.ts');
-  const { addModel } = await import('../evaluator/stages/add-model.ts');
+  const { importPrompts } = await import('../evaluator/prompts/import.ts');
+  const { addModel } = await import('../evaluator/models/add.ts');
   const { createStudy } = await import('../server/study/design.ts');
   const { changeState } = await import('../server/study/lifecycle.ts');
   if ((await findPromptSet(db, starter.promptSet)) === undefined) {

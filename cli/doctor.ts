@@ -31,9 +31,9 @@ export function doctorCommand(): Command {
 }
 
 async function examine(options: DataOption): Promise<Check[]> {
-  const { libraryVersion } = await import('../evaluator/onnx/library.ts');
-  const { probeDevice, remedy } = await import('../evaluator/onnx/choose-device.ts');
-  const { deviceName } = await import('../evaluator/onnx/device.ts');
+  const { libraryVersion } = await import('../evaluator/engine/onnx/library.ts');
+  const { probeDevice, remedy } = await import('../evaluator/engine/onnx/choose-device.ts');
+  const { deviceName } = await import('../evaluator/engine/onnx/device.ts');
   const { openDatabase } = await import('../db/open.ts');
   const { existsSync } = await import('node:fs');
   const { clientFolder } = await import('../server/http/pages.ts');

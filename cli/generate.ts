@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { BadInput } from '../evaluator/bad-input.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { exitCode, interruptSignal, writeOutput } from './context.ts';
 import { adaptersOf, withSamplerFlags, type SamplerFlags } from './models.ts';
 import { wholeNumber } from './numbers.ts';
@@ -29,11 +29,11 @@ export function generateCommand(): Command {
     .option('--data <dir>', 'data directory; not used')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { readPipelineFolder } = await import('../evaluator/diffusion/folder.ts');
-      const { Renderer } = await import('../evaluator/diffusion/renderer.ts');
-      const { defaultSettings } = await import('../evaluator/stages/add-model.ts');
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
-      const { encodePng } = await import('../evaluator/images/png.ts');
+      const { readPipelineFolder } = await import('../evaluator/engine/diffusion/folder.ts');
+      const { Renderer } = await import('../evaluator/renders/renderer.ts');
+      const { defaultSettings } = await import('../evaluator/models/add.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
+      const { encodePng } = await import('../evaluator/engine/images/png.ts');
       if (!options.out.toLowerCase().endsWith('.png'))
         throw new BadInput(`--out is ${options.out}; it must end in .png.`);
       const settings = defaultSettings(await readPipelineFolder(options.pipeline), options);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../evaluator/package-root.ts';
+import { packageRoot } from '../evaluator/engine/files/package-root.ts';
 import { analyzeCommand } from './analyze.ts';
 import { backupCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { listModels } from '../db/queries/models.ts';
-import { BadInput } from '../evaluator/bad-input.ts';
-import type { ModelSettings } from '../evaluator/stages/model-settings.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import type { ModelSettings } from '../evaluator/models/settings.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { newName, realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
@@ -59,7 +59,7 @@ export function modelsCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (name: string, options: Options & SamplerFlags & { pipeline: string }) => {
-      const { addModel } = await import('../evaluator/stages/add-model.ts');
+      const { addModel } = await import('../evaluator/models/add.ts');
       const settings = await withWorkspace(options, ({ db }) =>
         addModel(db, { ...options, name, adapters: adaptersOf(options) }),
       );

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { BadInput } from '../evaluator/bad-input.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { detectableWinRate, majorityOutcomes, promptsNeeded, signTestPower } from '../evaluator/statistics/power.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { printJson } from './output.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Screen } from '../server/contract/prescreen.ts';
+import type { Screen } from '../contract/prescreen.ts';
 import { exitCode, interruptSignal, withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
@@ -50,10 +50,10 @@ export function prescreenCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { runPrescreen } = await import('../evaluator/stages/run-prescreen.ts');
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
-      const { recordScreen } = await import('../server/prescreening/prescreens.ts');
-      const { prescreenRequestSchema } = await import('../server/contract/prescreen.ts');
+      const { runPrescreen } = await import('../evaluator/screens/prescreen.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
+      const { recordScreen } = await import('../server/prescreens/prescreens.ts');
+      const { prescreenRequestSchema } = await import('../contract/prescreen.ts');
       const { devices, notes } = await chooseDevices(options.device);
       for (const note of notes) console.error(`visavis: ${note}`);
       const { prompts, baseline, candidate: candidates, checkpoints, reward: rewards, require, seed } = options;
@@ -86,15 +86,15 @@ export function prescreenCommand(): Command {
 
 async function writeFiles({ junit: junitFile, svg, csv }: Options, screen: Screen): Promise<void> {
   if (junitFile !== undefined) {
-    const { junit } = await import('../evaluator/rewards/junit.ts');
+    const { junit } = await import('../evaluator/screens/junit.ts');
     await writeOutput(junitFile, junit(screen.requirements, `prescreen ${screen.promptSet}`));
   }
   if (svg !== undefined) {
-    const { screenChart } = await import('../server/prescreening/chart.ts');
+    const { screenChart } = await import('../evaluator/screens/chart.ts');
     await writeOutput(svg, screenChart(screen));
   }
   if (csv !== undefined) {
-    const { screenCsv } = await import('../server/prescreening/screen-csv.ts');
+    const { screenCsv } = await import('../evaluator/screens/csv.ts');
     await writeOutput(csv, screenCsv(screen));
   }
 }

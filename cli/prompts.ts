@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { findPromptSet, listPrompts, listPromptSets } from '../db/queries/prompts.ts';
-import { BadInput } from '../evaluator/bad-input.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { newName } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
@@ -18,7 +18,7 @@ export function promptsCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (file: string, options: Options & { name: string }) => {
-      const { importPrompts } = await import('../evaluator/stages/import-prompts.ts');
+      const { importPrompts } = await import('../evaluator/prompts/import.ts');
       const imported = await withWorkspace(options, ({ db }) => importPrompts(db, { file, name: options.name }));
       if (options.json) printJson(imported);
       else console.log(describe(imported));
@@ -30,7 +30,7 @@ export function promptsCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (set: string, options: Options & { name?: string }) => {
-      const { fetchPrompts } = await import('../evaluator/stages/fetch-prompts.ts');
+      const { fetchPrompts } = await import('../evaluator/prompts/fetch.ts');
       const imported = await withWorkspace(options, ({ db, dataFolder }) =>
         fetchPrompts(db, { set, name: options.name ?? set, cacheFolder: dataFolder }),
       );

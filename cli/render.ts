@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { BadInput } from '../evaluator/bad-input.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, startProgress, type Progress } from './output.ts';
@@ -28,8 +28,8 @@ export function renderCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { renderPromptSet } = await import('../evaluator/stages/render-prompt-set.ts');
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { renderPromptSet } = await import('../evaluator/renders/render.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const shard = options.shard === undefined ? undefined : parseShard(options.shard);
       const { devices, notes } = await chooseDevices(options.device);
       for (const note of notes) console.error(`visavis: ${note}`);

@@ -21,7 +21,7 @@ export function rendersCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (source: string, options: Options) => {
-      const { importRenders } = await import('../evaluator/stages/import-renders.ts');
+      const { importRenders } = await import('../evaluator/renders/import.ts');
       let progress: Progress | undefined;
       const result = await withWorkspace(options, async ({ db, images }) => {
         try {

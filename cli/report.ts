@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
-import type { Report } from '../server/contract/report.ts';
+import type { Report } from '../contract/report.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
 

@@ -23,7 +23,7 @@ export function rewardCommand(): Command {
     .action(async ({ kind, network: folder, image, prompt, device, json }: Options) => {
       const { readNetworkFolder } = await import('../evaluator/rewards/network-folder.ts');
       const { RewardScorer } = await import('../evaluator/rewards/reward-scorer.ts');
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const network = await readNetworkFolder(folder, kind);
       const { devices } = await chooseDevices(device);
       const scorer = new RewardScorer(network, { device: devices[0]! });

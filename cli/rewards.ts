@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { listRewards } from '../db/queries/rewards.ts';
 import { rewardKinds } from '../evaluator/rewards/scorers/scorer.ts';
-import type { RewardSettings } from '../evaluator/stages/add-reward.ts';
+import type { RewardSettings } from '../evaluator/rewards/add.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { newName } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
@@ -21,7 +21,7 @@ export function rewardsCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (name: string, options: Options & { kind: string; network: string }) => {
-      const { addReward } = await import('../evaluator/stages/add-reward.ts');
+      const { addReward } = await import('../evaluator/rewards/add.ts');
       const { settings, replaced } = await withWorkspace(options, ({ db }) => addReward(db, { ...options, name }));
       const shown = describe(name, settings);
       if (options.json) printJson(shown);

@@ -23,8 +23,8 @@ export function scoreCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { scoreRenders } = await import('../evaluator/stages/score-renders.ts');
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { scoreRenders } = await import('../evaluator/rewards/score.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const { devices, notes } = await chooseDevices(options.device);
       for (const note of notes) console.error(`visavis: ${note}`);
       let progress: Progress | undefined;

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import type { Criterion } from '../server/contract/criteria.ts';
-import { criterionSchema } from '../server/contract/words.ts';
-import { BadInput } from '../evaluator/bad-input.ts';
+import type { Criterion } from '../contract/criteria.ts';
+import { criterionSchema } from '../contract/words.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { Database } from '../db/open.ts';
 import type { StudyState } from '../db/tables.ts';
 import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
@@ -151,7 +151,7 @@ async function createFrom(db: Database, name: string, options: CreateOptions) {
   if (prescreen !== undefined) {
     if (prompts !== undefined || a !== undefined || b !== undefined)
       throw new BadInput('--prescreen names the prompts and both models; leave out --prompts, --a and --b.');
-    const { studyFromScreen } = await import('../server/prescreening/best-two.ts');
+    const { studyFromScreen } = await import('../server/study/best-two.ts');
     return studyFromScreen(db, prescreen, { ...design, disagreement: disagreement ?? 1 });
   }
   if (prompts === undefined || a === undefined || b === undefined)

@@ -1,7 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
-import { BadInput } from '../evaluator/bad-input.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { featureNames, objectiveNames, type ObjectiveName } from '../evaluator/preference/objectives.ts';
 import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
@@ -58,7 +58,7 @@ export function trainCommand(): Command {
     .option('--data <dir>', 'data directory, whose cache keeps latents and prompt states')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const { devices, notes } = await chooseDevices(options.device);
       for (const note of notes) console.error(`visavis: ${note}`);
       if (options.verify === undefined) await trainAdapter(options, devices[0]!);
@@ -66,7 +66,7 @@ export function trainCommand(): Command {
     });
 }
 
-type Device = Awaited<ReturnType<typeof import('../evaluator/onnx/choose-device.ts').chooseDevices>>['devices'][number];
+type Device = Awaited<ReturnType<typeof import('../evaluator/engine/onnx/choose-device.ts').chooseDevices>>['devices'][number];
 
 async function trainAdapter(options: Options, device: Device): Promise<void> {
   const { objective, preferences, out, pipeline, width, height, threads } = options;
@@ -147,7 +147,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
 
 async function verify(folder: string, { pipeline, json }: Options, device: Device): Promise<void> {
   const { verifyCases, bounds } = await import('../evaluator/preference/verify.ts');
-  const { unetOf } = await import('../evaluator/diffusion/folder.ts');
+  const { unetOf } = await import('../evaluator/engine/diffusion/folder.ts');
   const cases = await verifyCases(folder, unetOf(pipeline), device, ({ name }) => console.error(`verified ${name}`));
   if (json) printJson({ cases });
   else {

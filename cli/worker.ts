@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
-import type { Device } from '../evaluator/onnx/device.ts';
-import { BadInput } from '../evaluator/bad-input.ts';
-import type { Prescreen } from '../server/contract/prescreen.ts';
+import type { Device } from '../evaluator/engine/onnx/device.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import type { Prescreen } from '../contract/prescreen.ts';
 import { interruptSignal, withWorkspace, type DataOption, type Workspace } from './context.ts';
 
 interface Options extends DataOption {
@@ -22,8 +22,8 @@ export function workerCommand(): Command {
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
     .option('--data <dir>', 'data directory')
     .action(async (options: Options) => {
-      const { takePrescreen } = await import('../server/prescreening/prescreens.ts');
-      const { chooseDevices } = await import('../evaluator/onnx/choose-device.ts');
+      const { takePrescreen } = await import('../server/prescreens/prescreens.ts');
+      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const { devices } = await chooseDevices(options.device);
       const signal = interruptSignal();
       await withWorkspace(options, async (workspace) => {
@@ -44,10 +44,10 @@ async function runOne(
   devices: readonly Device[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { runPrescreen, PrescreenStopped } = await import('../evaluator/stages/run-prescreen.ts');
-  const { addVariant } = await import('../evaluator/stages/add-checkpoints.ts');
-  const { importRenders } = await import('../evaluator/stages/import-renders.ts');
-  const { finishPrescreen, reportProgress, uploadFolder } = await import('../server/prescreening/prescreens.ts');
+  const { runPrescreen, PrescreenStopped } = await import('../evaluator/screens/prescreen.ts');
+  const { addVariant } = await import('../evaluator/models/checkpoints.ts');
+  const { importRenders } = await import('../evaluator/renders/import.ts');
+  const { finishPrescreen, reportProgress, uploadFolder } = await import('../server/prescreens/prescreens.ts');
   const { findModel } = await import('../db/queries/models.ts');
   let progress = { task: 'starting', done: 0, total: 0 };
   let [written, busy] = [0, false];

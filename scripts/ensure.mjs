@@ -33,7 +33,7 @@ if (process.argv.includes('--build')) {
       const file = join(folder, entry.name);
       return Math.max(latest, entry.isDirectory() ? newest(file) : modified(file));
     }, 0);
-  const sources = ['cli', 'db', 'evaluator', 'server', 'client'].map((folder) => newest(path(folder)));
+  const sources = ['cli', 'contract', 'db', 'evaluator', 'server', 'client'].map((folder) => newest(path(folder)));
   const settings = ['tsconfig.json', 'tsconfig.build.json', 'vite.config.ts', 'package-lock.json'].map((file) =>
     modified(path(file)),
   );

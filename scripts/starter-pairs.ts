@@ -5,8 +5,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Pipeline } from '../evaluator/diffusion/pipeline.ts';
-import { encodePng } from '../evaluator/images/png.ts';
+import { Pipeline } from '../evaluator/engine/diffusion/pipeline.ts';
+import { encodePng } from '../evaluator/engine/images/png.ts';
 import { readNetworkFolder } from '../evaluator/rewards/network-folder.ts';
 import { RewardModel } from '../evaluator/rewards/reward-model.ts';
 import { SceneJudge } from '../evaluator/starter/judge.ts';

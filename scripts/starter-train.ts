@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { randomScene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
 import { Random } from '../evaluator/statistics/random.ts';
-import { packageRoot } from '../evaluator/package-root.ts';
+import { packageRoot } from '../evaluator/engine/files/package-root.ts';
 import { makePairs, pairSettings } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { pinoHttp } from 'pino-http';
 import { sql } from 'kysely';
 import type { Database } from '../db/open.ts';
-import type { ImageStore } from '../evaluator/images/store.ts';
+import type { ImageStore } from '../evaluator/engine/images/store.ts';
 import { httpStatus, ServiceError, toFailure } from './errors.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';

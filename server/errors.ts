@@ -1,6 +1,6 @@
 /** @file Expected refusals, from one closed list, and the HTTP status of each. */
-import type { Failure } from './contract/annotate.ts';
-import type { ErrorCode } from './contract/words.ts';
+import type { Failure } from '../contract/annotate.ts';
+import type { ErrorCode } from '../contract/words.ts';
 
 export class ServiceError extends Error {
   override name = 'ServiceError';

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { Server } from 'socket.io';
 import type { Database } from '../db/open.ts';
-import { ImageStore } from '../evaluator/images/store.ts';
+import { ImageStore } from '../evaluator/engine/images/store.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
 import { Metrics } from './http/metrics.ts';
 import { isOwnOrigin } from './http/origin.ts';
 import { Sessions } from './http/session.ts';
-import { startLauncher } from './prescreening/launcher.ts';
-import { isPrescreenWaiting } from './prescreening/prescreens.ts';
+import { startLauncher } from './prescreens/launcher.ts';
+import { isPrescreenWaiting } from './prescreens/prescreens.ts';
 import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
 import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
 

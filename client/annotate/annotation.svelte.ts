@@ -1,6 +1,6 @@
 /** @file What the annotation page is doing. The components show it; nothing else talks to the server. */
-import type { AssignmentView, VoteInput } from '../../server/contract/annotate.ts';
-import { criterionTexts, type Criterion } from '../../server/contract/criteria.ts';
+import type { AssignmentView, VoteInput } from '../../contract/annotate.ts';
+import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ask, connect, Refusal, type AnnotateSocket } from './connection.ts';
 import { decodeImage } from './images.ts';
 import { forgetVote, pendingVote, rememberVote } from './pending-vote.ts';

@@ -5,7 +5,7 @@ import type {
   AnnotateClientEvents,
   AnnotateServerEvents,
   Failure,
-} from '../../server/contract/annotate.ts';
+} from '../../contract/annotate.ts';
 
 export type AnnotateSocket = Socket<AnnotateServerEvents, AnnotateClientEvents>;
 

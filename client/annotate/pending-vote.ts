@@ -1,5 +1,5 @@
 /** @file The vote that is being sent, kept until it is acknowledged: a reload or a crash in between loses nothing. */
-import type { VoteInput } from '../../server/contract/annotate.ts';
+import type { VoteInput } from '../../contract/annotate.ts';
 
 const key = (token: string) => `visavis.pending.${token}`;
 

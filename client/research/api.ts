@@ -1,8 +1,8 @@
 /** @file Reading from the server; a refusal becomes an error with the server's sentence. */
-import type { Prescreen } from '../../server/contract/prescreen.ts';
-import type { Report } from '../../server/contract/report.ts';
-import type { StudySummary } from '../../server/contract/research.ts';
-import type { TrainingRun } from '../../server/contract/training.ts';
+import type { Prescreen } from '../../contract/prescreen.ts';
+import type { Report } from '../../contract/report.ts';
+import type { StudySummary } from '../../contract/research.ts';
+import type { TrainingRun } from '../../contract/training.ts';
 
 async function request<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await fetch(`/api${path}`, init);

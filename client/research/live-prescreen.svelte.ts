@@ -1,6 +1,6 @@
 /** @file One prescreen, kept up to date by the socket. */
 import { io, type Socket } from 'socket.io-client';
-import type { Prescreen, PrescreenClientEvents, PrescreenServerEvents } from '../../server/contract/prescreen.ts';
+import type { Prescreen, PrescreenClientEvents, PrescreenServerEvents } from '../../contract/prescreen.ts';
 import { readPrescreen } from './api.ts';
 
 export class LivePrescreen {

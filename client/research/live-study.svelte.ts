@@ -1,7 +1,7 @@
 /** @file One study, kept up to date by the socket: progress is pushed, the report is read again when votes came in. */
 import { io, type Socket } from 'socket.io-client';
-import type { Report } from '../../server/contract/report.ts';
-import type { ResearchClientEvents, ResearchServerEvents, StudySummary } from '../../server/contract/research.ts';
+import type { Report } from '../../contract/report.ts';
+import type { ResearchClientEvents, ResearchServerEvents, StudySummary } from '../../contract/research.ts';
 import { readInvite, readReport, setState } from './api.ts';
 
 export class LiveStudy {

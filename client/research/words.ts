@@ -1,5 +1,5 @@
 /** @file Numbers as a reader expects them. */
-import { criterionTexts } from '../../server/contract/criteria.ts';
+import { criterionTexts } from '../../contract/criteria.ts';
 
 export const names: Record<string, string> = Object.fromEntries(
   Object.entries(criterionTexts).map(([criterion, { name }]) => [criterion, name]),

@@ -1,5 +1,5 @@
 /** @file An adapter as diffusers' trainers write it: unet.<module>.lora.down.weight [rank, in], .lora.up.weight [out, rank]. */
-import { encodeSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
+import { encodeSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import type { TrainingGraph } from './training-graph.ts';
 
 /**

@@ -4,16 +4,16 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BadInput } from '../bad-input.ts';
-import { createPromptEncoder } from '../diffusion/prompt-encoding.ts';
-import type { PipelineFolder } from '../diffusion/folder.ts';
-import { decodeRgb } from '../images/decode.ts';
-import { bilinear, resize } from '../images/resize.ts';
-import type { Device } from '../onnx/device.ts';
-import { createSession, type Session } from '../onnx/session.ts';
-import { floatTensor, toFloat32 } from '../onnx/tensors.ts';
-import { digestOf, identifyFiles } from '../stages/model-settings.ts';
-import { keyOf, VectorCache } from '../vector-cache.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { createPromptEncoder } from '../engine/diffusion/prompt-encoding.ts';
+import type { PipelineFolder } from '../engine/diffusion/folder.ts';
+import { decodeRgb } from '../engine/images/decode.ts';
+import { bilinear, resize } from '../engine/images/resize.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { createSession, type Session } from '../engine/onnx/session.ts';
+import { floatTensor, toFloat32 } from '../engine/onnx/tensors.ts';
+import { digestOf, identifyFiles } from '../models/settings.ts';
+import { keyOf, VectorCache } from '../engine/files/vector-cache.ts';
 import type { KeptPair } from './filter.ts';
 import type { PreferenceSource } from './preference-rows.ts';
 import type { NetworkShape } from './training-session.ts';

@@ -6,7 +6,7 @@
  * beta            β, with T and the dimension folded in (2500 here equals Diffusion-DPO's 5000, which carries a ½)
  * lambda          λ, the weight of CPO's second term
  */
-import type { Graph } from '../autodiff/graph.ts';
+import type { Graph } from '../engine/autodiff/graph.ts';
 
 export const objectiveNames = ['sft', 'dpo', 'cpo', 'ncp-sft', 'ncp-dpo', 'ncp-cpo'] as const;
 export type ObjectiveName = (typeof objectiveNames)[number];

@@ -13,8 +13,8 @@ import {
   type FileMetaData,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { BadInput } from '../bad-input.ts';
-import { csvRows, jsonRows } from '../table-rows.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
 
 export interface PreferenceRow {
   /** Its place in the source, over all shards. */

@@ -1,9 +1,9 @@
 /** @file From a pipeline's folder and a file of preferences to an adapter: what `visavis train` calls. */
 import { createHash } from 'node:crypto';
-import { BadInput } from '../bad-input.ts';
-import { checkSize, readPipelineFolder, unetOf } from '../diffusion/folder.ts';
-import type { Device } from '../onnx/device.ts';
-import { identifyFile } from '../stages/model-settings.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { checkSize, readPipelineFolder, unetOf } from '../engine/diffusion/folder.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { identifyFile } from '../models/settings.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
 import { decidedPairs } from './filter.ts';
 import { openPreferences } from './preference-rows.ts';

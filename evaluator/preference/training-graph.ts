@@ -2,11 +2,11 @@
  * @file One optimisation step's losses and gradients as an ONNX graph: the base network once, what the adapters change a
  * second time, the frozen encoder on both and on the target (Gambashidze et al. 2025, eq. 12–17), then the gradients.
  */
-import { BadInput } from '../bad-input.ts';
-import { backward } from '../autodiff/backward.ts';
-import { instantiate, type CanonicalNetwork } from '../autodiff/canonical.ts';
-import { Graph } from '../autodiff/graph.ts';
-import type { OnnxNode } from '../onnx/model-file.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { backward } from '../engine/autodiff/backward.ts';
+import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical.ts';
+import { Graph } from '../engine/autodiff/graph.ts';
+import type { OnnxNode } from '../engine/onnx/model-file.ts';
 import { lossGraph, type FeatureName, type Objective } from './objectives.ts';
 
 export interface TrainingSpec {

@@ -1,10 +1,10 @@
 /** @file A training graph in a session: a batch and the adapter go in, errors, loss and gradients come out. Blocks its thread. */
-import type { AttentionLimits } from '../autodiff/attention.ts';
-import { canonicalise } from '../autodiff/canonical.ts';
-import type { Device } from '../onnx/device.ts';
-import { dataType, encodeModel } from '../onnx/model-file.ts';
-import { createSession, type Session, type Value } from '../onnx/session.ts';
-import { externalFiles } from '../onnx/subgraph.ts';
+import type { AttentionLimits } from '../engine/autodiff/attention.ts';
+import { canonicalise } from '../engine/autodiff/canonical.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { dataType, encodeModel } from '../engine/onnx/model-file.ts';
+import { createSession, type Session, type Value } from '../engine/onnx/session.ts';
+import { externalFiles } from '../engine/onnx/subgraph.ts';
 import { addNoise, stepBack, type NoiseSchedule } from './reverse-step.ts';
 import { trainingGraph, type TrainingGraph, type TrainingSpec } from './training-graph.ts';
 

@@ -4,10 +4,10 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BadInput } from '../bad-input.ts';
-import type { Device } from '../onnx/device.ts';
-import { readSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
-import { readJson } from '../read-json.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { readSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
+import { readJson } from '../engine/files/read-json.ts';
 import { AdamW, adamWDefaults } from './adamw.ts';
 import { objectiveOf, type FeatureName, type ObjectiveName } from './objectives.ts';
 import { noiseSchedule } from './reverse-step.ts';

@@ -6,8 +6,8 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import { ParquetWriter, schemaFromColumnData, fileWriter } from 'hyparquet-writer';
-import { BadInput } from '../bad-input.ts';
-import { replaceWhole } from '../write-whole.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { replaceWhole } from '../engine/files/write-whole.ts';
 import type { KeptPair } from './filter.ts';
 import type { PreferenceSource } from './preference-rows.ts';
 

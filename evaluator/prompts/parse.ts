@@ -2,8 +2,8 @@
  * @file Reading prompt files: PartiPrompts' TSV, CSV, JSONL, TXT. A file is read whole or refused with its line; nothing
  * is skipped.
  */
-import { BadInput } from '../bad-input.ts';
-import { csvRows, jsonRows, linesOf, type Row } from '../table-rows.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { csvRows, jsonRows, linesOf, type Row } from '../engine/files/table-rows.ts';
 
 export interface ParsedPrompt {
   text: string;

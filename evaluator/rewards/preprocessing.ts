@@ -5,8 +5,8 @@
  * `hps`: HPS v2's own (Wu et al. 2023, arXiv:2306.09341): 1/255 first, longest side to `size` with PyTorch's bicubic on the
  * float tensor, zeros around it up to a square, then mean and std: the border is not grey but −mean/std.
  */
-import { BadInput } from '../bad-input.ts';
-import { resize, type RgbImage } from '../images/resize.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { resize, type RgbImage } from '../engine/images/resize.ts';
 
 export interface Preprocessing {
   kind: 'clip' | 'hps';

@@ -1,12 +1,12 @@
 /** @file A reward network's sessions. It lives in a worker thread (reward-worker.ts): every call blocks. */
 import { join } from 'node:path';
-import { BadInput } from '../bad-input.ts';
-import type { Device } from '../onnx/device.ts';
-import { encodeModel, readModel, type OnnxModel, type OnnxNode } from '../onnx/model-file.ts';
-import { createSession, createSessionFromBytes, type Session } from '../onnx/session.ts';
-import { cutModel, cutNetwork } from '../onnx/subgraph.ts';
-import { floatTensor, idsTensor, toFloat32 } from '../onnx/tensors.ts';
-import { readWeight } from '../onnx/weights.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { encodeModel, readModel, type OnnxModel, type OnnxNode } from '../engine/onnx/model-file.ts';
+import { createSession, createSessionFromBytes, type Session } from '../engine/onnx/session.ts';
+import { cutModel, cutNetwork } from '../engine/onnx/subgraph.ts';
+import { floatTensor, idsTensor, toFloat32 } from '../engine/onnx/tensors.ts';
+import { readWeight } from '../engine/onnx/weights.ts';
 import type { RewardNetwork } from './network-folder.ts';
 import { scorerOf } from './scorers/choose.ts';
 import { bertPromptTokenizer, clipPromptTokenizer, type PromptTokenizer } from './tokenizer.ts';

@@ -4,13 +4,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { BadInput } from '../bad-input.ts';
-import type { Device } from '../onnx/device.ts';
-import { DeviceWorker } from '../onnx/device-worker.ts';
-import { stack } from '../onnx/tensors.ts';
-import { VectorCache, keyOf } from '../vector-cache.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { DeviceWorker } from '../engine/onnx/device-worker.ts';
+import { stack } from '../engine/onnx/tensors.ts';
+import { VectorCache, keyOf } from '../engine/files/vector-cache.ts';
 import type { RewardNetwork } from './network-folder.ts';
-import type { PictureCall } from './picture-worker.ts';
+import type { PictureCall } from './image-worker.ts';
 import { scorerOf } from './scorers/choose.ts';
 import type { Scorer } from './scorers/scorer.ts';
 
@@ -177,7 +177,7 @@ export class RewardScorer {
   #pictureWorker(): DeviceWorker {
     if (this.#pictures.length === 0) {
       const count = Math.max(1, Math.min(4, availableParallelism() - 1));
-      const entry = new URL('./picture-worker.js', import.meta.url);
+      const entry = new URL('./image-worker.js', import.meta.url);
       this.#pictures = Array.from({ length: count }, () => new DeviceWorker(entry, { kind: 'cpu' }));
     }
     return this.#pictures[this.#turn++ % this.#pictures.length]!;

@@ -1,5 +1,5 @@
 /** @file The worker thread that runs one reward network on one device. */
-import { serveCalls, type CallContext } from '../onnx/worker.ts';
+import { serveCalls, type CallContext } from '../engine/onnx/worker.ts';
 import type { RewardNetwork } from './network-folder.ts';
 import { RewardModel } from './reward-model.ts';
 

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { BadInput } from '../bad-input.ts';
-import { loadClipTokenizer } from '../diffusion/clip-tokenizer.ts';
-import { readJson } from '../read-json.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { loadClipTokenizer } from '../engine/diffusion/clip-tokenizer.ts';
+import { readJson } from '../engine/files/read-json.ts';
 
 export interface PromptTokens {
   ids: number[];

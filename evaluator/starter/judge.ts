@@ -3,7 +3,7 @@
  * any scenes, to the starter's image encoder. It never reads the caption, and does not ask what the reward asks (does the
  * picture fit the words?).
  */
-import { stack } from '../onnx/tensors.ts';
+import { stack } from '../engine/onnx/tensors.ts';
 import { preprocess, type Preprocessing } from '../rewards/preprocessing.ts';
 import type { RewardModel } from '../rewards/reward-model.ts';
 import { Random } from '../statistics/random.ts';

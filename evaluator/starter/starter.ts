@@ -1,6 +1,6 @@
 /** @file The embedded default: where its files are, and the settings that suit it (see README.md beside this file). */
 import { join } from 'node:path';
-import { packageRoot } from '../package-root.ts';
+import { packageRoot } from '../engine/files/package-root.ts';
 
 export const starter = {
   promptSet: 'starter',

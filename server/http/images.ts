@@ -2,7 +2,7 @@
 import { Router } from 'express';
 import type { Database } from '../../db/open.ts';
 import { imageOfAssignment } from '../../db/queries/assignments.ts';
-import type { ImageStore } from '../../evaluator/images/store.ts';
+import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { ServiceError } from '../errors.ts';
 
 export function annotatorImages(db: Database, store: ImageStore): Router {

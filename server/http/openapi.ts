@@ -1,15 +1,15 @@
 /** @file The HTTP API in OpenAPI 3.1, generated from the contract's schemas. */
 import { z } from 'zod';
-import { reportSchema } from '../contract/report.ts';
-import { failureSchema } from '../contract/annotate.ts';
+import { reportSchema } from '../../contract/report.ts';
+import { failureSchema } from '../../contract/annotate.ts';
 import {
   prescreenListSchema,
   prescreenRequestSchema,
   prescreenSchema,
   studyFromScreenSchema,
-} from '../contract/prescreen.ts';
-import { trainingRunListSchema } from '../contract/training.ts';
-import { studyChangeSchema, studyListSchema, studySummarySchema } from '../contract/research.ts';
+} from '../../contract/prescreen.ts';
+import { trainingRunListSchema } from '../../contract/training.ts';
+import { studyChangeSchema, studyListSchema, studySummarySchema } from '../../contract/research.ts';
 
 interface Row {
   method: 'get' | 'patch' | 'post';

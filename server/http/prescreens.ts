@@ -11,13 +11,13 @@ import {
   studyFromScreenSchema,
   type PrescreenRequest,
   type Screen,
-} from '../contract/prescreen.ts';
+} from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
-import { studyFromScreen } from '../prescreening/best-two.ts';
-import { screenChart } from '../prescreening/chart.ts';
-import { pathInInbox } from '../prescreening/inbox.ts';
-import { allPrescreens, readPrescreen, submitPrescreen, uploadFolder } from '../prescreening/prescreens.ts';
-import { screenCsv } from '../prescreening/screen-csv.ts';
+import { studyFromScreen } from '../study/best-two.ts';
+import { screenChart } from '../../evaluator/screens/chart.ts';
+import { pathInInbox } from '../prescreens/inbox.ts';
+import { allPrescreens, readPrescreen, submitPrescreen, uploadFolder } from '../prescreens/prescreens.ts';
+import { screenCsv } from '../../evaluator/screens/csv.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface PrescreenParts {

@@ -1,7 +1,7 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
 import { Router, type RequestHandler } from 'express';
 import type { Database } from '../../db/open.ts';
-import { studyChangeSchema } from '../contract/research.ts';
+import { studyChangeSchema } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { studyReport } from '../study/study-report.ts';

@@ -12,7 +12,7 @@ import type {
   AnnotateServerEvents,
   AssignmentView,
   VoteResult,
-} from '../contract/annotate.ts';
+} from '../../contract/annotate.ts';
 import type { ServerConfig } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 import { startServer } from '../start.ts';

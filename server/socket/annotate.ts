@@ -12,7 +12,7 @@ import {
   type Acknowledgement,
   type AnnotateClientEvents,
   type AnnotateServerEvents,
-} from '../contract/annotate.ts';
+} from '../../contract/annotate.ts';
 import { ServiceError, toFailure } from '../errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { participantOf } from '../http/participant.ts';

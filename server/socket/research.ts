@@ -7,10 +7,10 @@ import type { Logger } from 'pino';
 import type { Namespace } from 'socket.io';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
-import type { ResearchClientEvents, ResearchServerEvents } from '../contract/research.ts';
-import type { PrescreenClientEvents, PrescreenServerEvents } from '../contract/prescreen.ts';
+import type { ResearchClientEvents, ResearchServerEvents } from '../../contract/research.ts';
+import type { PrescreenClientEvents, PrescreenServerEvents } from '../../contract/prescreen.ts';
 import type { Sessions } from '../http/session.ts';
-import { readPrescreen } from '../prescreening/prescreens.ts';
+import { readPrescreen } from '../prescreens/prescreens.ts';
 import { studySummary } from '../study/summary.ts';
 
 export type ResearchNamespace = Namespace<

@@ -24,8 +24,8 @@ import {
 } from '../../db/queries/assignments.ts';
 import { countPairs, findStudyByToken, studyById, type Study } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
-import type { AssignmentView, Preload } from '../contract/annotate.ts';
-import { criterionTexts, type Criterion } from '../contract/criteria.ts';
+import type { AssignmentView, Preload } from '../../contract/annotate.ts';
+import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
 import { freshToken } from './design.ts';
 

@@ -19,7 +19,7 @@ import {
   type Study,
 } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
-import { askingOrder, type Criterion } from '../contract/criteria.ts';
+import { askingOrder, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
 import { seededGenerator, shuffled } from './randomness.ts';
 

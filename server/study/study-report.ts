@@ -3,13 +3,13 @@ import type { Database } from '../../db/open.ts';
 import { listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
 import { countedVotes } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
-import type { Report } from '../contract/report.ts';
+import type { Report } from '../../contract/report.ts';
 import { criteriaOf } from './assignments.ts';
 import { requireStudy } from './lifecycle.ts';
-import { buildReport } from './report.ts';
+import { buildReport } from '../../evaluator/votes/report.ts';
 import { populationOf } from './summary.ts';
 import { modelNames } from '../../db/queries/studies.ts';
-import { outcomes, sides, VoteTableBuilder, type VoteTable } from './vote-table.ts';
+import { outcomes, sides, VoteTableBuilder, type VoteTable } from '../../evaluator/votes/vote-table.ts';
 
 /**
  * @param population whose votes; people's where there are any when it is left out

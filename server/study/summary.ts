@@ -2,7 +2,7 @@
 import type { Database } from '../../db/open.ts';
 import { countPairs, listStudies, studyProgress } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
-import type { StudySummary } from '../contract/research.ts';
+import type { StudySummary } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 

@@ -21,8 +21,8 @@ import {
   slotsOfSeat,
   type Vote,
 } from '../../db/queries/votes.ts';
-import type { AssignmentView, VoteInput, VoteResult } from '../contract/annotate.ts';
-import type { Criterion } from '../contract/criteria.ts';
+import type { AssignmentView, VoteInput, VoteResult } from '../../contract/annotate.ts';
+import type { Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
 

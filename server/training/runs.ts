@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { listTrainingRuns } from '../../db/queries/training-runs.ts';
-import { logRowSchema, type LogRow, type TrainingRun } from '../contract/training.ts';
+import { logRowSchema, type LogRow, type TrainingRun } from '../../contract/training.ts';
 
 /** Points of a curve; more than a screen shows. */
 const most = 300;

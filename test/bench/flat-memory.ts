@@ -2,8 +2,8 @@
  * @file Memory over many renders: the resident set after 100 and after 1,000 starter renders.
  * Run: npx tsx test/bench/flat-memory.ts [renders]
  */
-import { Pipeline } from '../../evaluator/diffusion/pipeline.ts';
-import { encodePng } from '../../evaluator/images/png.ts';
+import { Pipeline } from '../../evaluator/engine/diffusion/pipeline.ts';
+import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 
 const renders = Number(process.argv[2] ?? 1000);

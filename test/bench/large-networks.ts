@@ -7,9 +7,9 @@
 import { cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Pipeline } from '../../evaluator/diffusion/pipeline.ts';
-import { dataType, writeModel, type OnnxModel, type OnnxNode } from '../../evaluator/onnx/model-file.ts';
-import { createSession } from '../../evaluator/onnx/session.ts';
+import { Pipeline } from '../../evaluator/engine/diffusion/pipeline.ts';
+import { dataType, writeModel, type OnnxModel, type OnnxNode } from '../../evaluator/engine/onnx/model-file.ts';
+import { createSession } from '../../evaluator/engine/onnx/session.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { sd15, sdxl, writeUnet } from './unet-builder.ts';
 

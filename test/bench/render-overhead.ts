@@ -3,8 +3,8 @@
  * Run: npx tsx test/bench/render-overhead.ts [images]
  */
 import ort from 'onnxruntime-node';
-import { Pipeline } from '../../evaluator/diffusion/pipeline.ts';
-import { encodePng } from '../../evaluator/images/png.ts';
+import { Pipeline } from '../../evaluator/engine/diffusion/pipeline.ts';
+import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 
 let inside = 0;

@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import { bradleyTerry, type Battle } from '../../evaluator/statistics/bradley-terry.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
-import { buildReport } from '../../server/study/report.ts';
-import { outcomes, sides, VoteTableBuilder, type OutcomeCode } from '../../server/study/vote-table.ts';
+import { buildReport } from '../../evaluator/votes/report.ts';
+import { outcomes, sides, VoteTableBuilder, type OutcomeCode } from '../../evaluator/votes/vote-table.ts';
 
 const random = new Random(1);
 const inputs = Array.from({ length: 6 }, (_, pair) => {

@@ -6,10 +6,10 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Graph } from '../../evaluator/autodiff/graph.ts';
-import { encodePng } from '../../evaluator/images/png.ts';
-import { dataType, writeModel } from '../../evaluator/onnx/model-file.ts';
-import { createSession } from '../../evaluator/onnx/session.ts';
+import { Graph } from '../../evaluator/engine/autodiff/graph.ts';
+import { encodePng } from '../../evaluator/engine/images/png.ts';
+import { dataType, writeModel } from '../../evaluator/engine/onnx/model-file.ts';
+import { createSession } from '../../evaluator/engine/onnx/session.ts';
 import { readNetworkFolder } from '../../evaluator/rewards/network-folder.ts';
 import { RewardScorer, type Picture } from '../../evaluator/rewards/reward-scorer.ts';
 import { starter } from '../../evaluator/starter/starter.ts';

@@ -9,10 +9,10 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AttentionLimits } from '../../evaluator/autodiff/attention.ts';
-import { Graph } from '../../evaluator/autodiff/graph.ts';
-import { encodeModel } from '../../evaluator/onnx/model-file.ts';
-import { createSession, createSessionFromBytes, type Value } from '../../evaluator/onnx/session.ts';
+import type { AttentionLimits } from '../../evaluator/engine/autodiff/attention.ts';
+import { Graph } from '../../evaluator/engine/autodiff/graph.ts';
+import { encodeModel } from '../../evaluator/engine/onnx/model-file.ts';
+import { createSession, createSessionFromBytes, type Value } from '../../evaluator/engine/onnx/session.ts';
 import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives.ts';
 import { noiseSchedule } from '../../evaluator/preference/reverse-step.ts';
 import { TrainingSession, type Batch } from '../../evaluator/preference/training-session.ts';

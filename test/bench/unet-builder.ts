@@ -4,7 +4,7 @@
  */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { float32ToFloat16 } from '../../evaluator/onnx/float16.ts';
+import { float32ToFloat16 } from '../../evaluator/engine/onnx/float16.ts';
 import {
   attributeType,
   dataType,
@@ -13,7 +13,7 @@ import {
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
-} from '../../evaluator/onnx/model-file.ts';
+} from '../../evaluator/engine/onnx/model-file.ts';
 
 export interface UnetShape {
   channels: number[];

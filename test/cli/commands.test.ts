@@ -6,7 +6,7 @@ import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
-import { analysisSchema, reportSchema } from '../../server/contract/report.ts';
+import { analysisSchema, reportSchema } from '../../contract/report.ts';
 import { projectRoot, temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
 

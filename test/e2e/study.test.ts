@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../db/open.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
-import type { Report } from '../../server/contract/report.ts';
+import type { Report } from '../../contract/report.ts';
 import type { RunningServer } from '../../server/start.ts';
 import { testServer } from '../support/clients.ts';
 import { chromiumPath, launchBrowser, openPage as openPageIn, violations } from '../support/browser.ts';

@@ -1,7 +1,7 @@
 /** @file Nothing that an annotator receives tells which model made an image. */
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../db/open.ts';
-import type { AssignmentView } from '../../server/contract/annotate.ts';
+import type { AssignmentView } from '../../contract/annotate.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';

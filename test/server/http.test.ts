@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
-import { reportSchema } from '../../server/contract/report.ts';
+import { reportSchema } from '../../contract/report.ts';
 
 describe('http', () => {
   async function setUp() {

@@ -14,7 +14,7 @@ import {
   releaseSoon,
 } from '../../server/study/assignments.ts';
 import { castVote, undoLast } from '../../server/study/votes.ts';
-import type { AssignmentView, VoteInput } from '../../server/contract/annotate.ts';
+import type { AssignmentView, VoteInput } from '../../contract/annotate.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { openStudyOf, type StudyFixture } from '../support/studies.ts';
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
-import type { Acknowledgement, AssignmentView, VoteResult } from '../../server/contract/annotate.ts';
+import type { Acknowledgement, AssignmentView, VoteResult } from '../../contract/annotate.ts';
 import type { LeaseTimes } from '../../server/study/assignments.ts';
 import type { ServerConfig } from '../../server/config.ts';
 import { startServer, type RunningServer } from '../../server/start.ts';

@@ -2,7 +2,7 @@
 import { cpSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readModel, writeModel, type OnnxModel } from '../../evaluator/onnx/model-file.ts';
+import { readModel, writeModel, type OnnxModel } from '../../evaluator/engine/onnx/model-file.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { temporaryFolder } from './folders.ts';
 

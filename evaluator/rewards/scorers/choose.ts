@@ -1,4 +1,4 @@
-import { BadInput } from '../../bad-input.ts';
+import { BadInput } from '../../engine/files/bad-input.ts';
 import { aesthetic } from './aesthetic.ts';
 import { clipScore } from './clip-score.ts';
 import { hpsV2, hpsV21 } from './hps.ts';

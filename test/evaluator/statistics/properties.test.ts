@@ -12,9 +12,9 @@ import { confidenceSequence, eValue } from '../../../evaluator/statistics/sequen
 import { sideEffect } from '../../../evaluator/statistics/side-bias.ts';
 import { signTest } from '../../../evaluator/statistics/binomial-test.ts';
 import { wilson } from '../../../evaluator/statistics/wilson.ts';
-import { buildReport } from '../../../server/study/report.ts';
-import { outcomes, sides, VoteTableBuilder, type OutcomeCode } from '../../../server/study/vote-table.ts';
-import type { Report } from '../../../server/contract/report.ts';
+import { buildReport } from '../../../evaluator/votes/report.ts';
+import { outcomes, sides, VoteTableBuilder, type OutcomeCode } from '../../../evaluator/votes/vote-table.ts';
+import type { Report } from '../../../contract/report.ts';
 
 interface Row {
   item: string;

@@ -1,0 +1,131 @@
+/**
+ * @file CLIP's tokenizer, from tokenizer.json or from the older vocab.json + merges.txt. Radford et al. (2021);
+ * transformers' CLIPTokenizerFast gives the pipeline that the older files imply.
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { BadInput } from '../files/bad-input.ts';
+import { readJson } from '../files/read-json.ts';
+
+export interface ClipTokenizer {
+  /** Tokens that the text encoder takes: start + text + end, padded. */
+  readonly length: number;
+  /** Ids of exactly `length` tokens; a longer text is cut and keeps its end token. */
+  encode(text: string): number[];
+  /** The same ids, and how many of them are not padding. */
+  encodeCounted(text: string): { ids: number[]; used: number };
+}
+
+interface TokenizerConfig {
+  model_max_length?: number;
+  pad_token?: string | { content: string };
+  eos_token?: string | { content: string };
+}
+
+/** @throws BadInput when the folder holds no tokenizer */
+export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> {
+  const config = (await readJson(join(folder, 'tokenizer_config.json'))) as TokenizerConfig;
+  const definition = existsSync(join(folder, 'tokenizer.json'))
+    ? await readJson(join(folder, 'tokenizer.json'))
+    : await definitionFromVocabulary(folder);
+  // The definition is complete; transformers' own options in the config would only be read a second time.
+  const tokenizer = new Tokenizer(definition, {});
+  const id = (token: string | { content: string } | undefined, name: string): number => {
+    const content = typeof token === 'object' ? token.content : token;
+    const found = content === undefined ? undefined : tokenizer.token_to_id(content);
+    if (found === undefined)
+      throw new BadInput(`${folder}: the ${name} ${JSON.stringify(content)} is not in the vocabulary.`);
+    return found;
+  };
+  const end = id(config.eos_token ?? '<|endoftext|>', 'end token');
+  const pad = id((await padToken(folder)) ?? config.pad_token ?? '<|endoftext|>', 'padding token');
+  const length = config.model_max_length === undefined || config.model_max_length > 1000 ? 77 : config.model_max_length;
+  const encodeCounted = (text: string) => {
+    // The library strips outer white space from an empty result only; CLIP's normaliser collapses it either way.
+    const { ids } = tokenizer.encode(text);
+    const kept = ids.length > length ? [...ids.slice(0, length - 1), end] : ids;
+    return { ids: [...kept, ...Array<number>(length - kept.length).fill(pad)], used: kept.length };
+  };
+  return { length, encodeCounted, encode: (text) => encodeCounted(text).ids };
+}
+
+/** SDXL's second tokenizer says its "!" in special_tokens_map.json alone in some exports. */
+async function padToken(folder: string): Promise<string | undefined> {
+  const file = join(folder, 'special_tokens_map.json');
+  if (!existsSync(file)) return undefined;
+  const token = ((await readJson(file)) as TokenizerConfig).pad_token;
+  return typeof token === 'object' ? token.content : token;
+}
+
+async function definitionFromVocabulary(folder: string): Promise<object> {
+  const vocabulary = (await readJson(join(folder, 'vocab.json'))) as Record<string, number>;
+  let merges: string;
+  try {
+    merges = await readFile(join(folder, 'merges.txt'), 'utf8');
+  } catch {
+    throw new BadInput(`${folder} has vocab.json but no merges.txt; a CLIP tokenizer needs both, or a tokenizer.json.`);
+  }
+  const special = ['<|startoftext|>', '<|endoftext|>'] as const;
+  const [start, end] = special.map((token) => vocabulary[token]);
+  if (start === undefined || end === undefined) {
+    throw new BadInput(`${join(folder, 'vocab.json')} has no ${special.join(' or no ')}; it is no CLIP vocabulary.`);
+  }
+  return {
+    version: '1.0',
+    added_tokens: special.map((content) => ({
+      id: vocabulary[content],
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        {
+          type: 'Split',
+          pattern: {
+            Regex:
+              "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+",
+          },
+          behavior: 'Removed',
+          invert: true,
+        },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+      ],
+    },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [special[1], end],
+      cls: [special[0], start],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
+    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: 'BPE',
+      unk_token: special[1],
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '</w>',
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab: vocabulary,
+      merges: merges
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#version'))
+        .map((line) => line.split(' ')),
+    },
+  };
+}

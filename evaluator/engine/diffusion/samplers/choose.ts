@@ -1,0 +1,64 @@
+/** @file From a sampler's id and a folder's scheduler_config.json to a sampler. */
+import { BadInput } from '../../files/bad-input.ts';
+import type { SchedulerConfig, Spacing } from '../schedule.ts';
+import { ddim } from './ddim.ts';
+import { dpmpp2m } from './dpmpp-2m.ts';
+import { eulerAncestral } from './euler-ancestral.ts';
+import { euler } from './euler.ts';
+import { pndm } from './pndm.ts';
+import type { Sampler } from './sampler.ts';
+
+interface Kind {
+  make(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler;
+  /** The spacing of diffusers' class when the config names none. */
+  spacing: Spacing;
+}
+
+const kinds: Record<string, Kind> = {
+  ddim: { make: ddim, spacing: 'leading' },
+  pndm: { make: pndm, spacing: 'leading' },
+  euler: { make: euler, spacing: 'linspace' },
+  'euler-a': { make: eulerAncestral, spacing: 'linspace' },
+  'dpmpp-2m': { make: (c, s, n) => dpmpp2m(c, s, n, c.useKarrasSigmas), spacing: 'linspace' },
+  'dpmpp-2m-karras': { make: (c, s, n) => dpmpp2m(c, s, n, true), spacing: 'linspace' },
+};
+
+const kindOfClass: Record<string, string> = {
+  DDIMScheduler: 'ddim',
+  PNDMScheduler: 'pndm',
+  EulerDiscreteScheduler: 'euler',
+  EulerAncestralDiscreteScheduler: 'euler-a',
+  DPMSolverMultistepScheduler: 'dpmpp-2m',
+};
+
+const spacings: readonly Spacing[] = ['leading', 'trailing', 'linspace'];
+
+export const samplerIds = Object.keys(kinds);
+
+/** The id of the sampler that the folder names. @throws BadInput when it names one that is not built here */
+export function defaultSamplerId(config: SchedulerConfig): string {
+  const id = kindOfClass[config.className];
+  if (id === undefined) {
+    throw new BadInput(
+      `The folder's scheduler is ${config.className || 'not named'}; choose one with --sampler: ${samplerIds.join(', ')}.`,
+    );
+  }
+  return id;
+}
+
+/** @throws BadInput for an id that does not exist or a number of steps that cannot be */
+export function chooseSampler(id: string, config: SchedulerConfig, steps: number): Sampler {
+  const suffix = spacings.find((spacing) => id.endsWith(`-${spacing}`));
+  const kind = kinds[suffix === undefined ? id : id.slice(0, -suffix.length - 1)];
+  if (kind === undefined) {
+    throw new BadInput(
+      `There is no sampler "${id}"; it must be one of ${samplerIds.join(', ')}, with -leading, -trailing or -linspace after it to change the spacing.`,
+    );
+  }
+  if (!Number.isInteger(steps) || steps < 1 || steps > config.trainTimesteps) {
+    throw new BadInput(
+      `The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`,
+    );
+  }
+  return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps);
+}

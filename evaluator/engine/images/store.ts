@@ -1,0 +1,59 @@
+/** @file Images by the SHA-256 of their bytes: images/ab/abcd….png. Written once, never changed. */
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeWhole } from '../files/write-whole.ts';
+import { withoutMetadata } from './png.ts';
+
+export class ImageStore {
+  readonly #folder: string;
+  readonly #blindFolder: string;
+
+  /** @param dataFolder the data directory; blind copies are kept in its cache and may be deleted at any time */
+  constructor(dataFolder: string) {
+    this.#folder = join(dataFolder, 'images');
+    this.#blindFolder = join(dataFolder, 'cache', 'blind');
+  }
+
+  path(sha256: string): string {
+    return pathIn(this.#folder, sha256);
+  }
+
+  read(sha256: string): Promise<Buffer> {
+    return readFile(this.path(sha256));
+  }
+
+  /** On the disk when the promise resolves. @returns the SHA-256 in hex */
+  async put(bytes: Uint8Array): Promise<string> {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    await writeOnce(this.path(sha256), bytes);
+    return sha256;
+  }
+
+  /** The image for annotators: the same pixels, no metadata. */
+  async readBlind(sha256: string): Promise<Buffer> {
+    const file = pathIn(this.#blindFolder, sha256);
+    try {
+      return await readFile(file);
+    } catch {
+      const blind = await withoutMetadata(await this.read(sha256));
+      await writeOnce(file, blind);
+      return blind;
+    }
+  }
+}
+
+function pathIn(folder: string, sha256: string): string {
+  return join(folder, sha256.slice(0, 2), `${sha256}.png`);
+}
+
+async function writeOnce(file: string, bytes: Uint8Array): Promise<void> {
+  if (!(await exists(file))) await writeWhole(file, bytes, `${file}.${randomUUID()}`);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

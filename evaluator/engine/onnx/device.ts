@@ -1,0 +1,16 @@
+/** @file Where networks run. */
+import { BadInput } from '../files/bad-input.ts';
+
+export type Device = { kind: 'cpu' } | { kind: 'cuda'; id: number } | { kind: 'webgpu' };
+
+/** @param text cpu, cuda, cuda:1, webgpu */
+export function parseDevice(text: string): Device {
+  if (text === 'cpu' || text === 'webgpu') return { kind: text };
+  const match = /^cuda(?::(\d+))?$/.exec(text);
+  if (match !== null) return { kind: 'cuda', id: Number(match[1] ?? 0) };
+  throw new BadInput(`There is no device "${text}"; it must be auto, cpu, cuda, cuda:ID or webgpu.`);
+}
+
+export function deviceName(device: Device): string {
+  return device.kind === 'cuda' ? `cuda:${device.id}` : device.kind;
+}

@@ -1,0 +1,90 @@
+/**
+ * @file safetensors: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
+ * Source: huggingface/safetensors README, Format.
+ */
+import { readFile } from 'node:fs/promises';
+import { BadInput } from '../files/bad-input.ts';
+import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
+
+export interface SafeTensor {
+  shape: number[];
+  /** Converted to float32 from F16, BF16 or F64. */
+  data: Float32Array;
+}
+export interface SafeTensors {
+  tensors: Map<string, SafeTensor>;
+  metadata: Record<string, string>;
+}
+
+interface Entry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+const bytesOf: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
+
+/** @throws BadInput when the file is missing, cut short, or holds a type that no weight has */
+export async function readSafeTensors(file: string): Promise<SafeTensors> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw new BadInput(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+  }
+  const headerLength = bytes.length < 8 ? Infinity : Number(bytes.readBigUInt64LE(0));
+  if (8 + headerLength > bytes.length) {
+    throw new BadInput(`${file} is no complete safetensors file (${bytes.length} bytes).`);
+  }
+  let header: Record<string, Entry | Record<string, string>>;
+  try {
+    header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as typeof header;
+  } catch {
+    throw new BadInput(`${file} is no safetensors file: its header is not JSON.`);
+  }
+  const { __metadata__: metadata = {}, ...entries } = header;
+  const tensors = new Map<string, SafeTensor>();
+  for (const [name, entry] of Object.entries(entries as Record<string, Entry>)) {
+    const [start, end] = entry.data_offsets.map((offset) => offset + 8 + headerLength) as [number, number];
+    const length = entry.shape.reduce((product, size) => product * size, 1);
+    const size = bytesOf[entry.dtype];
+    if (size === undefined)
+      throw new BadInput(`${file}: "${name}" is ${entry.dtype}; weights must be F32, F16, BF16 or F64.`);
+    if (end > bytes.length || end - start !== length * size) {
+      throw new BadInput(`${file} is cut short or damaged at "${name}"; copy it again.`);
+    }
+    tensors.set(name, { shape: entry.shape, data: toFloat32(bytes, start, length, entry.dtype) });
+  }
+  return { tensors, metadata: metadata as Record<string, string> };
+}
+
+function toFloat32(bytes: Buffer, start: number, length: number, dtype: string): Float32Array {
+  const copy = bytes.buffer.slice(
+    bytes.byteOffset + start,
+    bytes.byteOffset + start + length * bytesOf[dtype]!,
+  ) as ArrayBuffer;
+  if (dtype === 'F32') return new Float32Array(copy);
+  if (dtype === 'F16') return float16ToFloat32(new Uint16Array(copy));
+  if (dtype === 'BF16') return bfloat16ToFloat32(new Uint16Array(copy));
+  return Float32Array.from(new Float64Array(copy));
+}
+
+/** The file's bytes: float32, names sorted, header padded to 8 bytes, so that equal tensors give equal files. */
+export function encodeSafeTensors(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  metadata: Record<string, string> = {},
+): Buffer {
+  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
+  let offset = 0;
+  for (const [name, { shape, data }] of sorted) {
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  const data = sorted.map(([, t]) => Buffer.from(t.data.buffer, t.data.byteOffset, t.data.byteLength));
+  return Buffer.concat([length, padded, ...data]);
+}

@@ -1,0 +1,133 @@
+/**
+ * @file Arrow: adapters → models. The checkpoints of a training run become candidates: the baseline's pipeline and sampler
+ * with each checkpoint's adapter instead of the baseline's.
+ *
+ * Known layouts: visavis's own (checkpoints/step-000100.safetensors), diffusers' (checkpoint-100/…safetensors), or adapters
+ * named by their step in the folder itself. Device time comes from log.jsonl beside them ({ "step", "deviceSeconds" }).
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Database } from '../../db/open.ts';
+import { findModel, insertModel } from '../../db/queries/models.ts';
+import { insertCheckpoint } from '../../db/queries/prescreens.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { readAdapter } from '../engine/diffusion/lora.ts';
+import { checkModelFiles, identifyFile, type ModelSettings } from './settings.ts';
+
+interface Found {
+  file: string;
+  step: number;
+  deviceSeconds: number | null;
+}
+
+/**
+ * Adds what is not there yet; models are named RUN@STEP after the folder.
+ * @returns the models' names, by step
+ * @throws BadInput when the folder has no checkpoints, the baseline no pipeline, or a name belongs to another adapter
+ */
+export async function addCheckpoints(
+  db: Database,
+  { folder, baseline }: { folder: string; baseline: string },
+  now = Date.now(),
+): Promise<string[]> {
+  const run = basename(resolve(folder));
+  const checkpoints = await findCheckpoints(resolve(folder));
+  const names: string[] = [];
+  for (const { file, step, deviceSeconds } of checkpoints) {
+    const name = `${run}@${step}`;
+    await addVariant(
+      db,
+      { name, baseline, adapter: file, checkpoint: { run, step, device_seconds: deviceSeconds } },
+      now,
+    );
+    names.push(name);
+  }
+  return names;
+}
+
+/**
+ * A model that differs from the baseline by its adapter alone.
+ * @throws BadInput when the baseline has no pipeline or the name is taken by another model
+ */
+export async function addVariant(
+  db: Database,
+  request: {
+    name: string;
+    baseline: string;
+    adapter: string;
+    scale?: number | undefined;
+    checkpoint?: { run: string; step: number; device_seconds: number | null };
+  },
+  now = Date.now(),
+): Promise<void> {
+  const { name, baseline, adapter, scale = 1, checkpoint } = request;
+  const base = await findModel(db, baseline);
+  if (base === undefined) throw new BadInput(`There is no model named "${baseline}".`);
+  if (base.kind !== 'pipeline')
+    throw new BadInput(`"${baseline}" consists of imported images; an adapter needs a baseline with a pipeline.`);
+  const settings = JSON.parse(base.settings) as ModelSettings;
+  const identity = await identifyFile(resolve(adapter));
+  const existing = await findModel(db, name);
+  if (existing !== undefined) {
+    const [other] = existing.kind === 'pipeline' ? (JSON.parse(existing.settings) as ModelSettings).adapters : [];
+    if (other?.sha256 === identity.sha256) return;
+    throw new BadInput(
+      `A model named "${name}" exists already with another adapter; rename the folder ${adapter} is in.`,
+    );
+  }
+  await readAdapter(identity.path);
+  await checkModelFiles(baseline, { ...settings, adapters: [] });
+  const id = randomUUID();
+  await db.transaction().execute(async (tx) => {
+    const own: ModelSettings = { ...settings, adapters: [{ ...identity, scale }] };
+    await insertModel(tx, { id, name, kind: 'pipeline', settings: JSON.stringify(own), created_at: now });
+    if (checkpoint !== undefined) await insertCheckpoint(tx, { model_id: id, ...checkpoint });
+  });
+}
+
+async function findCheckpoints(folder: string): Promise<Found[]> {
+  const info = await stat(folder).catch(() => undefined);
+  if (info === undefined || !info.isDirectory()) throw new BadInput(`There is no folder ${folder}.`);
+  const found: { file: string; step: number }[] = [];
+  const inside = existsSync(join(folder, 'checkpoints')) ? join(folder, 'checkpoints') : folder;
+  for (const entry of await readdir(inside, { withFileTypes: true })) {
+    const step = /(\d+)(?:\.safetensors)?$/.exec(entry.name)?.[1];
+    if (step === undefined) continue;
+    if (entry.isFile() && entry.name.endsWith('.safetensors'))
+      found.push({ file: join(inside, entry.name), step: Number(step) });
+    const weights = join(inside, entry.name, 'pytorch_lora_weights.safetensors');
+    if (entry.isDirectory() && existsSync(weights)) found.push({ file: weights, step: Number(step) });
+  }
+  if (found.length === 0) {
+    throw new BadInput(
+      `${inside} holds no checkpoints; they are named by their step, as step-000100.safetensors or checkpoint-100/pytorch_lora_weights.safetensors.`,
+    );
+  }
+  found.sort((x, y) => x.step - y.step);
+  const times = await readTimes(join(folder, 'log.jsonl'));
+  return found.map(({ file, step }) => {
+    const row = times.filter((time) => time.step <= step).at(-1);
+    return { file, step, deviceSeconds: row?.deviceSeconds ?? null };
+  });
+}
+
+/** Steps ascending; empty when there is no log. */
+async function readTimes(file: string): Promise<{ step: number; deviceSeconds: number }[]> {
+  if (!existsSync(file)) return [];
+  const rows: { step: number; deviceSeconds: number }[] = [];
+  for (const line of (await readFile(file, 'utf8')).split('\n')) {
+    if (line.trim() === '') continue;
+    let row: { step?: unknown; deviceSeconds?: unknown };
+    try {
+      row = JSON.parse(line) as typeof row;
+    } catch {
+      // The last line of a run that was killed.
+      continue;
+    }
+    if (typeof row.step === 'number' && typeof row.deviceSeconds === 'number')
+      rows.push({ step: row.step, deviceSeconds: row.deviceSeconds });
+  }
+  return rows.sort((x, y) => x.step - y.step);
+}

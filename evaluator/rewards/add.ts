@@ -1,0 +1,81 @@
+/** @file A reward network's folder becomes a reward that renders can be scored with. */
+import { createHash, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Database } from '../../db/open.ts';
+import { findReward, insertReward, replaceNetwork } from '../../db/queries/rewards.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { readNetworkFolder, type RewardNetwork } from './network-folder.ts';
+import { RewardScorer } from './reward-scorer.ts';
+import { firstChanged, identifyFile, type FileIdentity } from '../models/settings.ts';
+
+/** What the reward's row keeps. */
+export interface RewardSettings {
+  network: RewardNetwork;
+  files: FileIdentity[];
+  /** exp(logit_scale), 1 for a scorer without one. */
+  logitScale: number;
+  /** Names of the towers' embedding caches. */
+  visionKey: string;
+  textKey: string;
+}
+
+/**
+ * Reads the network and tries that it loads. A name that exists gets the new network: scores of the old one are kept, and
+ * never mix with the new one's.
+ * @throws BadInput when the folder is no network of this kind, or the name belongs to a reward of another kind
+ */
+export async function addReward(
+  db: Database,
+  { name, kind, network: folder }: { name: string; kind: string; network: string },
+  now = Date.now(),
+): Promise<{ settings: RewardSettings; replaced: boolean }> {
+  const settings = await readSettings(folder, kind);
+  const sha256 = digest(settings.files);
+  const existing = await findReward(db, name);
+  if (existing === undefined) {
+    const row = { id: randomUUID(), name, kind, settings: JSON.stringify(settings), network_sha256: sha256 };
+    await insertReward(db, { ...row, created_at: now });
+    return { settings, replaced: false };
+  }
+  if (existing.kind !== kind)
+    throw new BadInput(`The reward "${name}" is of kind ${existing.kind}; choose another name for ${kind}.`);
+  await replaceNetwork(db, existing.id, { settings: JSON.stringify(settings), network_sha256: sha256 });
+  return { settings, replaced: existing.network_sha256 !== sha256 };
+}
+
+async function readSettings(folder: string, kind: string): Promise<RewardSettings> {
+  const network = await readNetworkFolder(folder, kind);
+  const files = await Promise.all(network.files.map((file) => identifyFile(join(network.folder, file), file)));
+  const scorer = new RewardScorer(network, { device: { kind: 'cpu' } });
+  try {
+    const logitScale = await scorer.logitScale();
+    const isTokenizer = ({ path }: FileIdentity) => /^(tokenizer|vocab|merges|special_tokens)/.test(path);
+    const of = (file: string | null) => files.filter(({ path }) => file !== null && path.startsWith(file));
+    return {
+      network,
+      files,
+      logitScale,
+      visionKey: digest(of(network.vision), JSON.stringify(network.preprocessing)),
+      textKey: digest([...of(network.text), ...files.filter(isTokenizer)], 'text'),
+    };
+  } finally {
+    await scorer.close();
+  }
+}
+
+/** The hashes without the names: the same tower in two folders is one tower. */
+function digest(files: readonly FileIdentity[], extra = ''): string {
+  const hash = createHash('sha256').update(extra);
+  for (const { sha256 } of files) hash.update(sha256);
+  return hash.digest('hex');
+}
+
+/** @throws BadInput when a file is gone or changed since the reward was added */
+export async function checkRewardFiles(name: string, { network, files }: RewardSettings): Promise<void> {
+  const changed = await firstChanged(files.map((file) => ({ ...file, path: join(network.folder, file.path) })));
+  if (changed === undefined) return;
+  if (changed.isGone) throw new BadInput(`The reward "${name}" needs ${changed.path}, which is gone.`);
+  throw new BadInput(
+    `${changed.path} has changed since the reward "${name}" was added; add it again (visavis rewards add ${name} --kind ${network.kind} --network ${network.folder}), its new scores are then kept apart from the old.`,
+  );
+}

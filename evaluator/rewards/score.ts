@@ -1,0 +1,98 @@
+/**
+ * @file Arrow: renders → rewards. Asks the database which of the model's renders this reward's network has not scored,
+ * scores them, and writes each batch as soon as it is done: stop it anywhere and run it again.
+ */
+import { join } from 'node:path';
+import type { Database } from '../../db/open.ts';
+import { findModel } from '../../db/queries/models.ts';
+import { findPromptSet } from '../../db/queries/prompts.ts';
+import { findReward, insertScores, rendersWithoutScore } from '../../db/queries/rewards.ts';
+import { listRenders } from '../../db/queries/renders.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
+import type { ImageStore } from '../engine/images/store.ts';
+import type { Device } from '../engine/onnx/device.ts';
+import { RewardScorer } from './reward-scorer.ts';
+import { checkRewardFiles, type RewardSettings } from './add.ts';
+
+export interface ScoreRequest {
+  prompts: string;
+  model: string;
+  reward: string;
+  /** The data directory, whose cache keeps embeddings. */
+  dataFolder: string;
+  device: Device;
+  /** Pictures in one run of the network. */
+  batch?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
+}
+
+export interface ScoreSummary {
+  scored: number;
+  /** Already there before. */
+  skipped: number;
+  failed: { prompt: string; message: string }[];
+  stopped: boolean;
+}
+
+/** @throws BadInput when a name is unknown, there are no renders, or the network changed */
+export async function scoreRenders(db: Database, images: ImageStore, request: ScoreRequest): Promise<ScoreSummary> {
+  const { prompts, model: modelName, reward: rewardName, signal } = request;
+  const promptSet = await findPromptSet(db, prompts);
+  if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${prompts}".`);
+  const model = await findModel(db, modelName);
+  if (model === undefined) throw new BadInput(`There is no model named "${modelName}".`);
+  const reward = await findReward(db, rewardName);
+  if (reward === undefined)
+    throw new BadInput(`There is no reward named "${rewardName}"; add it with visavis rewards add.`);
+  const settings = JSON.parse(reward.settings) as RewardSettings;
+  const renders = await listRenders(db, { promptSetId: promptSet.id, modelId: model.id });
+  if (renders.length === 0)
+    throw new BadInput(`"${modelName}" has no renders of "${prompts}"; render them first (visavis render).`);
+  const queue = await rendersWithoutScore(db, { promptSetId: promptSet.id, modelId: model.id, reward });
+  const summary: ScoreSummary = { scored: 0, skipped: renders.length - queue.length, failed: [], stopped: false };
+  if (queue.length === 0) return summary;
+  await checkRewardFiles(rewardName, settings);
+
+  const scorer = new RewardScorer(
+    { ...settings.network, logitScale: settings.logitScale },
+    {
+      device: request.device,
+      cache: { folder: join(request.dataFolder, 'cache', 'embeddings'), ...settings },
+      ...(request.batch === undefined ? {} : { batch: request.batch }),
+    },
+  );
+  const pictures = queue.map(({ imageSha256, prompt }) => ({
+    file: images.path(imageSha256),
+    sha256: imageSha256,
+    prompt,
+  }));
+  try {
+    for await (const { start, results } of scorer.score(pictures, signal)) {
+      const now = Date.now();
+      const scores = results.flatMap((result, i) => {
+        const { id, prompt } = queue[start + i]!;
+        if ('score' in result && Number.isFinite(result.score)) {
+          return [
+            {
+              render_id: id,
+              reward_id: reward.id,
+              network_sha256: reward.network_sha256,
+              value: result.score,
+              created_at: now,
+            },
+          ];
+        }
+        summary.failed.push({ prompt, message: 'refused' in result ? result.refused : 'The network gave no number.' });
+        return [];
+      });
+      await db.transaction().execute((tx) => insertScores(tx, scores));
+      summary.scored += scores.length;
+      request.onProgress?.({ done: summary.scored + summary.failed.length, total: queue.length });
+    }
+  } finally {
+    await scorer.close();
+  }
+  summary.stopped = summary.scored + summary.failed.length < queue.length;
+  return summary;
+}

@@ -1,0 +1,245 @@
+/**
+ * @file Arrow: tallies → report. One code path for our own studies and for anybody's votes: pure, and the same bytes for
+ * the same votes and seed.
+ */
+import { signTest } from '../statistics/binomial-test.ts';
+import { holm } from '../statistics/holm.ts';
+import { alphaOf } from '../statistics/krippendorff-alpha.ts';
+import { mcnemarExact } from '../statistics/mcnemar.ts';
+import { detectableWinRate } from '../statistics/power.ts';
+import { confidenceSequence, eValue } from '../statistics/sequential.ts';
+import { stratifiedProportion, type Stratum } from '../statistics/stratified.ts';
+import { orNull, type Interval } from '../statistics/wilson.ts';
+import type { AnnotatorReport, CriterionReport, Report, Slice } from '../../contract/report.ts';
+import { annotatorInterval, coincidencesOf, kappaOfItems, nominal, promptIntervals } from './intervals.ts';
+import { rewardReports, type PairScore } from './reward-reports.ts';
+import { median } from '../statistics/median.ts';
+import { tally, tallyItems, worth, type ItemTally, type Tally } from './tallies.ts';
+import { winRate, winRateNoTies } from './win-rate.ts';
+import { outcomes, type Item, type VoteTable } from './vote-table.ts';
+
+export interface ReportInput {
+  study: string;
+  modelA: string;
+  modelB: string;
+  simulated: boolean;
+  votesPerPair: number;
+  votes: VoteTable;
+  /** Scores of the pairs' images, where rewards have scored both. */
+  scores?: readonly PairScore[];
+  /** Of the bootstraps. */
+  seed?: number;
+}
+
+const resamples = 2000;
+const annotatorResamples = 500;
+
+export function buildReport(input: ReportInput): Report {
+  const { votes, votesPerPair, seed = 0 } = input;
+  const tallies = votes.criteria.map((_, index) => tallyItems(votes, index, votesPerPair));
+  return {
+    study: input.study,
+    modelA: input.modelA,
+    modelB: input.modelB,
+    simulated: input.simulated,
+    votesPerPair,
+    criteria: tallies.map((items, index) => criterionReport(votes, index, items, votesPerPair, seed)),
+    comparisons: compareCriteria(votes.criteria, tallies),
+    annotators: annotatorReports(votes, tallies),
+    rewards: rewardReports(votes, tallies, input.scores ?? []),
+  };
+}
+
+function criterionReport(
+  votes: VoteTable,
+  index: number,
+  items: readonly ItemTally[],
+  votesPerPair: number,
+  seed: number,
+): CriterionReport {
+  const total = tally(items);
+  const decided = total.wins + total.losses + total.ties + total.split;
+  const sum = (count: (item: ItemTally) => number) => items.reduce((n, item) => n + count(item), 0);
+  const [a, b, tie] = [sum((item) => item.a), sum((item) => item.b), sum((item) => item.tie)];
+  const intervals = promptIntervals(items, votesPerPair, { resamples, seed });
+  const overAnnotators = annotatorInterval(votes, index, items, { resamples: annotatorResamples, seed });
+  return {
+    criterion: votes.criteria[index]!,
+    pairs: items.length,
+    decided,
+    incomplete: items.length - decided,
+    ...total,
+    winRate: winRate(total),
+    winRateNoTies: winRateNoTies(total),
+    winRateWeighted: winRateWeighted(items, votes.items),
+    bootstrap: {
+      ...orNull(intervals.winRate),
+      resamples,
+      seed,
+      unit: 'prompt',
+      method: 'percentile',
+      bca: orNull(intervals.winRateBca),
+      ...(intervals.winRate === null ? { why: 'no pair is decided yet' } : {}),
+    },
+    bootstrapAnnotators: {
+      ...orNull(overAnnotators),
+      resamples: annotatorResamples,
+      seed,
+      unit: 'annotator',
+      ...(overAnnotators === null ? { why: 'it needs decided pairs and two annotators' } : {}),
+    },
+    signTest: signTestOf(total),
+    evidence: evidenceOf(total),
+    detectableWinRate:
+      total.wins + total.losses === 0
+        ? null
+        : detectableWinRate(total.wins + total.losses, { power: 0.8, alpha: 0.05, tieRate: 0 }),
+    votes: {
+      a,
+      b,
+      tie,
+      ...(a + b + tie > 0 ? { shareA: (a + tie / 2) / (a + b + tie) } : { shareA: null, why: 'no votes yet' }),
+    },
+    agreement: agreementOf(items, votesPerPair, intervals),
+    sideBias: sideBiasOf(items, intervals.leftShare),
+    byCategory: slices(items, votes.items, (item) => item.category),
+    byChallenge: slices(items, votes.items, (item) => item.challenge),
+  };
+}
+
+/** For the whole prompt set, where the study's sample took some prompts more than others; null where it did not. */
+function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]): CriterionReport['winRateWeighted'] {
+  const strata = new Map<number, Stratum>();
+  for (const entry of tallies) {
+    const weight = items[entry.item]!.weight ?? null;
+    if (weight === null) return null;
+    const stratum = strata.get(weight) ?? { size: 0, n: 0, points: 0 };
+    stratum.size += weight;
+    const points = worth(entry.decision);
+    if (points !== undefined) {
+      stratum.n += 1;
+      stratum.points += points;
+    }
+    strata.set(weight, stratum);
+  }
+  if (strata.size === 0) return null;
+  const estimate = stratifiedProportion([...strata].sort(([x], [y]) => x - y).map(([, stratum]) => stratum));
+  const named = { rule: 'Σ Wₕ (W+T/2)/N', method: 'stratified, Wilson at the effective n', strata: strata.size };
+  if (estimate === null) {
+    return {
+      value: null,
+      low: null,
+      high: null,
+      effectiveN: null,
+      ...named,
+      why: 'a part of the sample has no decided pair yet',
+    };
+  }
+  const { value, low, high, effectiveN } = estimate;
+  return { value, low, high, effectiveN, ...named };
+}
+
+function signTestOf({ wins, losses }: Tally): { p: number | null; why?: string } {
+  return wins + losses === 0 ? { p: null, why: 'no pair was won or lost' } : { p: signTest(wins, losses) };
+}
+
+function evidenceOf({ wins, losses }: Tally): CriterionReport['evidence'] {
+  const value = eValue(wins, losses);
+  const leader = wins > losses ? 'A' : 'B';
+  const says =
+    value >= 20
+      ? `${leader} wins more pairs; this may be said at the 5 % level however often the study was watched`
+      : 'no difference may be claimed yet if the study was watched while it ran';
+  return { eValue: value, ...confidenceSequence(wins, losses), n: wins + losses, says };
+}
+
+function agreementOf(
+  items: readonly ItemTally[],
+  votesPerPair: number,
+  intervals: { fleissKappa: Interval | null; krippendorffAlpha: Interval | null },
+): CriterionReport['agreement'] {
+  const kappa = kappaOfItems(items, votesPerPair);
+  const alpha = alphaOf(coincidencesOf(items), nominal);
+  const complete = items.filter((item) => item.decision !== 'incomplete' && item.a + item.b + item.tie > 1);
+  const unanimous = complete.filter((item) => Math.max(item.a, item.b, item.tie) === item.a + item.b + item.tie);
+  const why = kappa.why ?? alpha.why;
+  return {
+    fleissKappa: kappa.value,
+    fleissKappaInterval: orNull(kappa.value === null ? null : intervals.fleissKappa),
+    krippendorffAlpha: alpha.value,
+    krippendorffAlphaInterval: orNull(alpha.value === null ? null : intervals.krippendorffAlpha),
+    unanimous: complete.length === 0 ? null : unanimous.length / complete.length,
+    ...(why === undefined ? {} : { why }),
+  };
+}
+
+/** Share of votes for the left image; its interval is over prompts, whose votes depend on one another. */
+function sideBiasOf(items: readonly ItemTally[], interval: Interval | null): CriterionReport['sideBias'] {
+  const n = items.reduce((sum, item) => sum + item.sided, 0);
+  if (n === 0) return { leftShare: null, low: null, high: null, n, why: 'no vote has a side on record' };
+  return { leftShare: items.reduce((sum, item) => sum + item.left, 0) / n, ...orNull(interval), n };
+}
+
+/** One slice a value, alphabetical; items without the field are in none. Holm's correction over the slices of one kind. */
+function slices(tallies: readonly ItemTally[], items: readonly Item[], field: (item: Item) => string | null): Slice[] {
+  const groups = new Map<string, ItemTally[]>();
+  for (const entry of tallies) {
+    const name = field(items[entry.item]!);
+    if (name === null) continue;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [entry]);
+    else group.push(entry);
+  }
+  const rows = [...groups]
+    .sort(([x], [y]) => (x < y ? -1 : 1))
+    .map(([name, group]) => {
+      const counts = tally(group);
+      return { name, ...counts, winRate: winRate(counts), p: signTestOf(counts).p };
+    });
+  const corrected = holm(rows.map((row) => row.p));
+  return rows.map((row, i) => ({ ...row, pHolm: corrected[i]! }));
+}
+
+function compareCriteria(names: readonly string[], tallies: readonly (readonly ItemTally[])[]): Report['comparisons'] {
+  return names.flatMap((first, x) =>
+    names.slice(x + 1).map((second, offset) => {
+      const [left, right] = [tallies[x]!, tallies[x + 1 + offset]!];
+      const both = left.map((item, i) => [item.decision, right[i]!.decision] as const);
+      const onlyFirst = both.filter(([f, s]) => f === 'a' && s === 'b').length;
+      const onlySecond = both.filter(([f, s]) => f === 'b' && s === 'a').length;
+      const compared = both.some(([f, s]) => (f === 'a' || f === 'b') && (s === 'a' || s === 'b'));
+      return {
+        criteria: [first, second] as [string, string],
+        onlyFirst,
+        onlySecond,
+        p: compared ? mcnemarExact(onlyFirst, onlySecond) : null,
+      };
+    }),
+  );
+}
+
+/** In the order of their names, so that the order of the votes does not matter. */
+function annotatorReports(votes: VoteTable, tallies: readonly (readonly ItemTally[])[]): AnnotatorReport[] {
+  const people = votes.annotators.map(() => ({ votes: 0, judged: 0, agreed: 0, times: [] as number[] }));
+  for (let i = 0; i < votes.count; i++) {
+    const person = people[votes.annotator[i]!]!;
+    person.votes += 1;
+    const { decision } = tallies[votes.criterion[i]!]![votes.item[i]!]!;
+    if (decision === 'a' || decision === 'b' || decision === 'tie') {
+      person.judged += 1;
+      if (votes.outcome[i] === outcomes[decision]) person.agreed += 1;
+    }
+    const time = votes.responseTimeMs[i]!;
+    if (!Number.isNaN(time)) person.times.push(time);
+  }
+  return people
+    .map((person, i) => ({
+      id: votes.annotators[i]!,
+      votes: person.votes,
+      medianResponseTimeMs: median(person.times),
+      agreementWithMajority: person.judged === 0 ? null : person.agreed / person.judged,
+      excluded: false,
+    }))
+    .filter((person) => person.votes > 0)
+    .sort((x, y) => (x.id < y.id ? -1 : 1));
+}

@@ -1,0 +1,136 @@
+/** @file The life of a prescreen: handed in, run, done or failed. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Database } from '../../db/open.ts';
+import {
+  claimPrescreen,
+  findPrescreen,
+  findPrescreenByKey,
+  hasFreePrescreen,
+  insertPrescreen,
+  listPrescreens,
+  updatePrescreen,
+  type PrescreenRow,
+} from '../../db/queries/prescreens.ts';
+import type { Prescreen, PrescreenRequest, Screen } from '../../contract/prescreen.ts';
+import { ServiceError } from '../errors.ts';
+
+/** A running prescreen that has not been heard of for so long has lost its process and may be taken again. */
+const staleMs = 120_000;
+
+/**
+ * Keeps a request. The same key with the same request gives the prescreen that is there.
+ * @throws ServiceError conflict when the key came with another request before
+ */
+export async function submitPrescreen(
+  db: Database,
+  request: PrescreenRequest,
+  { id = randomUUID(), key, now = Date.now() }: { id?: string; key?: string | undefined; now?: number } = {},
+): Promise<{ prescreen: Prescreen; isNew: boolean }> {
+  const row = freshRow(request, { id, key, now });
+  if (await insertPrescreen(db, row)) return { prescreen: view(row), isNew: true };
+  const existing = (await findPrescreenByKey(db, key!))!;
+  if (existing.request !== row.request)
+    throw new ServiceError('conflict', 'This Idempotency-Key came with another request before; use a fresh one.');
+  return { prescreen: view(existing), isNew: false };
+}
+
+/** A screen that the command line computed, so that the page shows it and a study can be made of it. */
+export async function recordScreen(
+  db: Database,
+  request: PrescreenRequest,
+  screen: Screen,
+  now = Date.now(),
+): Promise<string> {
+  const row = freshRow(request, { id: randomUUID(), now });
+  await insertPrescreen(db, { ...row, state: 'done', result: JSON.stringify(screen) });
+  return row.id;
+}
+
+function freshRow(
+  request: PrescreenRequest,
+  { id, key = null, now }: { id: string; key?: string | null | undefined; now: number },
+): PrescreenRow {
+  return {
+    id,
+    request: JSON.stringify(request),
+    idempotency_key: key,
+    state: 'queued',
+    progress: null,
+    result: null,
+    error: null,
+    created_at: now,
+    updated_at: now,
+  };
+}
+
+/** @throws ServiceError not-found */
+export async function readPrescreen(db: Database, id: string): Promise<Prescreen> {
+  const row = await findPrescreen(db, id);
+  if (row === undefined) throw new ServiceError('not-found', `There is no prescreen "${id}".`);
+  return view(row);
+}
+
+export async function allPrescreens(db: Database): Promise<Prescreen[]> {
+  return (await listPrescreens(db)).map(view);
+}
+
+/** Takes the oldest that waits, or one whose process is gone. */
+export async function takePrescreen(db: Database, now = Date.now()): Promise<Prescreen | undefined> {
+  const row = await claimPrescreen(db, { now, staleBefore: now - staleMs });
+  return row === undefined ? undefined : view(row);
+}
+
+export async function reportProgress(
+  db: Database,
+  id: string,
+  progress: NonNullable<Prescreen['progress']>,
+  now = Date.now(),
+): Promise<void> {
+  await updatePrescreen(db, id, { progress: JSON.stringify(progress), updated_at: now });
+}
+
+/** @param outcome the screen, the sentence that says why there is none, or that somebody else has to begin again */
+export async function finishPrescreen(
+  db: Database,
+  id: string,
+  outcome: { screen: Screen } | { error: string } | { requeue: true },
+  now = Date.now(),
+): Promise<void> {
+  if ('screen' in outcome) {
+    await updatePrescreen(db, id, {
+      state: 'done',
+      result: JSON.stringify(outcome.screen),
+      error: null,
+      updated_at: now,
+    });
+  } else if ('error' in outcome) {
+    await updatePrescreen(db, id, { state: 'failed', error: outcome.error, updated_at: now });
+  } else {
+    await updatePrescreen(db, id, { state: 'queued', updated_at: now });
+  }
+}
+
+function view(row: PrescreenRow): Prescreen {
+  const result = row.result === null ? null : (JSON.parse(row.result) as Screen);
+  return {
+    id: row.id,
+    state: row.state,
+    request: JSON.parse(row.request) as PrescreenRequest,
+    progress: row.progress === null ? null : (JSON.parse(row.progress) as Prescreen['progress']),
+    result,
+    exitCode: row.state === 'failed' ? 1 : result === null ? null : result.passed ? 0 : 3,
+    error: row.error,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+/** Where a request's pictures wait for their worker. */
+export function uploadFolder(dataFolder: string, id: string): string {
+  return join(dataFolder, 'uploads', id);
+}
+
+export async function isPrescreenWaiting(db: Database, now = Date.now()): Promise<boolean> {
+  return hasFreePrescreen(db, now - staleMs);
+}

@@ -1,0 +1,339 @@
+/** @file The trainer: reference cases, resuming, filters, the optimisers, and that its adapter renders as it was trained. */
+import { readFileSync, writeFileSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { mergeAdapters, readAdapter } from '../../../evaluator/engine/diffusion/lora.ts';
+import { encodePng } from '../../../evaluator/engine/images/png.ts';
+import { createSession } from '../../../evaluator/engine/onnx/session.ts';
+import { AdamW, adamWDefaults } from '../../../evaluator/preference/adamw.ts';
+import { AdamW8bit, dynamicTree } from '../../../evaluator/preference/adamw8bit.ts';
+import { encodeAdapter } from '../../../evaluator/preference/adapter-file.ts';
+import { filterPairs, inspectPairs, type Keep } from '../../../evaluator/preference/filter.ts';
+import { logisticLoss, objectiveNames, objectiveOf } from '../../../evaluator/preference/objectives.ts';
+import { openPreferences } from '../../../evaluator/preference/preference-rows.ts';
+import { addNoise, noiseSchedule } from '../../../evaluator/preference/reverse-step.ts';
+import { runTraining } from '../../../evaluator/preference/run-training.ts';
+import type { TrainingSettings } from '../../../evaluator/preference/trainer.ts';
+import { TrainingSession } from '../../../evaluator/preference/training-session.ts';
+import { bounds, verifyCases } from '../../../evaluator/preference/verify.ts';
+import { writePairs } from '../../../evaluator/preference/write-pairs.ts';
+import { Random } from '../../../evaluator/statistics/random.ts';
+import { starter } from '../../../evaluator/starter/starter.ts';
+import { drawScene, randomScene } from '../../../evaluator/starter/scene.ts';
+import { hasShared, shared, temporaryFolder } from '../../support/folders.ts';
+
+const device = { kind: 'cpu' } as const;
+
+describe.skipIf(!hasShared)('reference cases (needs ../shared)', () => {
+  for (const kind of ['sd', 'sdxl']) {
+    it(`${kind}: errors, losses, gradients and five steps of every objective are within float32's reach`, async () => {
+      const verified = await verifyCases(
+        join(shared, `golden/train-${kind}`),
+        join(shared, `golden/${kind}-tiny/unet/model.onnx`),
+        device,
+      );
+      expect(verified.map(({ name }) => name)).toEqual(expect.arrayContaining([...objectiveNames]));
+      for (const { name, ...errors } of verified)
+        for (const key of Object.keys(bounds) as (keyof typeof bounds)[])
+          expect(errors[key], `${name} ${key}`).toBeLessThanOrEqual(bounds[key]);
+    }, 120_000);
+  }
+
+  it('the constants of equation 2 are those of the reference', () => {
+    const golden = JSON.parse(readFileSync(join(shared, 'golden/ddpm-reverse-step.json'), 'utf8')) as {
+      alphas_cumprod: Record<string, number>;
+      ddpm_step: { t: number; sigma: number; kappa: number }[];
+    };
+    const schedule = noiseSchedule();
+    for (const [t, value] of Object.entries(golden.alphas_cumprod))
+      expect(schedule.alphaBar[Number(t)]! / value).toBeCloseTo(1, 10);
+    for (const { t, sigma, kappa } of golden.ddpm_step.filter((row) => row.t > 0)) {
+      expect(schedule.sigma[t]).toBeCloseTo(sigma, 10);
+      expect(schedule.kappa[t]).toBeCloseTo(kappa, 10);
+    }
+  });
+});
+
+it('a loss without overflow: −log σ(βx)', () => {
+  expect(logisticLoss(Float64Array.of(0), 2500)).toBeCloseTo(Math.LN2, 12);
+  expect(logisticLoss(Float64Array.of(-1), 2500)).toBeCloseTo(2500, 9);
+  expect(logisticLoss(Float64Array.of(1), 2500)).toBe(0);
+});
+
+describe('filter', () => {
+  // x beats y, then z; y beats z; w ties with v; p beats q, r beats p: p is contradictory.
+  const lines = [
+    ['one', 'x', 'y', 1, 1],
+    ['one', 'z', 'x', 0, 2],
+    ['one', 'y', 'z', 1, 3],
+    ['two', 'w', 'v', 0.5, 4],
+    ['two', 'w', 'u', 1, 5],
+    ['three', 'p', 'q', 1, 6],
+    ['three', 'r', 'p', 1, 7],
+  ].map(([caption, a, b, label, at]) =>
+    JSON.stringify({ caption, image_0_uid: a, image_1_uid: b, label_0: label, created_at: at, ranking_id: at }),
+  );
+  async function source() {
+    const file = join(temporaryFolder(), 'pairs.jsonl');
+    writeFileSync(file, lines.join('\n'));
+    return openPreferences(file);
+  }
+  async function kept(keep: Keep, rows: 'first' | 'latest' | 'all' = 'first', minWins = 1) {
+    const pairs = filterPairs((await source()).rows, { keep, rows, minWins });
+    return pairs.map(({ winner, loser }) => `${winner.row.images[winner.side]}>${loser.row.images[loser.side]}`);
+  }
+
+  it('keeps absolute winners: no loss, no tie', async () => {
+    expect(await kept('absolute-winners')).toEqual(['x>y', 'r>p']);
+    expect(await kept('absolute-winners', 'latest')).toEqual(['x>z', 'r>p']);
+    expect(await kept('absolute-winners', 'all')).toEqual(['x>y', 'x>z', 'r>p']);
+    expect(await kept('absolute-winners', 'first', 2)).toEqual(['x>y']);
+  });
+  it('builds the mini sets along the chain of latest losers', async () => {
+    expect(await kept('x>y')).toEqual(['x>z', 'r>p']);
+    expect(await kept('x>y,x>z')).toEqual(['x>z', 'r>p', 'r>q']);
+    expect(await kept('x>y,y>z')).toEqual(['x>z', 'r>p', 'p>q']);
+  });
+  it('inspects ties, winners and contradictions', async () => {
+    expect(inspectPairs((await source()).rows)).toMatchObject({
+      pairs: 7,
+      ties: 1,
+      prompts: 3,
+      contradictoryImages: 2,
+      absoluteWinners: 2,
+      promptsWithWinner: 2,
+    });
+  });
+  it('bad rows are refused with their line', async () => {
+    const file = join(temporaryFolder(), 'bad.jsonl');
+    writeFileSync(file, JSON.stringify({ caption: 'c', image_0_uid: 'a', image_1_uid: 'b', label_0: 0.3 }));
+    await expect(openPreferences(file)).rejects.toThrow('line 1: label_0 is 0.3');
+  });
+});
+
+/** Twelve pairs: a drawn scene against another. */
+async function writePreferences(): Promise<string> {
+  const folder = temporaryFolder();
+  const random = new Random(3);
+  const lines: string[] = [];
+  for (let i = 0; i < 12; i++) {
+    const scenes = [randomScene(random), randomScene(random)];
+    for (const [side, scene] of scenes.entries())
+      writeFileSync(join(folder, `${i}-${side}.png`), await encodePng(Uint8Array.from(drawScene(scene, 64)), 64, 64));
+    lines.push(
+      JSON.stringify({ caption: scenes[0]!.caption, image_0: `${i}-0.png`, image_1: `${i}-1.png`, label_0: 1 }),
+    );
+  }
+  writeFileSync(join(folder, 'manifest.jsonl'), lines.join('\n'));
+  return folder;
+}
+
+const settings: TrainingSettings = {
+  objective: 'ncp-dpo',
+  features: 'down',
+  rank: 4,
+  alpha: 8,
+  beta: 1e5,
+  lambda: 1,
+  learningRate: 1e-3,
+  warmup: 2,
+  steps: 6,
+  batch: 2,
+  accumulate: 2,
+  optimizer: 'adamw',
+  clip: 1,
+  checkpointEvery: 4,
+  seed: 1,
+  maxSeconds: null,
+};
+function trainIn(
+  out: string,
+  preferences: string,
+  change: Partial<TrainingSettings> = {},
+  signal?: AbortSignal,
+  onStep?: () => void,
+) {
+  const request = { pipeline: starter.pipeline, preferences, out, cacheFolder: join(out, '..', 'cache'), device };
+  return runTraining({ ...request, settings: { ...settings, ...change }, signal, onStep });
+}
+
+describe('training', () => {
+  for (const optimizer of ['adamw', 'adamw8bit'] as const) {
+    it(`${optimizer}: stopped anywhere and continued it gives the same bytes; parquet is the same data`, async () => {
+      const preferences = await writePreferences();
+      const [whole, parts] = [join(preferences, 'whole'), join(preferences, 'parts')];
+      await trainIn(whole, preferences, { optimizer });
+      const controller = new AbortController();
+      let steps = 0;
+      const stopped = await trainIn(parts, preferences, { optimizer }, controller.signal, () => {
+        if (++steps === 3) controller.abort();
+      });
+      expect(stopped).toMatchObject({ step: 3, stopped: true, adapter: undefined });
+      // As after a kill: rows that the state knows nothing of.
+      writeFileSync(join(parts, 'log.jsonl'), `${readFileSync(join(parts, 'log.jsonl'), 'utf8')}{"step":4,"lo`);
+      const source = await openPreferences(preferences);
+      const file = join(preferences, 'pairs.parquet');
+      await writePairs(file, source, filterPairs(source.rows, { keep: 'absolute-winners', rows: 'all', minWins: 1 }));
+      await trainIn(parts, file, { optimizer });
+      const adapter = (folder: string) => readFileSync(join(folder, 'pytorch_lora_weights.safetensors'));
+      expect(adapter(parts).equals(adapter(whole))).toBe(true);
+      const log = readFileSync(join(parts, 'log.jsonl'), 'utf8').trim().split('\n');
+      expect(log.map((line) => (JSON.parse(line) as { step: number }).step)).toEqual([1, 2, 3, 4, 5, 6]);
+      expect(existsSync(join(whole, 'checkpoints', 'step-000004.safetensors'))).toBe(true);
+    }, 120_000);
+  }
+
+  it('another run in the same folder, and missing images, are refused', async () => {
+    const preferences = await writePreferences();
+    const out = join(preferences, 'out');
+    await trainIn(out, preferences, { steps: 1 });
+    await expect(trainIn(out, preferences, { steps: 2, beta: 7 })).rejects.toThrow(
+      'holds a run with beta = 100000, not 7',
+    );
+    rmSync(join(preferences, '3-0.png'));
+    await expect(trainIn(join(preferences, 'other'), preferences, { steps: 1 })).rejects.toThrow('3-0.png');
+  }, 60_000);
+
+  it('a diverging run stops with its step and what to try', async () => {
+    const preferences = await writePreferences();
+    const run = trainIn(join(preferences, 'out'), preferences, {
+      objective: 'sft',
+      learningRate: 1e18,
+      steps: 30,
+      warmup: 0,
+    });
+    await expect(run).rejects.toThrow(/Stopped at step \d+.*--learning-rate/);
+  }, 60_000);
+
+  it('the adapter that is saved predicts what the training graph predicted', async () => {
+    const pairs = 2;
+    const spec = {
+      objective: objectiveOf('dpo'),
+      features: 'down',
+      rank: 4,
+      alpha: 8,
+      beta: 2500,
+      lambda: 1,
+      pairs,
+    } as const;
+    const shape = { channels: 4, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+    const unet = join(starter.pipeline, 'unet', 'model.onnx');
+    const schedule = noiseSchedule();
+    const session = await TrainingSession.create(unet, shape, spec, schedule, device);
+    const random = new Random(8);
+    const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
+    const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.1));
+    const size = 4 * 8 * 8;
+    const [winner, loser, noise, z] = [0, 1, 2, 3].map(() => draw(pairs * size)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    const states = draw(pairs * 24 * 64);
+    const timesteps = [400, 400];
+    const { modelErrors } = await session.run(
+      { winner, loser, noise, z, timesteps, conditions: { encoder_hidden_states: states } },
+      parameters,
+    );
+    const file = join(temporaryFolder(), 'adapter.safetensors');
+    writeFileSync(file, encodeAdapter(session.training, parameters, spec.alpha / spec.rank));
+    const merged = await createSession(
+      await mergeAdapters(unet, 'unet', [{ adapter: await readAdapter(file), scale: 1 }]),
+      device,
+    );
+    const sample = new Float32Array(pairs * size);
+    for (let i = 0; i < pairs; i++)
+      addNoise(
+        schedule,
+        winner.subarray(i * size, (i + 1) * size),
+        noise.subarray(i * size, (i + 1) * size),
+        400,
+        sample.subarray(i * size, (i + 1) * size),
+      );
+    const { out_sample: output } = await merged.run({
+      sample: { type: 'float32', data: sample, dims: [pairs, 4, 8, 8] },
+      timestep: { type: 'float32', data: Float32Array.of(400), dims: [] },
+      encoder_hidden_states: { type: 'float32', data: states, dims: [pairs, 24, 64] },
+    });
+    const prediction = output!.data as Float32Array;
+    for (let i = 0; i < pairs; i++) {
+      let sum = 0;
+      for (let k = i * size; k < (i + 1) * size; k++) sum += (noise[k]! - prediction[k]!) ** 2;
+      expect(sum / size / modelErrors[i]!).toBeCloseTo(1, 4);
+    }
+  }, 60_000);
+
+  it('an adapter that is added to its weights has the loss and the gradients of one that runs beside them', async () => {
+    const shape = { channels: 4, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+    const unet = join(starter.pipeline, 'unet', 'model.onnx');
+    const random = new Random(9);
+    const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
+    const latents = () => draw(4 * 8 * 8);
+    const batch = {
+      ...{ winner: latents(), loser: latents(), noise: latents(), z: latents(), timesteps: [300] },
+      conditions: { encoder_hidden_states: draw(24 * 64) },
+    };
+    const open = (rank: number) =>
+      TrainingSession.create(
+        unet,
+        shape,
+        // A small β: at 2500 the loss is the rounding of two errors' difference.
+        { objective: objectiveOf('dpo'), features: 'down', rank, alpha: rank, beta: 1, lambda: 1, pairs: 1 },
+        noiseSchedule(),
+        device,
+      );
+    // Rank 4 runs beside every layer of the starter; rank 32, the same adapter with zeros, is added to all of them.
+    const [beside, added] = [await open(4), await open(32)];
+    const products = (session: TrainingSession) =>
+      session.training.graph.nodes.filter(({ opType }) => opType === 'MatMul').length;
+    expect(products(beside)).toBeGreaterThan(products(added));
+    const small = beside.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.1));
+    const isA = (i: number) => beside.training.parameters[i]!.name.endsWith('.A');
+    /** Places of the small adapter's numbers in the large one's. */
+    const placeOf = (i: number, k: number) => (isA(i) ? k : Math.floor(k / 4) * 32 + (k % 4));
+    const large = small.map((values, i) => {
+      const { dims } = added.training.parameters[i]!;
+      const wide = new Float32Array(dims[0] * dims[1]);
+      values.forEach((value, k) => (wide[placeOf(i, k)] = value));
+      return wide;
+    });
+    const [one, other] = [await beside.run(batch, small), await added.run(batch, large)];
+    one.modelErrors.forEach((error, i) => expect(other.modelErrors[i]! / error).toBeCloseTo(1, 5));
+    expect(other.loss / one.loss).toBeCloseTo(1, 5);
+    for (const [i, gradient] of one.gradients.entries()) {
+      const scale = gradient.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      gradient.forEach((value, k) =>
+        expect(Math.abs(other.gradients[i]![placeOf(i, k)]! - value)).toBeLessThan(1e-3 * scale),
+      );
+    }
+    await Promise.all([beside.release(), added.release()]);
+  }, 60_000);
+});
+
+describe('optimisers', () => {
+  it('the dynamic tree has 256 values in order, with both ends', () => {
+    for (const signed of [true, false]) {
+      const tree = dynamicTree(signed);
+      expect(tree).toHaveLength(256);
+      expect(tree.includes(0)).toBe(true);
+      expect(tree.at(-1)).toBe(1);
+      for (let i = 1; i < 256; i++) expect(tree[i]!).toBeGreaterThan(tree[i - 1]!);
+    }
+  });
+  it('8-bit moments move parameters as 32-bit ones do, within a few per cent', () => {
+    const random = new Random(2);
+    const size = 8192;
+    const start = Float32Array.from({ length: size }, () => random.uniform() - 0.5);
+    const [a, b] = [Float32Array.from(start), Float32Array.from(start)];
+    const [full, small] = [new AdamW([size]), new AdamW8bit([size])];
+    for (let step = 0; step < 10; step++) {
+      const gradient = Float32Array.from({ length: size }, () => random.uniform() - 0.3);
+      full.update([a], [gradient], { learningRate: 1e-2, ...adamWDefaults });
+      small.update([b], [gradient], { learningRate: 1e-2, ...adamWDefaults });
+    }
+    const distance = (x: Float32Array, y: Float32Array) =>
+      Math.sqrt(x.reduce((sum, v, i) => sum + (v - y[i]!) ** 2, 0));
+    expect(distance(a, b) / distance(a, start)).toBeLessThan(0.05);
+  });
+});
