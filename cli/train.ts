@@ -77,7 +77,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
   const { rank, alpha, beta, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
   const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
   const { runTraining } = await import('../evaluator/preference/run-training.ts');
-  const { Diverged } = await import('../evaluator/preference/trainer.ts');
+  const { Diverged } = await import('../evaluator/preference/loss-watch.ts');
   const bar: { task: string; progress: Progress | undefined } = { task: '', progress: undefined };
   const show = (name: string, done: number, total: number, unit: string) => {
     if (name !== bar.task) {

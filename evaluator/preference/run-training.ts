@@ -7,7 +7,8 @@ import { identifyFile } from '../models/settings.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
 import { decidedPairs } from './filter.ts';
 import { openPreferences } from './preference-rows.ts';
-import { train, type LogRow, type TrainingOutcome, type TrainingSettings } from './trainer.ts';
+import type { LogRow } from '../../contract/training.ts';
+import { train, type TrainingOutcome, type TrainingSettings } from './trainer.ts';
 
 export interface TrainingRequest {
   pipeline: string;

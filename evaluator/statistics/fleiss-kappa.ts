@@ -12,10 +12,11 @@ export interface Kappa {
 /**
  * κ = (P̄ − P̄e)/(1 − P̄e), P̄ the mean share of agreeing pairs of raters, P̄e = Σ p_j².
  * @param counts [item][category], each row with the same sum n ≥ 2
+ * @param weights [item], how many items each row stands for; one each where absent
  * @throws RangeError when rows have different sums
  */
-export function fleissKappa(counts: readonly ArrayLike<number>[]): Kappa {
-  const { agreement, shares } = observed(counts);
+export function fleissKappa(counts: readonly ArrayLike<number>[], weights?: ArrayLike<number>): Kappa {
+  const { agreement, shares } = observed(counts, weights);
   if (shares.length === 0) return { value: null, why: 'no item has all its ratings' };
   return kappa(
     agreement,
@@ -35,29 +36,33 @@ export function kappa(agreement: number, chance: number): Kappa {
   return { value: (agreement - chance) / (1 - chance) };
 }
 
-function observed(counts: readonly ArrayLike<number>[]): { agreement: number; shares: number[] } {
-  if (counts.length === 0) return { agreement: 0, shares: [] };
-  const categories = counts[0]!.length;
+function observed(
+  counts: readonly ArrayLike<number>[],
+  weights?: ArrayLike<number>,
+): { agreement: number; shares: number[] } {
+  const categories = counts[0]?.length ?? 0;
   const sums = new Array<number>(categories).fill(0);
   let raters: number | undefined;
-  let agreement = 0;
-  for (const row of counts) {
+  let [items, agreement] = [0, 0];
+  for (let i = 0; i < counts.length; i++) {
+    const row = counts[i]!;
+    const weight = weights === undefined ? 1 : weights[i]!;
     let n = 0;
     let squares = 0;
     for (let j = 0; j < categories; j++) {
       n += row[j]!;
       squares += row[j]! ** 2;
-      sums[j]! += row[j]!;
+      sums[j]! += weight * row[j]!;
     }
     raters ??= n;
     if (n !== raters)
       throw new RangeError(`Fleiss' κ needs as many ratings of every item: ${raters} of one, ${n} of another.`);
     if (n < 2) throw new RangeError(`Agreement needs at least two ratings an item, not ${n}.`);
     // Whole numbers until the end: the order of the items does not show.
-    agreement += squares - n;
+    agreement += weight * (squares - n);
+    items += weight;
   }
-  return {
-    agreement: agreement / (counts.length * raters! * (raters! - 1)),
-    shares: sums.map((sum) => sum / (counts.length * raters!)),
-  };
+  if (items === 0) return { agreement: 0, shares: [] };
+  const ratings = items * raters!;
+  return { agreement: agreement / (ratings * (raters! - 1)), shares: sums.map((sum) => sum / ratings) };
 }

@@ -2,10 +2,12 @@
 import { bcaInterval, percentileInterval, resample } from '../statistics/bootstrap.ts';
 import { fleissKappa } from '../statistics/fleiss-kappa.ts';
 import { alphaOf } from '../statistics/krippendorff-alpha.ts';
+import { majority, worth } from '../statistics/majority.ts';
+import { hashOf, mix } from '../statistics/mix.ts';
 import { Random } from '../statistics/random.ts';
 import type { Interval } from '../statistics/wilson.ts';
-import { worth, type ItemTally } from './tallies.ts';
-import { outcomes, type VoteTable } from './vote-table.ts';
+import type { ItemTally } from './tallies.ts';
+import type { VoteTable } from './vote-table.ts';
 
 export interface Resampling {
   resamples: number;
@@ -68,24 +70,13 @@ export function promptIntervals(
     for (let c = 0; c < classes.length; c++) for (let i = 0; i < 9; i++) sum[i]! += counts[c]! * coincidences[c]![i]!;
     return alphaOf(sum, nominal).value ?? NaN;
   };
-  const full = classes.map((item) => item.a + item.b + item.tie === votesPerPair && votesPerPair > 1);
+  // κ is of the classes with all their votes; `full` are their places among all classes.
+  const full = classes.flatMap((item, c) => (votesPerPair > 1 && item.a + item.b + item.tie === votesPerPair ? [c] : []));
+  const fullCounts = full.map((c) => [classes[c]!.a, classes[c]!.b, classes[c]!.tie]);
+  const weights = new Float64Array(full.length);
   const fleiss = (counts: ArrayLike<number>): number => {
-    // The same κ as fleissKappa's, from class counts instead of rows.
-    let [n, agreement, a, b, tie] = [0, 0, 0, 0, 0];
-    for (let c = 0; c < classes.length; c++) {
-      if (!full[c]) continue;
-      const { a: ca, b: cb, tie: ct } = classes[c]!;
-      const w = counts[c]!;
-      n += w;
-      agreement += w * (ca * ca + cb * cb + ct * ct - votesPerPair);
-      a += w * ca;
-      b += w * cb;
-      tie += w * ct;
-    }
-    if (n === 0) return NaN;
-    const total = n * votesPerPair;
-    const chance = (a / total) ** 2 + (b / total) ** 2 + (tie / total) ** 2;
-    return chance >= 1 - 1e-12 ? NaN : (agreement / (total * (votesPerPair - 1)) - chance) / (1 - chance);
+    full.forEach((c, i) => (weights[i] = counts[c]!));
+    return fleissKappa(fullCounts, weights).value ?? NaN;
   };
   if (voted.length === 0) {
     return { winRate: null, winRateBca: null, fleissKappa: null, krippendorffAlpha: null, leftShare: null };
@@ -169,20 +160,13 @@ export function annotatorInterval(
     let [sum, n] = [0, 0];
     for (let g = 0; g < ballots.sizes.length; g++) {
       const [start, end] = [g === 0 ? 0 : ballots.ends[g - 1]!, ballots.ends[g]!];
-      // Votes for A less votes for B, ties, and all, each weighted.
-      let [lead, tie, all] = [0, 0, 0];
-      for (let i = start; i < end; i++) {
-        const w = weights[ballots.person[i]!]!;
-        lead += w * ballots.sign[i]!;
-        tie += w * ballots.isTie[i]!;
-        all += w;
-      }
-      if (all === 0) continue;
+      const count = [0, 0, 0]; // weighted votes for A, for B, ties
+      for (let i = start; i < end; i++) count[ballots.outcome[i]!]! += weights[ballots.person[i]!]!;
+      const [a, b, tie] = count as [number, number, number];
+      if (a + b + tie === 0) continue;
       const size = ballots.sizes[g]!;
       n += size;
-      // Against ties the leader needs more votes than there are ties: (all − tie + |lead|)/2 of them are its own.
-      const decided = lead !== 0 && (all - tie + Math.abs(lead)) / 2 > tie;
-      sum += decided ? (lead > 0 ? size : 0) : size / 2;
+      sum += size * worth(majority(a, b, tie))!;
     }
     return n === 0 ? NaN : sum / n;
   };
@@ -225,8 +209,8 @@ function ballotsOf(votes: VoteTable, rows: readonly number[], indexOf: ReadonlyM
   [...groups.values()].forEach((group, g) => (ends[g] = end += group.codes.length));
   return {
     person: codes.map((code) => Math.floor(code / 3)),
-    sign: Int8Array.from(codes, (code) => (code % 3 === outcomes.a ? 1 : code % 3 === outcomes.b ? -1 : 0)),
-    isTie: Int8Array.from(codes, (code) => Number(code % 3 === outcomes.tie)),
+    /** A vote-table code: 0 for A, 1 for B, 2 tie. */
+    outcome: Uint8Array.from(codes, (code) => code % 3),
     sizes: Int32Array.from([...groups.values()], (group) => group.size),
     ends,
   };
@@ -243,19 +227,4 @@ function inOrderOfTheirVotes(votes: VoteTable, rows: readonly number[], hashes: 
   return [...signature]
     .sort(([x, s], [y, t]) => s - t || (votes.annotators[x]! < votes.annotators[y]! ? -1 : 1))
     .map(([person]) => person);
-}
-
-/** FNV-1a, 32 bits. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
-
-/** The finaliser of MurmurHash3: every bit of the input changes half of the output's. */
-function mix(value: number): number {
-  let h = value >>> 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -5,6 +5,7 @@
 import { signTest } from '../statistics/binomial-test.ts';
 import { holm } from '../statistics/holm.ts';
 import { alphaOf } from '../statistics/krippendorff-alpha.ts';
+import { worth } from '../statistics/majority.ts';
 import { mcnemarExact } from '../statistics/mcnemar.ts';
 import { detectableWinRate } from '../statistics/power.ts';
 import { confidenceSequence, eValue } from '../statistics/sequential.ts';
@@ -14,7 +15,7 @@ import type { AnnotatorReport, CriterionReport, Report, Slice } from '../../cont
 import { annotatorInterval, coincidencesOf, kappaOfItems, nominal, promptIntervals } from './intervals.ts';
 import { rewardReports, type PairScore } from './reward-reports.ts';
 import { median } from '../statistics/median.ts';
-import { tally, tallyItems, worth, type ItemTally, type Tally } from './tallies.ts';
+import { tally, tallyItems, type ItemTally, type Tally } from './tallies.ts';
 import { winRate, winRateNoTies } from './win-rate.ts';
 import { outcomes, type Item, type VoteTable } from './vote-table.ts';
 

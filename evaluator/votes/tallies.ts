@@ -52,9 +52,3 @@ export function tally(items: readonly ItemTally[]): Tally {
   for (const item of items) counts[item.decision] += 1;
   return { wins: counts.a, losses: counts.b, ties: counts.tie, split: counts.split };
 }
-
-/** What a decided item is worth to A; undefined while it is incomplete. */
-export function worth(decision: Decision): number | undefined {
-  if (decision === 'incomplete') return undefined;
-  return decision === 'a' ? 1 : decision === 'b' ? 0 : 0.5;
-}

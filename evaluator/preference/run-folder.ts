@@ -1,0 +1,52 @@
+/** @file The folder of a training run: settings.json, log.jsonl, state, checkpoints, and in the end the adapter. */
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BadInput } from '../engine/files/bad-input.ts';
+import { readJson } from '../engine/files/read-json.ts';
+import { writeWhole } from '../engine/files/write-whole.ts';
+
+export const filesOf = (out: string) => ({
+  settings: join(out, 'settings.json'),
+  log: join(out, 'log.jsonl'),
+  state: join(out, 'state.safetensors'),
+  checkpoint: (step: number) => join(out, 'checkpoints', `step-${String(step).padStart(6, '0')}.safetensors`),
+  /** As diffusers' load_lora_weights looks for it. */
+  adapter: join(out, 'pytorch_lora_weights.safetensors'),
+});
+
+/** What may change when a run is continued: it may be made longer, and its checkpoints closer; nothing else. */
+const free = ['steps', 'maxSeconds', 'checkpointEvery'];
+
+/**
+ * Makes the folder, or finds the run in it that was asked for.
+ * @param asked settings and the hashes of what the run is made from
+ * @throws BadInput when the folder holds another run
+ */
+export async function claimRunFolder(out: string, asked: Record<string, unknown>): Promise<void> {
+  const { settings: file } = filesOf(out);
+  if (!existsSync(file)) {
+    await mkdir(join(out, 'checkpoints'), { recursive: true });
+    await writeWhole(file, Buffer.from(`${JSON.stringify(asked, null, 2)}\n`));
+    return;
+  }
+  const before = (await readJson(file)) as Record<string, unknown>;
+  const changed = Object.entries(asked).find(([key, value]) => !free.includes(key) && before[key] !== value);
+  if (changed !== undefined) {
+    throw new BadInput(
+      `${out} holds a run with ${changed[0]} = ${JSON.stringify(before[changed[0]])}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,
+    );
+  }
+}
+
+/** The log, open to be appended to, without the rows after the step that the run continues from. */
+export async function openLog(out: string, step: number): Promise<FileHandle> {
+  const { log: file } = filesOf(out);
+  if (existsSync(file)) {
+    const text = await readFile(file, 'utf8');
+    let kept = 0;
+    for (const line of text.split('\n').slice(0, step)) kept += Buffer.byteLength(line) + 1;
+    await truncate(file, Math.min(kept, Buffer.byteLength(text)));
+  }
+  return open(file, 'a');
+}
