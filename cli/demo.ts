@@ -26,7 +26,7 @@ export function demoCommand(): Command {
       withWorkspace(options, async (workspace) => {
         await prepare(workspace, options);
         const study = await findStudy(workspace.db, studyName);
-        await serveUntilStopped(workspace, options, study === undefined ? [] : [`/annotate/${study.invite_token}`]);
+        await serveUntilStopped(workspace, options, study === undefined ? [] : [`/annotate/${study.inviteToken}`]);
       }),
     );
 }

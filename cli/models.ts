@@ -74,7 +74,7 @@ export function modelsCommand(): Command {
     .action(async (options: Options) => {
       const rows = await withWorkspace(options, ({ db }) => listModels(db));
       const shown = rows.map((row) => {
-        const settings = row.kind === 'pipeline' ? (JSON.parse(row.settings) as ModelSettings) : undefined;
+        const settings = row.kind === 'pipeline' ? (row.settings as ModelSettings) : undefined;
         return { name: row.name, kind: row.kind, renders: row.renders, settings: settings && publicSettings(settings) };
       });
       if (options.json) printJson(shown);

@@ -37,8 +37,8 @@ export function rewardsCommand(): Command {
     .action(async (options: Options) => {
       const rows = await withWorkspace(options, ({ db }) => listRewards(db));
       const shown = rows.map((row) => ({
-        ...describe(row.name, JSON.parse(row.settings) as RewardSettings),
-        networkSha256: row.network_sha256,
+        ...describe(row.name, row.settings as RewardSettings),
+        networkSha256: row.networkSha256,
         scores: row.scores,
       }));
       if (options.json) printJson(shown);

@@ -130,8 +130,8 @@ export function studyCommand(): Command {
       const { requireStudy } = await import('../server/study/lifecycle.ts');
       const study = await withWorkspace(options, ({ db }) => requireStudy(db, name));
       const { publicUrl, host, port } = serverConfig(options);
-      const url = `${publicUrl ?? `http://${host}:${port}`}/annotate/${study.invite_token}`;
-      if (options.json) printJson({ name, url, token: study.invite_token });
+      const url = `${publicUrl ?? `http://${host}:${port}`}/annotate/${study.inviteToken}`;
+      if (options.json) printJson({ name, url, token: study.inviteToken });
       else console.log(url);
     });
   return study;

@@ -110,8 +110,8 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     putTrainingRun(db, {
       folder: resolve(out),
       name: basename(resolve(out)),
-      settings: JSON.stringify(settings),
-      updated_at: Date.now(),
+      settings,
+      updatedAt: Date.now(),
     }),
   );
   try {

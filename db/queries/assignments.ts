@@ -1,25 +1,34 @@
-import { sql, type Insertable, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import { isPostgres, type Database } from '../open.ts';
 import type { AnnotatorTable, AssignmentTable, Population } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import type { Seat } from './studies.ts';
 
-export type Annotator = Selectable<AnnotatorTable>;
-export type Assignment = Selectable<AssignmentTable>;
+export type Annotator = ObjectOf<AnnotatorTable>;
+export interface Assignment extends Omit<ObjectOf<AssignmentTable>, 'voted'> {
+  /** A vote on it has counted. */
+  voted: boolean;
+}
+
+function assignmentOf<Row extends { voted: number }>(row: Row) {
+  return objectOf(row, { voted: row.voted === 1 });
+}
 
 /** Finds or makes the annotator. Safe when the same person connects twice at once. */
-export async function ensureAnnotator(db: Database, annotator: Insertable<AnnotatorTable>): Promise<Annotator> {
+export async function ensureAnnotator(db: Database, annotator: Annotator): Promise<Annotator> {
   await db
     .insertInto('annotator')
-    .values(annotator)
+    .values(rowOf<AnnotatorTable>(annotator))
     .onConflict((c) => c.columns(['study_id', 'population', 'participant']).doNothing())
     .execute();
-  return db
+  const row = await db
     .selectFrom('annotator')
     .selectAll()
-    .where('study_id', '=', annotator.study_id)
+    .where('study_id', '=', annotator.studyId)
     .where('population', '=', annotator.population)
     .where('participant', '=', annotator.participant)
     .executeTakeFirstOrThrow();
+  return objectOf(row);
 }
 
 /**
@@ -31,8 +40,8 @@ export async function lockStudy(db: Database, studyId: string): Promise<void> {
 }
 
 /** What this annotator should look at now: a reopened assignment first, then the oldest. Expired ones count. */
-export function heldAssignments(db: Database, annotatorId: string): Promise<Assignment[]> {
-  return db
+export async function heldAssignments(db: Database, annotatorId: string): Promise<Assignment[]> {
+  const rows = await db
     .selectFrom('assignment')
     .selectAll()
     .where('annotator_id', '=', annotatorId)
@@ -41,15 +50,17 @@ export function heldAssignments(db: Database, annotatorId: string): Promise<Assi
     .orderBy('created_at')
     .orderBy('id')
     .execute();
+  return rows.map(assignmentOf);
 }
 
-export function findAssignment(db: Database, id: string): Promise<Assignment | undefined> {
-  return db.selectFrom('assignment').selectAll().where('id', '=', id).executeTakeFirst();
+export async function findAssignment(db: Database, id: string): Promise<Assignment | undefined> {
+  const row = await db.selectFrom('assignment').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && assignmentOf(row);
 }
 
 /** An assignment with votes whose lease ran out and whose seat nobody has taken since: it can go on. */
-export function revivableAssignment(db: Database, annotatorId: string): Promise<Assignment | undefined> {
-  return db
+export async function revivableAssignment(db: Database, annotatorId: string): Promise<Assignment | undefined> {
+  const row = await db
     .selectFrom('assignment as a')
     .innerJoin('seat as s', 's.id', 'a.seat_id')
     .selectAll('a')
@@ -60,6 +71,7 @@ export function revivableAssignment(db: Database, annotatorId: string): Promise<
     .orderBy('a.created_at')
     .limit(1)
     .executeTakeFirst();
+  return row && assignmentOf(row);
 }
 
 /** Takes back the seats whose lease ran out before `now`. */
@@ -93,7 +105,7 @@ export async function releaseExpired(db: Database, studyId: string, now: number)
 }
 
 /** Free seats of pairs that this annotator has nothing to do with yet, in the study's order from a position on. */
-export function freeSeats(
+export async function freeSeats(
   db: Database,
   {
     studyId,
@@ -103,7 +115,7 @@ export function freeSeats(
     limit,
   }: { studyId: string; annotatorId: string; population: Population; from: number; limit: number },
 ): Promise<Seat[]> {
-  return db
+  const rows = await db
     .selectFrom('seat')
     .selectAll('seat')
     .where('seat.study_id', '=', studyId)
@@ -125,6 +137,7 @@ export function freeSeats(
     .orderBy('seat.seat_index')
     .limit(limit)
     .execute();
+  return rows.map((row) => objectOf(row));
 }
 
 /** The position of the pair that the annotator got last; 0 before the first. */
@@ -141,8 +154,9 @@ export async function lastPosition(db: Database, annotatorId: string): Promise<n
 }
 
 export async function takeSeat(db: Database, assignment: Assignment): Promise<void> {
-  await db.updateTable('seat').set({ state: 'leased' }).where('id', '=', assignment.seat_id).execute();
-  await db.insertInto('assignment').values(assignment).execute();
+  await db.updateTable('seat').set({ state: 'leased' }).where('id', '=', assignment.seatId).execute();
+  const row = rowOf<AssignmentTable>({ ...assignment, voted: assignment.voted ? 1 : 0 });
+  await db.insertInto('assignment').values(row).execute();
 }
 
 export async function renewLease(db: Database, id: string, expiresAt: number): Promise<void> {
@@ -163,7 +177,7 @@ export async function shortenLeases(db: Database, annotatorId: string, expiresAt
 /** Moves an assignment and its seat between leased and done, or brings a lost one back. */
 export async function setAssignmentState(
   db: Database,
-  assignment: Pick<Assignment, 'id' | 'seat_id'>,
+  assignment: Pick<Assignment, 'id' | 'seatId'>,
   change: { state: 'leased' | 'done'; expiresAt: number; reopenedAt?: number },
 ): Promise<void> {
   await db
@@ -175,7 +189,7 @@ export async function setAssignmentState(
     })
     .where('id', '=', assignment.id)
     .execute();
-  await db.updateTable('seat').set({ state: change.state }).where('id', '=', assignment.seat_id).execute();
+  await db.updateTable('seat').set({ state: change.state }).where('id', '=', assignment.seatId).execute();
 }
 
 export async function seatState(db: Database, seatId: string): Promise<Seat['state']> {
@@ -187,8 +201,8 @@ export async function sitsElsewhere(db: Database, assignment: Assignment): Promi
   const other = await db
     .selectFrom('assignment')
     .select('id')
-    .where('annotator_id', '=', assignment.annotator_id)
-    .where('pair_id', '=', assignment.pair_id)
+    .where('annotator_id', '=', assignment.annotatorId)
+    .where('pair_id', '=', assignment.pairId)
     .where('id', '<>', assignment.id)
     .where((e) => e.or([e('state', '<>', 'lost'), e('voted', '=', 1)]))
     .limit(1)

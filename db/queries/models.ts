@@ -1,19 +1,28 @@
-import type { Insertable, Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { ModelTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
-export type ModelRow = Selectable<ModelTable>;
-
-export function findModel(db: Database, name: string): Promise<ModelRow | undefined> {
-  return db.selectFrom('model').selectAll().where('name', '=', name).executeTakeFirst();
+export interface Model extends Omit<ObjectOf<ModelTable>, 'settings'> {
+  /** The evaluator's ModelSettings; empty for an imported model. */
+  settings: object;
 }
 
-export async function insertModel(db: Database, model: Insertable<ModelTable>): Promise<void> {
-  await db.insertInto('model').values(model).execute();
+export async function findModel(db: Database, name: string): Promise<Model | undefined> {
+  const row = await db.selectFrom('model').selectAll().where('name', '=', name).executeTakeFirst();
+  return row && modelOf(row);
 }
 
-export function listModels(db: Database) {
-  return db
+function modelOf<Row extends { settings: string }>(row: Row) {
+  return objectOf(row, { settings: JSON.parse(row.settings) as object });
+}
+
+export async function insertModel(db: Database, model: Model): Promise<void> {
+  const row = rowOf<ModelTable>({ ...model, settings: JSON.stringify(model.settings) });
+  await db.insertInto('model').values(row).execute();
+}
+
+export async function listModels(db: Database) {
+  const rows = await db
     .selectFrom('model as m')
     .leftJoin('render as r', 'r.model_id', 'm.id')
     .select(['m.name', 'm.kind', 'm.settings', 'm.created_at as createdAt'])
@@ -21,4 +30,5 @@ export function listModels(db: Database) {
     .groupBy(['m.id', 'm.name', 'm.kind', 'm.settings', 'm.created_at'])
     .orderBy('m.name')
     .execute();
+  return rows.map(modelOf);
 }

@@ -1,30 +1,63 @@
-import type { ExpressionBuilder, Insertable, Selectable, Updateable } from 'kysely';
+import type { ExpressionBuilder } from 'kysely';
 import type { Database } from '../open.ts';
 import type { CheckpointTable, PrescreenTable, Tables } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
-export type PrescreenRow = Selectable<PrescreenTable>;
+/** `request`, `progress` and `result` are the contract's; here they are text that nobody reads. */
+export interface StoredPrescreen extends Omit<ObjectOf<PrescreenTable>, 'request' | 'progress' | 'result'> {
+  request: unknown;
+  progress: unknown;
+  result: unknown;
+}
+export type Checkpoint = ObjectOf<CheckpointTable>;
 
-export async function insertCheckpoint(db: Database, checkpoint: Insertable<CheckpointTable>): Promise<void> {
-  await db.insertInto('checkpoint').values(checkpoint).execute();
+const parsed = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
+const written = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+
+function prescreenOf<Row extends { request: string; progress: string | null; result: string | null }>(row: Row) {
+  const { request, progress, result } = row;
+  return objectOf(row, { request: parsed(request), progress: parsed(progress), result: parsed(result) });
 }
 
-export async function checkpointsOf(db: Database, modelIds: string[]): Promise<Selectable<CheckpointTable>[]> {
+export async function insertCheckpoint(db: Database, checkpoint: Checkpoint): Promise<void> {
+  await db.insertInto('checkpoint').values(rowOf<CheckpointTable>(checkpoint)).execute();
+}
+
+export async function checkpointsOf(db: Database, modelIds: string[]): Promise<Checkpoint[]> {
   if (modelIds.length === 0) return [];
-  return db.selectFrom('checkpoint').selectAll().where('model_id', 'in', modelIds).execute();
+  const rows = await db.selectFrom('checkpoint').selectAll().where('model_id', 'in', modelIds).execute();
+  return rows.map((row) => objectOf(row));
 }
 
 /** False when a prescreen with this idempotency key is there already. */
-export async function insertPrescreen(db: Database, row: Insertable<PrescreenTable>): Promise<boolean> {
+export async function insertPrescreen(db: Database, prescreen: StoredPrescreen): Promise<boolean> {
+  const { request, progress, result: done } = prescreen;
+  const json = { request: JSON.stringify(request), progress: written(progress), result: written(done) };
   const result = await db
     .insertInto('prescreen')
-    .values(row)
+    .values(rowOf<PrescreenTable>({ ...prescreen, ...json }))
     .onConflict((c) => c.column('idempotency_key').doNothing())
     .executeTakeFirst();
   return Number(result.numInsertedOrUpdatedRows ?? 0) > 0;
 }
 
-export async function updatePrescreen(db: Database, id: string, change: Updateable<PrescreenTable>): Promise<void> {
-  await db.updateTable('prescreen').set(change).where('id', '=', id).execute();
+export async function updatePrescreen(
+  db: Database,
+  id: string,
+  change: Partial<Pick<StoredPrescreen, 'state' | 'progress' | 'result' | 'error' | 'updatedAt'>>,
+): Promise<void> {
+  const { state, progress, result, error, updatedAt } = change;
+  await db
+    .updateTable('prescreen')
+    .set({
+      ...(state === undefined ? {} : { state }),
+      ...(progress === undefined ? {} : { progress: written(progress) }),
+      ...(result === undefined ? {} : { result: written(result) }),
+      ...(error === undefined ? {} : { error }),
+      ...(updatedAt === undefined ? {} : { updated_at: updatedAt }),
+    })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** Waits for a process, or had one that has not been heard of since. */
@@ -42,7 +75,7 @@ export async function hasFreePrescreen(db: Database, staleBefore: number): Promi
 export async function claimPrescreen(
   db: Database,
   { now, staleBefore }: { now: number; staleBefore: number },
-): Promise<PrescreenRow | undefined> {
+): Promise<StoredPrescreen | undefined> {
   const next = await db
     .selectFrom('prescreen')
     .select('id')
@@ -53,24 +86,28 @@ export async function claimPrescreen(
     .executeTakeFirst();
   if (next === undefined) return undefined;
   // Another process may have been faster: only one update finds it free.
-  return db
+  const row = await db
     .updateTable('prescreen')
     .set({ state: 'running', updated_at: now })
     .where('id', '=', next.id)
     .where(isFree(staleBefore))
     .returningAll()
     .executeTakeFirst();
+  return row && prescreenOf(row);
 }
 
-export function findPrescreen(db: Database, id: string): Promise<PrescreenRow | undefined> {
-  return db.selectFrom('prescreen').selectAll().where('id', '=', id).executeTakeFirst();
+export async function findPrescreen(db: Database, id: string): Promise<StoredPrescreen | undefined> {
+  const row = await db.selectFrom('prescreen').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && prescreenOf(row);
 }
 
-export function findPrescreenByKey(db: Database, key: string): Promise<PrescreenRow | undefined> {
-  return db.selectFrom('prescreen').selectAll().where('idempotency_key', '=', key).executeTakeFirst();
+export async function findPrescreenByKey(db: Database, key: string): Promise<StoredPrescreen | undefined> {
+  const row = await db.selectFrom('prescreen').selectAll().where('idempotency_key', '=', key).executeTakeFirst();
+  return row && prescreenOf(row);
 }
 
 /** Newest first. */
-export function listPrescreens(db: Database, limit = 200): Promise<PrescreenRow[]> {
-  return db.selectFrom('prescreen').selectAll().orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();
+export async function listPrescreens(db: Database, limit = 200): Promise<StoredPrescreen[]> {
+  const query = db.selectFrom('prescreen').selectAll().orderBy('created_at', 'desc').orderBy('id').limit(limit);
+  return (await query.execute()).map(prescreenOf);
 }

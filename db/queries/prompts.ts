@@ -1,23 +1,25 @@
-import type { Insertable, Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { PromptSetTable, PromptTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
-export type PromptSet = Selectable<PromptSetTable>;
-export type Prompt = Selectable<PromptTable>;
+export type PromptSet = ObjectOf<PromptSetTable>;
+export type Prompt = ObjectOf<PromptTable>;
 
-export function findPromptSet(db: Database, name: string): Promise<PromptSet | undefined> {
-  return db.selectFrom('prompt_set').selectAll().where('name', '=', name).executeTakeFirst();
+export async function findPromptSet(db: Database, name: string): Promise<PromptSet | undefined> {
+  const row = await db.selectFrom('prompt_set').selectAll().where('name', '=', name).executeTakeFirst();
+  return row && objectOf(row);
 }
 
-export async function insertPromptSet(db: Database, set: Insertable<PromptSetTable>, prompts: Prompt[]): Promise<void> {
-  await db.insertInto('prompt_set').values(set).execute();
-  await insertRows(db, 'prompt', prompts);
+export async function insertPromptSet(db: Database, set: PromptSet, prompts: readonly Prompt[]): Promise<void> {
+  await db.insertInto('prompt_set').values(rowOf<PromptSetTable>(set)).execute();
+  await insertRows(db, 'prompt', prompts.map(rowOf<PromptTable>));
 }
 
 /** In the order of the file. */
-export function listPrompts(db: Database, promptSetId: string): Promise<Prompt[]> {
-  return db.selectFrom('prompt').selectAll().where('prompt_set_id', '=', promptSetId).orderBy('position').execute();
+export async function listPrompts(db: Database, promptSetId: string): Promise<Prompt[]> {
+  const query = db.selectFrom('prompt').selectAll().where('prompt_set_id', '=', promptSetId).orderBy('position');
+  return (await query.execute()).map((row) => objectOf(row));
 }
 
 export function listPromptSets(db: Database) {

@@ -1,16 +1,20 @@
-import type { Insertable, Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { RenderFailureTable, RenderTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import type { Prompt } from './prompts.ts';
 
-export type Render = Selectable<RenderTable>;
+export interface Render extends Omit<ObjectOf<RenderTable>, 'provenance'> {
+  /** What made the image (hashes, sampler, steps, guidance, library, device), or where it was imported from. */
+  provenance: object;
+}
+export type RenderFailure = ObjectOf<RenderFailureTable>;
 
 /** The prompts that this model has not rendered with this seed, in the set's order. */
-export function promptsWithoutRender(
+export async function promptsWithoutRender(
   db: Database,
   { promptSetId, modelId, seed }: { promptSetId: string; modelId: string; seed: number },
 ): Promise<Prompt[]> {
-  return db
+  const rows = await db
     .selectFrom('prompt as p')
     .selectAll('p')
     .where('p.prompt_set_id', '=', promptSetId)
@@ -27,40 +31,41 @@ export function promptsWithoutRender(
     )
     .orderBy('p.position')
     .execute();
+  return rows.map((row) => objectOf(row));
 }
 
 /** Keeps the first of two renders of one model, prompt and seed; both have the same pixels. Clears its failure. */
-export async function insertRender(db: Database, render: Insertable<RenderTable>): Promise<void> {
+export async function insertRender(db: Database, render: Render): Promise<void> {
   await db
     .insertInto('render')
-    .values(render)
+    .values(rowOf<RenderTable>({ ...render, provenance: JSON.stringify(render.provenance) }))
     .onConflict((c) => c.columns(['model_id', 'prompt_id', 'seed']).doNothing())
     .execute();
   await db
     .deleteFrom('render_failure')
-    .where('model_id', '=', render.model_id)
-    .where('prompt_id', '=', render.prompt_id)
+    .where('model_id', '=', render.modelId)
+    .where('prompt_id', '=', render.promptId)
     .where('seed', '=', render.seed)
     .execute();
 }
 
-export async function recordRenderFailure(db: Database, failure: Insertable<RenderFailureTable>): Promise<void> {
+export async function recordRenderFailure(db: Database, failure: RenderFailure): Promise<void> {
   await db
     .insertInto('render_failure')
-    .values(failure)
+    .values(rowOf<RenderFailureTable>(failure))
     .onConflict((c) =>
       c
         .columns(['model_id', 'prompt_id', 'seed'])
-        .doUpdateSet({ message: failure.message, created_at: failure.created_at }),
+        .doUpdateSet({ message: failure.message, created_at: failure.createdAt }),
     )
     .execute();
 }
 
-export function listRenders(
+export async function listRenders(
   db: Database,
   { promptSetId, modelId }: { promptSetId: string; modelId: string },
 ): Promise<(Render & { position: number })[]> {
-  return db
+  const rows = await db
     .selectFrom('render as r')
     .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
     .selectAll('r')
@@ -70,4 +75,5 @@ export function listRenders(
     .orderBy('p.position')
     .orderBy('r.seed')
     .execute();
+  return rows.map((row) => objectOf(row, { provenance: JSON.parse(row.provenance) as object }));
 }

@@ -1,16 +1,25 @@
-import type { Insertable, Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { RewardTable, ScoreTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
-export type RewardRow = Selectable<RewardTable>;
+export interface Reward extends Omit<ObjectOf<RewardTable>, 'settings'> {
+  /** The evaluator's RewardSettings. */
+  settings: object;
+}
+export type Score = ObjectOf<ScoreTable>;
 
-export function findReward(db: Database, name: string): Promise<RewardRow | undefined> {
-  return db.selectFrom('reward').selectAll().where('name', '=', name).executeTakeFirst();
+function rewardOf<Row extends { settings: string }>(row: Row) {
+  return objectOf(row, { settings: JSON.parse(row.settings) as object });
+}
+
+export async function findReward(db: Database, name: string): Promise<Reward | undefined> {
+  const row = await db.selectFrom('reward').selectAll().where('name', '=', name).executeTakeFirst();
+  return row && rewardOf(row);
 }
 
 /** Its scores are those of its present network; the ones of an earlier network are kept and not counted. */
-export function listRewards(db: Database) {
-  return db
+export async function listRewards(db: Database) {
+  const rows = await db
     .selectFrom('reward as w')
     .leftJoin('score as s', (join) =>
       join.onRef('s.reward_id', '=', 'w.id').onRef('s.network_sha256', '=', 'w.network_sha256'),
@@ -20,24 +29,30 @@ export function listRewards(db: Database) {
     .groupBy(['w.id', 'w.name', 'w.kind', 'w.settings', 'w.network_sha256', 'w.created_at'])
     .orderBy('w.name')
     .execute();
+  return rows.map(rewardOf);
 }
 
-export async function insertReward(db: Database, reward: Insertable<RewardTable>): Promise<void> {
-  await db.insertInto('reward').values(reward).execute();
+export async function insertReward(db: Database, reward: Reward): Promise<void> {
+  const row = rowOf<RewardTable>({ ...reward, settings: JSON.stringify(reward.settings) });
+  await db.insertInto('reward').values(row).execute();
 }
 
 export async function replaceNetwork(
   db: Database,
   id: string,
-  network: Pick<RewardTable, 'settings' | 'network_sha256'>,
+  { settings, networkSha256 }: Pick<Reward, 'settings' | 'networkSha256'>,
 ): Promise<void> {
-  await db.updateTable('reward').set(network).where('id', '=', id).execute();
+  await db
+    .updateTable('reward')
+    .set({ settings: JSON.stringify(settings), network_sha256: networkSha256 })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** The model's renders of the set that this reward's present network has not scored, in the set's order. */
 export function rendersWithoutScore(
   db: Database,
-  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: RewardRow },
+  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
 ) {
   return db
     .selectFrom('render as r')
@@ -52,7 +67,7 @@ export function rendersWithoutScore(
             .select('s.render_id')
             .whereRef('s.render_id', '=', 'r.id')
             .where('s.reward_id', '=', reward.id)
-            .where('s.network_sha256', '=', reward.network_sha256),
+            .where('s.network_sha256', '=', reward.networkSha256),
         ),
       ),
     )
@@ -62,11 +77,11 @@ export function rendersWithoutScore(
 }
 
 /** A score that is there already stays: two processes may score the same renders. */
-export async function insertScores(db: Database, scores: Insertable<ScoreTable>[]): Promise<void> {
+export async function insertScores(db: Database, scores: readonly Score[]): Promise<void> {
   if (scores.length === 0) return;
   await db
     .insertInto('score')
-    .values(scores)
+    .values(scores.map(rowOf<ScoreTable>))
     .onConflict((c) => c.columns(['render_id', 'reward_id', 'network_sha256']).doNothing())
     .execute();
 }
@@ -74,7 +89,7 @@ export async function insertScores(db: Database, scores: Insertable<ScoreTable>[
 /** Every score of the model's renders of the set by the reward's present network, in the set's order, seeds ascending. */
 export function listScores(
   db: Database,
-  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: RewardRow },
+  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
 ) {
   return db
     .selectFrom('score as s')
@@ -84,7 +99,7 @@ export function listScores(
     .where('p.prompt_set_id', '=', promptSetId)
     .where('r.model_id', '=', modelId)
     .where('s.reward_id', '=', reward.id)
-    .where('s.network_sha256', '=', reward.network_sha256)
+    .where('s.network_sha256', '=', reward.networkSha256)
     .orderBy('p.position')
     .orderBy('r.seed')
     .execute();

@@ -1,36 +1,48 @@
-import type { Insertable, Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { PairTable, Population, SeatTable, SlotTable, StudyState, StudyTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
-export type Study = Selectable<StudyTable>;
-export type Pair = Selectable<PairTable>;
-export type Seat = Selectable<SeatTable>;
+export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties'> {
+  /** In the order in which they are asked. */
+  criteria: string[];
+  ties: boolean;
+}
+export type Pair = ObjectOf<PairTable>;
+export type Seat = ObjectOf<SeatTable>;
+export type Slot = ObjectOf<SlotTable>;
 
-export function findStudy(db: Database, name: string): Promise<Study | undefined> {
-  return db.selectFrom('study').selectAll().where('name', '=', name).executeTakeFirst();
+function studyOf<Row extends Pick<StudyTable, 'criteria' | 'ties'>>(row: Row) {
+  return objectOf(row, { criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1 });
 }
 
-export function studyById(db: Database, id: string): Promise<Study> {
-  return db.selectFrom('study').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+export async function findStudy(db: Database, name: string): Promise<Study | undefined> {
+  const row = await db.selectFrom('study').selectAll().where('name', '=', name).executeTakeFirst();
+  return row && studyOf(row);
 }
 
-export function findStudyByToken(db: Database, token: string): Promise<Study | undefined> {
-  return db
+export async function studyById(db: Database, id: string): Promise<Study> {
+  return studyOf(await db.selectFrom('study').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
+}
+
+export async function findStudyByToken(db: Database, token: string): Promise<Study | undefined> {
+  const row = await db
     .selectFrom('study')
     .selectAll()
     .where((e) => e.or([e('invite_token', '=', token), e('simulation_token', '=', token)]))
     .executeTakeFirst();
+  return row && studyOf(row);
 }
 
-export async function insertStudy(db: Database, study: Insertable<StudyTable>, pairs: Pair[]): Promise<void> {
-  await db.insertInto('study').values(study).execute();
-  await insertRows(db, 'pair', pairs);
+export async function insertStudy(db: Database, study: Study, pairs: readonly Pair[]): Promise<void> {
+  const row = rowOf<StudyTable>({ ...study, criteria: JSON.stringify(study.criteria), ties: study.ties ? 1 : 0 });
+  await db.insertInto('study').values(row).execute();
+  await insertRows(db, 'pair', pairs.map(rowOf<PairTable>));
 }
 
-export async function insertSeats(db: Database, seats: Seat[], slots: Selectable<SlotTable>[]): Promise<void> {
-  await insertRows(db, 'seat', seats);
-  await insertRows(db, 'slot', slots);
+export async function insertSeats(db: Database, seats: readonly Seat[], slots: readonly Slot[]): Promise<void> {
+  await insertRows(db, 'seat', seats.map(rowOf<SeatTable>));
+  await insertRows(db, 'slot', slots.map(rowOf<SlotTable>));
 }
 
 export async function hasSeats(db: Database, studyId: string, population: Population): Promise<boolean> {
@@ -48,8 +60,9 @@ export async function setStudyState(db: Database, id: string, state: StudyState)
   await db.updateTable('study').set({ state }).where('id', '=', id).execute();
 }
 
-export function listPairs(db: Database, studyId: string): Promise<Pair[]> {
-  return db.selectFrom('pair').selectAll().where('study_id', '=', studyId).orderBy('position').execute();
+export async function listPairs(db: Database, studyId: string): Promise<Pair[]> {
+  const rows = await db.selectFrom('pair').selectAll().where('study_id', '=', studyId).orderBy('position').execute();
+  return rows.map((row) => objectOf(row));
 }
 
 export async function countPairs(db: Database, studyId: string): Promise<number> {
@@ -61,8 +74,9 @@ export async function countPairs(db: Database, studyId: string): Promise<number>
   return pairs;
 }
 
-export function listStudies(db: Database) {
-  return db
+/** Newest first. */
+export async function listStudies(db: Database) {
+  const rows = await db
     .selectFrom('study as s')
     .innerJoin('prompt_set as p', 'p.id', 's.prompt_set_id')
     .innerJoin('model as a', 'a.id', 's.model_a_id')
@@ -72,6 +86,7 @@ export function listStudies(db: Database) {
     .orderBy('s.created_at', 'desc')
     .orderBy('s.name')
     .execute();
+  return rows.map(studyOf);
 }
 
 /** How far a study is: pairs, seats and counted votes of one population, people who voted. */

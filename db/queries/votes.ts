@@ -1,11 +1,16 @@
-import type { Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { Choice, Population, Side, VoteTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
-export type Vote = Selectable<VoteTable>;
+export interface Vote extends Omit<ObjectOf<VoteTable>, 'counted' | 'remaining'> {
+  counted: boolean;
+  /** The criteria that were still open after this vote, so that a retry gets the same answer. */
+  remaining: string[];
+}
 
-export function findVote(db: Database, id: string): Promise<Vote | undefined> {
-  return db.selectFrom('vote').selectAll().where('id', '=', id).executeTakeFirst();
+export async function findVote(db: Database, id: string): Promise<Vote | undefined> {
+  const row = await db.selectFrom('vote').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && objectOf(row, { counted: row.counted === 1, remaining: JSON.parse(row.remaining) as string[] });
 }
 
 /** The criteria of a seat and the vote that counts for each, null where none does. */
@@ -19,13 +24,17 @@ export function slotsOfSeat(db: Database, seatId: string) {
 }
 
 export async function insertVote(db: Database, vote: Vote): Promise<void> {
-  await db.insertInto('vote').values(vote).execute();
-  if (vote.counted === 0) return;
-  await db.updateTable('assignment').set({ voted: 1 }).where('id', '=', vote.assignment_id).execute();
+  const json = { counted: vote.counted ? 1 : 0, remaining: JSON.stringify(vote.remaining) };
+  await db
+    .insertInto('vote')
+    .values(rowOf<VoteTable>({ ...vote, ...json }))
+    .execute();
+  if (!vote.counted) return;
+  await db.updateTable('assignment').set({ voted: 1 }).where('id', '=', vote.assignmentId).execute();
   await db
     .updateTable('slot')
     .set({ vote_id: vote.id })
-    .where('seat_id', '=', vote.seat_id)
+    .where('seat_id', '=', vote.seatId)
     .where('criterion', '=', vote.criterion)
     .where('vote_id', 'is', null)
     .execute();
@@ -37,7 +46,7 @@ export async function lastVotedAssignment(db: Database, annotatorId: string): Pr
     .selectFrom('vote as v')
     .innerJoin('slot as s', 's.vote_id', 'v.id')
     .innerJoin('assignment as a', 'a.id', 'v.assignment_id')
-    .select('v.assignment_id')
+    .select('v.assignment_id as assignmentId')
     .where('v.annotator_id', '=', annotatorId)
     .where('a.state', '<>', 'lost')
     .orderBy('v.created_at', 'desc')
@@ -45,22 +54,22 @@ export async function lastVotedAssignment(db: Database, annotatorId: string): Pr
     .orderBy('a.created_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  return row?.assignment_id;
+  return row?.assignmentId;
 }
 
 /** Takes back every vote of the assignment that counts. The votes stay; retractions are added. */
 export async function retractVotes(
   db: Database,
-  assignment: { id: string; seat_id: string },
+  assignment: { id: string; seatId: string },
   now: number,
 ): Promise<void> {
-  const rows = (await slotsOfSeat(db, assignment.seat_id)).filter((slot) => slot.assignmentId === assignment.id);
+  const rows = (await slotsOfSeat(db, assignment.seatId)).filter((slot) => slot.assignmentId === assignment.id);
   for (const { voteId, criterion } of rows) {
     await db.insertInto('retraction').values({ vote_id: voteId!, created_at: now }).execute();
     await db
       .updateTable('slot')
       .set({ vote_id: null })
-      .where('seat_id', '=', assignment.seat_id)
+      .where('seat_id', '=', assignment.seatId)
       .where('criterion', '=', criterion)
       .execute();
   }

@@ -53,8 +53,8 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
     id: randomUUID(),
     name: request.name,
     kind: 'pipeline',
-    settings: JSON.stringify(settings),
-    created_at: now,
+    settings,
+    createdAt: now,
   });
   return settings;
 }

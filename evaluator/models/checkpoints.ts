@@ -39,7 +39,7 @@ export async function addCheckpoints(
     const name = `${run}@${step}`;
     await addVariant(
       db,
-      { name, baseline, adapter: file, checkpoint: { run, step, device_seconds: deviceSeconds } },
+      { name, baseline, adapter: file, checkpoint: { run, step, deviceSeconds: deviceSeconds } },
       now,
     );
     names.push(name);
@@ -58,7 +58,7 @@ export async function addVariant(
     baseline: string;
     adapter: string;
     scale?: number | undefined;
-    checkpoint?: { run: string; step: number; device_seconds: number | null };
+    checkpoint?: { run: string; step: number; deviceSeconds: number | null };
   },
   now = Date.now(),
 ): Promise<void> {
@@ -67,11 +67,11 @@ export async function addVariant(
   if (base === undefined) throw new BadInput(`There is no model named "${baseline}".`);
   if (base.kind !== 'pipeline')
     throw new BadInput(`"${baseline}" consists of imported images; an adapter needs a baseline with a pipeline.`);
-  const settings = JSON.parse(base.settings) as ModelSettings;
+  const settings = base.settings as ModelSettings;
   const identity = await identifyFile(resolve(adapter));
   const existing = await findModel(db, name);
   if (existing !== undefined) {
-    const [other] = existing.kind === 'pipeline' ? (JSON.parse(existing.settings) as ModelSettings).adapters : [];
+    const [other] = existing.kind === 'pipeline' ? (existing.settings as ModelSettings).adapters : [];
     if (other?.sha256 === identity.sha256) return;
     throw new BadInput(
       `A model named "${name}" exists already with another adapter; rename the folder ${adapter} is in.`,
@@ -82,8 +82,8 @@ export async function addVariant(
   const id = randomUUID();
   await db.transaction().execute(async (tx) => {
     const own: ModelSettings = { ...settings, adapters: [{ ...identity, scale }] };
-    await insertModel(tx, { id, name, kind: 'pipeline', settings: JSON.stringify(own), created_at: now });
-    if (checkpoint !== undefined) await insertCheckpoint(tx, { model_id: id, ...checkpoint });
+    await insertModel(tx, { id, name, kind: 'pipeline', settings: own, createdAt: now });
+    if (checkpoint !== undefined) await insertCheckpoint(tx, { modelId: id, ...checkpoint });
   });
 }
 

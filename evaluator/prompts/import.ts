@@ -33,10 +33,10 @@ export async function importPrompts(
     }
     await insertPromptSet(
       tx,
-      { id: setId, name, source_sha256: createHash('sha256').update(bytes).digest('hex'), created_at: now },
+      { id: setId, name, sourceSha256: createHash('sha256').update(bytes).digest('hex'), createdAt: now },
       prompts.map(({ text, category, challenge, note }, position) => ({
         id: randomUUID(),
-        prompt_set_id: setId,
+        promptSetId: setId,
         position,
         text,
         category,

@@ -65,19 +65,19 @@ export async function importRenders(
   const modelId = existing?.id ?? randomUUID();
   await db.transaction().execute(async (tx) => {
     if (existing === undefined) {
-      await insertModel(tx, { id: modelId, name: modelName, kind: 'imported', settings: '{}', created_at: now });
+      await insertModel(tx, { id: modelId, name: modelName, kind: 'imported', settings: {}, createdAt: now });
     }
     for (const { entry, sha256, width, height, original } of stored) {
       await insertRender(tx, {
         id: randomUUID(),
-        model_id: modelId,
-        prompt_id: entry.prompt.id,
+        modelId: modelId,
+        promptId: entry.prompt.id,
         seed: entry.seed,
-        image_sha256: sha256,
+        imageSha256: sha256,
         width,
         height,
-        provenance: JSON.stringify({ importedFrom: entry.file, originalSha256: original }),
-        created_at: now,
+        provenance: { importedFrom: entry.file, originalSha256: original },
+        createdAt: now,
       });
     }
   });
@@ -126,7 +126,7 @@ async function refuseRepeats(
   const seen = new Map<string, string>();
   if (modelId !== undefined) {
     for (const render of await listRenders(db, { promptSetId, modelId }))
-      seen.set(`${render.prompt_id} ${render.seed}`, 'the database');
+      seen.set(`${render.promptId} ${render.seed}`, 'the database');
   }
   for (const { prompt, seed, place } of entries) {
     const key = `${prompt.id} ${seed}`;

@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
-import { findModel, type ModelRow } from '../../db/queries/models.ts';
+import { findModel, type Model } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt, type PromptSet } from '../../db/queries/prompts.ts';
 import { insertRender, promptsWithoutRender, recordRenderFailure } from '../../db/queries/renders.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
@@ -56,7 +56,7 @@ export async function renderPromptSet(
   request: RenderRequest,
 ): Promise<RenderSummary> {
   const { promptSet, model } = await requireNames(db, request);
-  const settings = JSON.parse(model.settings) as ModelSettings;
+  const settings = model.settings as ModelSettings;
   const { queue, skipped } = await findMissing(db, promptSet, model, request);
   const summary: RenderSummary = { rendered: 0, failed: [], skipped, stopped: false };
   if (queue.length === 0) return summary;
@@ -67,7 +67,7 @@ export async function renderPromptSet(
   return summary;
 }
 
-async function requireNames(db: Database, request: RenderRequest): Promise<{ promptSet: PromptSet; model: ModelRow }> {
+async function requireNames(db: Database, request: RenderRequest): Promise<{ promptSet: PromptSet; model: Model }> {
   const promptSet = await findPromptSet(db, request.prompts);
   if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${request.prompts}".`);
   const model = await findModel(db, request.model);
@@ -80,7 +80,7 @@ async function requireNames(db: Database, request: RenderRequest): Promise<{ pro
   return { promptSet, model };
 }
 
-async function findMissing(db: Database, promptSet: PromptSet, model: ModelRow, { seed, shard, limit }: RenderRequest) {
+async function findMissing(db: Database, promptSet: PromptSet, model: Model, { seed, shard, limit }: RenderRequest) {
   const all = await listPrompts(db, promptSet.id);
   const chosen = all
     .filter((prompt) => shard === undefined || prompt.position % shard.count === shard.index % shard.count)
@@ -95,7 +95,7 @@ async function findMissing(db: Database, promptSet: PromptSet, model: ModelRow, 
 class Run {
   readonly #db: Database;
   readonly #images: ImageStore;
-  readonly #model: ModelRow;
+  readonly #model: Model;
   readonly #settings: ModelSettings;
   readonly #request: RenderRequest;
   readonly #queue: Prompt[];
@@ -109,7 +109,7 @@ class Run {
   constructor(
     db: Database,
     images: ImageStore,
-    model: ModelRow,
+    model: Model,
     settings: ModelSettings,
     request: RenderRequest,
     queue: Prompt[],
@@ -197,19 +197,19 @@ class Run {
       const sha256 = await this.#images.put(await encodePng(image.pixels, width, height, generation));
       await insertRender(this.#db, {
         id: randomUUID(),
-        model_id: this.#model.id,
-        prompt_id: prompt.id,
+        modelId: this.#model.id,
+        promptId: prompt.id,
         seed: this.#request.seed,
-        image_sha256: sha256,
+        imageSha256: sha256,
         width,
         height,
-        provenance: JSON.stringify({
+        provenance: {
           ...generation,
           latentsSha256: createHash('sha256').update(image.latents).digest('hex'),
           library: libraryVersion(),
           device: deviceName(device),
-        }),
-        created_at: Date.now(),
+        },
+        createdAt: Date.now(),
       });
       this.#summary.rendered += 1;
       this.#report();
@@ -221,11 +221,11 @@ class Run {
 
   async #fail(prompt: Prompt, message: string): Promise<void> {
     await recordRenderFailure(this.#db, {
-      model_id: this.#model.id,
-      prompt_id: prompt.id,
+      modelId: this.#model.id,
+      promptId: prompt.id,
       seed: this.#request.seed,
       message,
-      created_at: Date.now(),
+      createdAt: Date.now(),
     });
     this.#summary.failed.push({ prompt: prompt.text, message });
     this.#report();

@@ -33,14 +33,14 @@ export async function addReward(
   const sha256 = digest(settings.files);
   const existing = await findReward(db, name);
   if (existing === undefined) {
-    const row = { id: randomUUID(), name, kind, settings: JSON.stringify(settings), network_sha256: sha256 };
-    await insertReward(db, { ...row, created_at: now });
+    const row = { id: randomUUID(), name, kind, settings, networkSha256: sha256 };
+    await insertReward(db, { ...row, createdAt: now });
     return { settings, replaced: false };
   }
   if (existing.kind !== kind)
     throw new BadInput(`The reward "${name}" is of kind ${existing.kind}; choose another name for ${kind}.`);
-  await replaceNetwork(db, existing.id, { settings: JSON.stringify(settings), network_sha256: sha256 });
-  return { settings, replaced: existing.network_sha256 !== sha256 };
+  await replaceNetwork(db, existing.id, { settings, networkSha256: sha256 });
+  return { settings, replaced: existing.networkSha256 !== sha256 };
 }
 
 async function readSettings(folder: string, kind: string): Promise<RewardSettings> {

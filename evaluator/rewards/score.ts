@@ -45,7 +45,7 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   const reward = await findReward(db, rewardName);
   if (reward === undefined)
     throw new BadInput(`There is no reward named "${rewardName}"; add it with visavis rewards add.`);
-  const settings = JSON.parse(reward.settings) as RewardSettings;
+  const settings = reward.settings as RewardSettings;
   const renders = await listRenders(db, { promptSetId: promptSet.id, modelId: model.id });
   if (renders.length === 0)
     throw new BadInput(`"${modelName}" has no renders of "${prompts}"; render them first (visavis render).`);
@@ -75,11 +75,11 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
         if ('score' in result && Number.isFinite(result.score)) {
           return [
             {
-              render_id: id,
-              reward_id: reward.id,
-              network_sha256: reward.network_sha256,
+              renderId: id,
+              rewardId: reward.id,
+              networkSha256: reward.networkSha256,
               value: result.score,
-              created_at: now,
+              createdAt: now,
             },
           ];
         }

@@ -1,9 +1,9 @@
 /** @file Arrow: rewards → screen. Reads the scores that are there; computes nothing on images. */
 import type { Database } from '../../db/open.ts';
-import { findModel, type ModelRow } from '../../db/queries/models.ts';
+import { findModel, type Model } from '../../db/queries/models.ts';
 import { checkpointsOf } from '../../db/queries/prescreens.ts';
 import { findPromptSet, listPrompts, type Prompt, type PromptSet } from '../../db/queries/prompts.ts';
-import { findReward, listScores, type RewardRow } from '../../db/queries/rewards.ts';
+import { findReward, listScores, type Reward } from '../../db/queries/rewards.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { checkRequirements, parseRequirement, type RequirementResult } from './gates.ts';
 import { screenReward, type RewardScreen, type ScreenModel } from './screen.ts';
@@ -42,18 +42,18 @@ export async function prescreen(db: Database, request: ScreenRequest): Promise<S
         db,
         candidates.map(({ id }) => id),
       )
-    ).map((row) => [row.model_id, row]),
+    ).map((row) => [row.modelId, row]),
   );
   const screens: RewardScreen[] = [];
   for (const reward of rewards) {
-    const modelScores = async (model: ModelRow): Promise<ScreenModel> => {
+    const modelScores = async (model: Model): Promise<ScreenModel> => {
       const checkpoint = checkpoints.get(model.id);
       return {
         model: model.name,
         checkpoint:
           checkpoint === undefined
             ? null
-            : { run: checkpoint.run, step: checkpoint.step, deviceSeconds: checkpoint.device_seconds },
+            : { run: checkpoint.run, step: checkpoint.step, deviceSeconds: checkpoint.deviceSeconds },
         scores: await scoresInOrder(db, { promptSet, prompts, model, reward, seed }),
       };
     };
@@ -87,7 +87,7 @@ export async function prescreen(db: Database, request: ScreenRequest): Promise<S
 export async function requireScreenNames(
   db: Database,
   request: ScreenRequest,
-): Promise<{ promptSet: PromptSet; baseline: ModelRow; candidates: ModelRow[]; rewards: RewardRow[] }> {
+): Promise<{ promptSet: PromptSet; baseline: Model; candidates: Model[]; rewards: Reward[] }> {
   const promptSet = await findPromptSet(db, request.prompts);
   if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${request.prompts}".`);
   if (request.candidates.length === 0) throw new BadInput('A screen needs at least one candidate.');
@@ -96,13 +96,13 @@ export async function requireScreenNames(
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new BadInput(`"${twice}" is named twice.`);
   }
-  const models: ModelRow[] = [];
+  const models: Model[] = [];
   for (const name of [request.baseline, ...request.candidates]) {
     const model = await findModel(db, name);
     if (model === undefined) throw new BadInput(`There is no model named "${name}".`);
     models.push(model);
   }
-  const rewards: RewardRow[] = [];
+  const rewards: Reward[] = [];
   for (const name of request.rewards) {
     const reward = await findReward(db, name);
     if (reward === undefined)
@@ -120,7 +120,7 @@ async function scoresInOrder(
     model,
     reward,
     seed,
-  }: { promptSet: PromptSet; prompts: readonly Prompt[]; model: ModelRow; reward: RewardRow; seed: number },
+  }: { promptSet: PromptSet; prompts: readonly Prompt[]; model: Model; reward: Reward; seed: number },
 ): Promise<Float64Array> {
   const rows = await listScores(db, { promptSetId: promptSet.id, modelId: model.id, reward });
   const byPrompt = new Map(rows.filter((row) => row.seed === seed).map((row) => [row.promptId, row.value]));

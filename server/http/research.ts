@@ -36,7 +36,7 @@ export function researchApi(
   });
   router.get('/studies/:name/invite', async (request, response) => {
     const study = await requireStudy(db, request.params.name);
-    const path = `/annotate/${study.invite_token}`;
+    const path = `/annotate/${study.inviteToken}`;
     response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
   });
   router.get('/studies/:name/report', async (request, response) => {

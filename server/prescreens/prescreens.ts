@@ -10,7 +10,7 @@ import {
   insertPrescreen,
   listPrescreens,
   updatePrescreen,
-  type PrescreenRow,
+  type StoredPrescreen,
 } from '../../db/queries/prescreens.ts';
 import type { Prescreen, PrescreenRequest, Screen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
@@ -30,7 +30,7 @@ export async function submitPrescreen(
   const row = freshRow(request, { id, key, now });
   if (await insertPrescreen(db, row)) return { prescreen: view(row), isNew: true };
   const existing = (await findPrescreenByKey(db, key!))!;
-  if (existing.request !== row.request)
+  if (JSON.stringify(existing.request) !== JSON.stringify(request))
     throw new ServiceError('conflict', 'This Idempotency-Key came with another request before; use a fresh one.');
   return { prescreen: view(existing), isNew: false };
 }
@@ -43,24 +43,24 @@ export async function recordScreen(
   now = Date.now(),
 ): Promise<string> {
   const row = freshRow(request, { id: randomUUID(), now });
-  await insertPrescreen(db, { ...row, state: 'done', result: JSON.stringify(screen) });
+  await insertPrescreen(db, { ...row, state: 'done', result: screen });
   return row.id;
 }
 
 function freshRow(
   request: PrescreenRequest,
   { id, key = null, now }: { id: string; key?: string | null | undefined; now: number },
-): PrescreenRow {
+): StoredPrescreen {
   return {
     id,
-    request: JSON.stringify(request),
-    idempotency_key: key,
+    request,
+    idempotencyKey: key,
     state: 'queued',
     progress: null,
     result: null,
     error: null,
-    created_at: now,
-    updated_at: now,
+    createdAt: now,
+    updatedAt: now,
   };
 }
 
@@ -87,7 +87,7 @@ export async function reportProgress(
   progress: NonNullable<Prescreen['progress']>,
   now = Date.now(),
 ): Promise<void> {
-  await updatePrescreen(db, id, { progress: JSON.stringify(progress), updated_at: now });
+  await updatePrescreen(db, id, { progress, updatedAt: now });
 }
 
 /** @param outcome the screen, the sentence that says why there is none, or that somebody else has to begin again */
@@ -100,29 +100,29 @@ export async function finishPrescreen(
   if ('screen' in outcome) {
     await updatePrescreen(db, id, {
       state: 'done',
-      result: JSON.stringify(outcome.screen),
+      result: outcome.screen,
       error: null,
-      updated_at: now,
+      updatedAt: now,
     });
   } else if ('error' in outcome) {
-    await updatePrescreen(db, id, { state: 'failed', error: outcome.error, updated_at: now });
+    await updatePrescreen(db, id, { state: 'failed', error: outcome.error, updatedAt: now });
   } else {
-    await updatePrescreen(db, id, { state: 'queued', updated_at: now });
+    await updatePrescreen(db, id, { state: 'queued', updatedAt: now });
   }
 }
 
-function view(row: PrescreenRow): Prescreen {
-  const result = row.result === null ? null : (JSON.parse(row.result) as Screen);
+function view(row: StoredPrescreen): Prescreen {
+  const result = row.result as Screen | null;
   return {
     id: row.id,
     state: row.state,
-    request: JSON.parse(row.request) as PrescreenRequest,
-    progress: row.progress === null ? null : (JSON.parse(row.progress) as Prescreen['progress']),
+    request: row.request as PrescreenRequest,
+    progress: row.progress as Prescreen['progress'],
     result,
     exitCode: row.state === 'failed' ? 1 : result === null ? null : result.passed ? 0 : 3,
     error: row.error,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
   };
 }
 

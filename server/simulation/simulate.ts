@@ -41,13 +41,13 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
       `The number of annotators is ${request.annotators}; it must be from 1 to 1000.`,
     );
   }
-  const preference = preferenceFor(request.winRate, study.votes_per_pair);
+  const preference = preferenceFor(request.winRate, study.votesPerPair);
   await ensureSimulatedSeats(db, study.id);
   const server = await startServer(db, { ...request.config, host: '127.0.0.1', port: 0, publicUrl: undefined });
   try {
     const names = Array.from({ length: request.annotators }, (_, i) => `simulated-${i + 1}`);
     const counts = await Promise.all(
-      names.map((name) => annotate(db, server.url, study.simulation_token, name, preference, request)),
+      names.map((name) => annotate(db, server.url, study.simulationToken, name, preference, request)),
     );
     return counts.reduce((sum, count) => sum + count, 0);
   } finally {

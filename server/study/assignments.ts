@@ -55,10 +55,10 @@ export async function joinStudy(
   }
   return ensureAnnotator(db, {
     id: randomUUID(),
-    study_id: study.id,
-    population: study.invite_token === token ? 'people' : 'simulated',
+    studyId: study.id,
+    population: study.inviteToken === token ? 'people' : 'simulated',
     participant,
-    created_at: now,
+    createdAt: now,
   });
 }
 
@@ -73,7 +73,7 @@ export async function nextAssignment(
   now = Date.now(),
 ): Promise<AssignmentView | null> {
   return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.study_id);
+    await lockStudy(tx, annotator.studyId);
     const study = await openStudy(tx, annotator);
     const assignment =
       (await heldAssignments(tx, annotator.id))[0] ??
@@ -81,7 +81,7 @@ export async function nextAssignment(
       (await lease(tx, study, annotator, times, now));
     if (assignment === undefined) return null;
     await renewLease(tx, assignment.id, now + times.leaseMs);
-    return viewOf(tx, study, { ...assignment, expires_at: now + times.leaseMs });
+    return viewOf(tx, study, { ...assignment, expiresAt: now + times.leaseMs });
   });
 }
 
@@ -93,13 +93,13 @@ export async function preloadAssignment(
   now = Date.now(),
 ): Promise<Preload> {
   return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.study_id);
+    await lockStudy(tx, annotator.studyId);
     const study = await openStudy(tx, annotator);
     const held = await heldAssignments(tx, annotator.id);
     if (held.length === 0) return { urls: [] };
     const following = held[1] ?? (await lease(tx, study, annotator, times, now));
     if (following === undefined) return { urls: [] };
-    return { urls: [imageUrl(following.left_image), imageUrl(following.right_image)] };
+    return { urls: [imageUrl(following.leftImage), imageUrl(following.rightImage)] };
   });
 }
 
@@ -126,19 +126,19 @@ export async function holdAgain(
 /** What the annotator's page needs of an assignment, and nothing that tells a model. */
 export async function viewOf(db: Database, study: Study, assignment: Assignment): Promise<AssignmentView> {
   const content = await assignmentContent(db, assignment.id);
-  const criteria = await remainingCriteria(db, study, assignment.seat_id);
+  const criteria = await remainingCriteria(db, study, assignment.seatId);
   const a = { width: content.widthA, height: content.heightA };
   const b = { width: content.widthB, height: content.heightB };
-  const [left, right] = assignment.side_a === 'left' ? [a, b] : [b, a];
+  const [left, right] = assignment.sideA === 'left' ? [a, b] : [b, a];
   return {
     id: assignment.id,
     criteria,
     prompt: visiblePrompt(criteria, content.prompt),
-    left: { url: imageUrl(assignment.left_image), ...left },
-    right: { url: imageUrl(assignment.right_image), ...right },
-    ties: study.ties === 1,
-    expiresAt: assignment.expires_at,
-    done: await countDone(db, assignment.annotator_id),
+    left: { url: imageUrl(assignment.leftImage), ...left },
+    right: { url: imageUrl(assignment.rightImage), ...right },
+    ties: study.ties,
+    expiresAt: assignment.expiresAt,
+    done: await countDone(db, assignment.annotatorId),
     total: await countPairs(db, study.id),
   };
 }
@@ -155,11 +155,11 @@ export async function remainingCriteria(db: Database, study: Study, seatId: stri
 }
 
 export function criteriaOf(study: Study): Criterion[] {
-  return JSON.parse(study.criteria) as Criterion[];
+  return study.criteria as Criterion[];
 }
 
 async function openStudy(db: Database, annotator: Annotator): Promise<Study> {
-  const study = await studyById(db, annotator.study_id);
+  const study = await studyById(db, annotator.studyId);
   if (study.state === 'draft')
     throw new ServiceError('study-not-open', 'This study has not started yet. Please come back later.');
   if (study.state === 'paused') {
@@ -194,18 +194,18 @@ async function lease(
   const seat = candidates[randomInt(candidates.length)]!;
   const assignment: Assignment = {
     id: randomUUID(),
-    study_id: study.id,
-    pair_id: seat.pair_id,
-    seat_id: seat.id,
-    annotator_id: annotator.id,
-    side_a: seat.side_a,
-    left_image: freshToken(),
-    right_image: freshToken(),
+    studyId: study.id,
+    pairId: seat.pairId,
+    seatId: seat.id,
+    annotatorId: annotator.id,
+    sideA: seat.sideA,
+    leftImage: freshToken(),
+    rightImage: freshToken(),
     state: 'leased',
-    voted: 0,
-    created_at: now,
-    expires_at: now + times.leaseMs,
-    reopened_at: null,
+    voted: false,
+    createdAt: now,
+    expiresAt: now + times.leaseMs,
+    reopenedAt: null,
   };
   await takeSeat(db, assignment);
   return assignment;

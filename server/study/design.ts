@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
-import { findModel, type ModelRow } from '../../db/queries/models.ts';
+import { findModel, type Model } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
 import { listRenders, type Render } from '../../db/queries/renders.ts';
 import {
@@ -93,27 +93,27 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
     const study: Study = {
       id: randomUUID(),
       name: design.name,
-      prompt_set_id: promptSet.id,
-      model_a_id: a.id,
-      model_b_id: b.id,
-      criteria: JSON.stringify(askingOrder(design.criteria)),
-      votes_per_pair: design.votesPerPair,
-      ties: design.ties ? 1 : 0,
+      promptSetId: promptSet.id,
+      modelAId: a.id,
+      modelBId: b.id,
+      criteria: askingOrder(design.criteria),
+      votesPerPair: design.votesPerPair,
+      ties: design.ties,
       seed: design.seed,
       state: 'draft',
-      invite_token: freshToken(),
-      simulation_token: freshToken(),
-      prescreen_id: design.prescreenId ?? null,
-      created_at: now,
+      inviteToken: freshToken(),
+      simulationToken: freshToken(),
+      prescreenId: design.prescreenId ?? null,
+      createdAt: now,
     };
     const pairs: Pair[] = shuffled(sample, generator).map(({ prompt, weight }, position) => {
       const [renderA, renderB] = couples.get(prompt.id)!;
       return {
         id: randomUUID(),
-        study_id: study.id,
-        prompt_id: prompt.id,
-        render_a_id: renderA.id,
-        render_b_id: renderB.id,
+        studyId: study.id,
+        promptId: prompt.id,
+        renderAId: renderA.id,
+        renderBId: renderB.id,
         position,
         weight,
       };
@@ -143,30 +143,29 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
     generator,
   );
   const seats: Seat[] = pairs.flatMap((pair, i) =>
-    Array.from({ length: study.votes_per_pair }, (_, seatIndex) => ({
+    Array.from({ length: study.votesPerPair }, (_, seatIndex) => ({
       id: randomUUID(),
-      study_id: study.id,
-      pair_id: pair.id,
+      studyId: study.id,
+      pairId: pair.id,
       population,
-      seat_index: seatIndex,
+      seatIndex: seatIndex,
       position: pair.position,
-      side_a: (seatIndex % 2 === 0) === firstLeft[i] ? ('left' as const) : ('right' as const),
+      sideA: (seatIndex % 2 === 0) === firstLeft[i] ? ('left' as const) : ('right' as const),
       state: 'free' as const,
     })),
   );
-  const criteria = JSON.parse(study.criteria) as Criterion[];
-  const slots = seats.flatMap((seat) => criteria.map((criterion) => ({ seat_id: seat.id, criterion, vote_id: null })));
+  const slots = seats.flatMap((seat) => study.criteria.map((criterion) => ({ seatId: seat.id, criterion, voteId: null })));
   await insertSeats(db, seats, slots);
 }
 
-async function requireModel(db: Database, name: string): Promise<ModelRow> {
+async function requireModel(db: Database, name: string): Promise<Model> {
   const model = await findModel(db, name);
   if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
   return model;
 }
 
 function groupByPrompt(renders: Render[]): Map<string, Render[]> {
-  return groupBy(renders, (render) => render.prompt_id);
+  return groupBy(renders, (render) => render.promptId);
 }
 
 /** Map.groupBy, which Node 20 does not have yet. */
@@ -189,7 +188,7 @@ function sameSeed(a: Render[], b: Render[]): [Render, Render] | undefined {
   return undefined;
 }
 
-function lacking(promptId: string, ...models: [ModelRow, Map<string, Render[]>][]): string[] {
+function lacking(promptId: string, ...models: [Model, Map<string, Render[]>][]): string[] {
   const without = models.filter(([, renders]) => !renders.has(promptId)).map(([model]) => model.name);
   return without.length > 0 ? without : models.map(([model]) => model.name);
 }

@@ -24,7 +24,7 @@ export async function studyReport(db: Database, name: string, population?: Popul
     modelA,
     modelB,
     simulated: whose === 'simulated',
-    votesPerPair: study.votes_per_pair,
+    votesPerPair: study.votesPerPair,
     votes: await studyVotes(db, study.id, criteriaOf(study), whose),
     scores: await listPairScores(db, study.id),
   });

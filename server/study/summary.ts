@@ -36,13 +36,13 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     modelA: study.modelA,
     modelB: study.modelB,
     criteria,
-    votesPerPair: study.votes_per_pair,
-    ties: study.ties === 1,
+    votesPerPair: study.votesPerPair,
+    ties: study.ties,
     pairs,
     simulated: population === 'simulated',
     votes: progress.votes,
-    votesNeeded: pairs * study.votes_per_pair * criteria.length,
+    votesNeeded: pairs * study.votesPerPair * criteria.length,
     annotators: progress.annotators,
-    createdAt: study.created_at,
+    createdAt: study.createdAt,
   };
 }

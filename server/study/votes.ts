@@ -39,25 +39,25 @@ export async function castVote(
   now = Date.now(),
 ): Promise<VoteResult> {
   return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.study_id);
+    await lockStudy(tx, annotator.studyId);
     const assignment = await findAssignment(tx, input.assignmentId);
-    if (assignment === undefined || assignment.annotator_id !== annotator.id) {
+    if (assignment === undefined || assignment.annotatorId !== annotator.id) {
       throw new ServiceError('not-found', 'You have no such assignment.');
     }
     const earlier = await findVote(tx, input.voteId);
     if (earlier !== undefined) return repeatedAnswer(tx, earlier, annotator, input);
 
-    const study = await studyById(tx, assignment.study_id);
+    const study = await studyById(tx, assignment.studyId);
     if (study.state === 'closed')
       throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
     if (!criteriaOf(study).includes(input.criterion)) {
       throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
     }
-    if (input.choice === 'tie' && study.ties === 0) {
+    if (input.choice === 'tie' && !study.ties) {
       throw new ServiceError('tie-not-allowed', 'This study has no tie; choose left or right.');
     }
-    const seat = await seatState(tx, assignment.seat_id);
-    const slots = await slotsOfSeat(tx, assignment.seat_id);
+    const seat = await seatState(tx, assignment.seatId);
+    const slots = await slotsOfSeat(tx, assignment.seatId);
     const slot = slots.find((other) => other.criterion === input.criterion);
     if (slot?.assignmentId === assignment.id) {
       throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
@@ -73,16 +73,16 @@ export async function castVote(
       : [];
     const vote: Vote = {
       id: input.voteId,
-      study_id: study.id,
-      assignment_id: assignment.id,
-      annotator_id: annotator.id,
-      seat_id: assignment.seat_id,
+      studyId: study.id,
+      assignmentId: assignment.id,
+      annotatorId: annotator.id,
+      seatId: assignment.seatId,
       criterion: input.criterion,
       choice: input.choice,
-      response_time_ms: input.responseTimeMs,
-      counted: counted ? 1 : 0,
-      remaining: JSON.stringify(remaining),
-      created_at: now,
+      responseTimeMs: input.responseTimeMs,
+      counted,
+      remaining,
+      createdAt: now,
     };
     await insertVote(tx, vote);
     if (counted) await keepOrFinish(tx, assignment, remaining, now + times.leaseMs);
@@ -102,16 +102,16 @@ export async function undoLast(
   now = Date.now(),
 ): Promise<AssignmentView> {
   return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.study_id);
-    const study = await studyById(tx, annotator.study_id);
+    await lockStudy(tx, annotator.studyId);
+    const study = await studyById(tx, annotator.studyId);
     if (study.state === 'closed')
       throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
     const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
     const current = (await heldAssignments(tx, annotator.id))[0];
     const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
-    if (current !== undefined && current.reopened_at !== null && !currentHasVotes) {
+    if (current !== undefined && current.reopenedAt !== null && !currentHasVotes) {
       await renewLease(tx, current.id, now + times.leaseMs);
-      return viewOf(tx, study, { ...current, expires_at: now + times.leaseMs });
+      return viewOf(tx, study, { ...current, expiresAt: now + times.leaseMs });
     }
     const id = currentHasVotes ? current.id : await lastVotedAssignment(tx, annotator.id);
     const assignment = id === undefined ? undefined : await findAssignment(tx, id);
@@ -119,7 +119,7 @@ export async function undoLast(
     const expiresAt = now + times.leaseMs;
     await retractVotes(tx, assignment, now);
     await setAssignmentState(tx, assignment, { state: 'leased', expiresAt, reopenedAt: now });
-    return viewOf(tx, study, { ...assignment, expires_at: expiresAt });
+    return viewOf(tx, study, { ...assignment, expiresAt: expiresAt });
   });
 }
 
@@ -135,7 +135,7 @@ async function keepOrFinish(
 }
 
 async function hasVotes(db: Database, assignment: Assignment): Promise<boolean> {
-  const slots = await slotsOfSeat(db, assignment.seat_id);
+  const slots = await slotsOfSeat(db, assignment.seatId);
   return slots.some((slot) => slot.assignmentId === assignment.id);
 }
 
@@ -146,8 +146,8 @@ async function repeatedAnswer(
   input: VoteInput,
 ): Promise<VoteResult> {
   const same =
-    earlier.annotator_id === annotator.id &&
-    earlier.assignment_id === input.assignmentId &&
+    earlier.annotatorId === annotator.id &&
+    earlier.assignmentId === input.assignmentId &&
     earlier.criterion === input.criterion &&
     earlier.choice === input.choice;
   if (!same) throw new ServiceError('vote-id-reused', 'This voteId belongs to another vote; every vote needs its own.');
@@ -155,7 +155,7 @@ async function repeatedAnswer(
 }
 
 async function answerOf(db: Database, vote: Vote): Promise<VoteResult> {
-  const remaining = JSON.parse(vote.remaining) as Criterion[];
-  const { prompt } = await assignmentContent(db, vote.assignment_id);
-  return { counted: vote.counted === 1, remaining, prompt: visiblePrompt(remaining, prompt) };
+  const remaining = vote.remaining as Criterion[];
+  const { prompt } = await assignmentContent(db, vote.assignmentId);
+  return { counted: vote.counted, remaining, prompt: visiblePrompt(remaining, prompt) };
 }

@@ -18,9 +18,9 @@ interface RunSettings {
 
 export async function trainingRuns(db: Database): Promise<TrainingRun[]> {
   return Promise.all(
-    (await listTrainingRuns(db)).map(async ({ folder, name, settings, updated_at: updatedAt }) => {
+    (await listTrainingRuns(db)).map(async ({ folder, name, settings, updatedAt: updatedAt }) => {
       const rows = await readLog(join(folder, 'log.jsonl'));
-      const { objective, steps, maxSeconds } = JSON.parse(settings) as RunSettings;
+      const { objective, steps, maxSeconds } = settings as RunSettings;
       return { name, objective, steps, maxSeconds, done: rows.at(-1)?.step ?? 0, updatedAt, log: thinned(rows) };
     }),
   );

@@ -42,8 +42,8 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
     }));
     // The last line is being written.
     writeFileSync(join(folder, 'log.jsonl'), `${rows.map((row) => JSON.stringify(row)).join('\n')}\n{"step": 91, "lo`);
-    const settings = JSON.stringify({ objective: 'ncp-dpo', steps: 100, maxSeconds: null });
-    await putTrainingRun(db, { folder, name: 'a run', settings, updated_at: Date.now() });
+    const settings = { objective: 'ncp-dpo', steps: 100, maxSeconds: null };
+    await putTrainingRun(db, { folder, name: 'a run', settings, updatedAt: Date.now() });
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

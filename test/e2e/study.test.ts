@@ -55,7 +55,7 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
     await visavis('study', 'open', 'live');
     db = await openDatabase(join(dataFolder, 'visavis.db'));
     server = await testServer(db, dataFolder, { leaseMs: 600_000, graceMs: 60_000 });
-    invite = `${server.url}/annotate/${(await findStudy(db, 'live'))!.invite_token}`;
+    invite = `${server.url}/annotate/${(await findStudy(db, 'live'))!.inviteToken}`;
     browser = await launchBrowser();
   }, 240_000);
 

@@ -26,21 +26,21 @@ export async function addRenderedModel(
   { name, prompts, colour }: { name: string; prompts: string; colour: [number, number, number] },
 ): Promise<void> {
   const modelId = randomUUID();
-  await insertModel(db, { id: modelId, name, kind: 'imported', settings: '{}', created_at: 1 });
+  await insertModel(db, { id: modelId, name, kind: 'imported', settings: {}, createdAt: 1 });
   const set = (await findPromptSet(db, prompts))!;
   for (const prompt of await listPrompts(db, set.id)) {
     const pixels = new Uint8Array(8 * 8 * 3).map((_, i) => (colour[i % 3]! + prompt.position * 7) % 256);
     const sha256 = await images.put(await encodePng(pixels, 8, 8, { model: name }));
     await insertRender(db, {
       id: randomUUID(),
-      model_id: modelId,
-      prompt_id: prompt.id,
+      modelId: modelId,
+      promptId: prompt.id,
       seed: 0,
-      image_sha256: sha256,
+      imageSha256: sha256,
       width: 8,
       height: 8,
-      provenance: '{}',
-      created_at: 1,
+      provenance: {},
+      createdAt: 1,
     });
   }
 }
@@ -70,5 +70,5 @@ export async function openStudyOf(
     ...design,
   });
   await changeState(db, study.name, 'open');
-  return { dataFolder, name: study.name, token: study.invite_token };
+  return { dataFolder, name: study.name, token: study.inviteToken };
 }

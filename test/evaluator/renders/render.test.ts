@@ -45,7 +45,7 @@ async function setUp(prompts = count) {
 async function hashes(db: Database): Promise<string[]> {
   const [set, model] = [(await findPromptSet(db, 'prompts'))!, (await findModel(db, 'model'))!];
   return (await listRenders(db, { promptSetId: set.id, modelId: model.id })).map(
-    (render) => `${render.position} ${render.image_sha256}`,
+    (render) => `${render.position} ${render.imageSha256}`,
   );
 }
 
