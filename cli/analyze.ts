@@ -12,7 +12,9 @@ interface Options {
 
 export function analyzeCommand(): Command {
   return new Command('analyze')
-    .description('the report on anybody’s votes: CSV or JSONL with item, annotator, choice (a, b, tie)')
+    .description(
+      'the report on votes collected with other tools: CSV or JSONL with item, annotator, choice (a, b, tie)',
+    )
     .argument('<file>')
     .option('--votes <k>', 'votes an item needs to be decided; the usual number by default', wholeNumber(1))
     .option('--seed <n>', 'seed of the bootstrap', wholeNumber(0), 0)

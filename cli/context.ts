@@ -1,4 +1,5 @@
 /** @file What commands share: the data directory, the database, the images, and how a command ends. */
+import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { writeFile } from 'node:fs/promises';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { ImageStore } from '../evaluator/engine/images/store.ts';
@@ -33,7 +34,7 @@ export const exitCode = { done: 0, failed: 1, badInput: 2, gateNotMet: 3 } as co
 
 /** One sentence on stderr for what can be expected; the stack too for a bug, or with VISAVIS_DEBUG. */
 export function reportFailure(error: unknown): number {
-  const expected = [BadInput, ServiceError, RangeError, DatabaseError].some((kind) => error instanceof kind);
+  const expected = [BadInput, ServiceError, ArgumentError, DatabaseError].some((kind) => error instanceof kind);
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Screen } from '../contract/prescreen.ts';
+import type { PrescreenResult } from '../contract/prescreen.ts';
 import { exitCode, interruptSignal, withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
@@ -44,7 +44,7 @@ export function prescreenCommand(): Command {
     .option('--seed <n>', 'the renders’ seed', wholeNumber(0), 0)
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
     .option('--batch <n>', 'images in one run of the pipeline', wholeNumber(1))
-    .option('--junit <file>', 'write the requirements as JUnit XML')
+    .option('--junit <file>', 'write the gates as JUnit XML')
     .option('--svg <file>', 'write the chart')
     .option('--csv <file>', 'write the table')
     .option('--data <dir>', 'data directory')
@@ -52,50 +52,49 @@ export function prescreenCommand(): Command {
     .action(async (options: Options) => {
       const { runPrescreen } = await import('../evaluator/screens/prescreen.ts');
       const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
-      const { recordScreen } = await import('../server/prescreens/prescreens.ts');
+      const { recordResult } = await import('../server/prescreens/prescreens.ts');
       const { prescreenRequestSchema } = await import('../contract/prescreen.ts');
       const { devices, notes } = await chooseDevices(options.device);
       for (const note of notes) console.error(`visavis: ${note}`);
       const { prompts, baseline, candidate: candidates, checkpoints, reward: rewards, require, seed } = options;
       const request = { prompts, baseline, candidates, checkpoints, rewards, require, seed };
       const bars = progressByTask();
-      const { id, screen } = await withWorkspace(options, async ({ db, images, dataFolder }) => {
+      const { id, result } = await withWorkspace(options, async ({ db, images, dataFolder }) => {
         try {
           const run = { ...request, devices, batch: options.batch, dataFolder, signal: interruptSignal() };
-          const { screen, problems } = await runPrescreen(db, images, { ...run, onProgress: bars.update });
-          const full: Screen = { ...screen, problems };
-          return { id: await recordScreen(db, prescreenRequestSchema.parse(request), full), screen: full };
+          const result = await runPrescreen(db, images, { ...run, onProgress: bars.update });
+          return { id: await recordResult(db, prescreenRequestSchema.parse(request), result), result };
         } finally {
           bars.stop();
         }
       });
-      await writeFiles(options, screen);
-      if (options.json) printJson({ id, ...screen });
-      else printScreen(id, screen);
-      for (const problem of screen.problems.slice(0, 5)) console.error(`visavis: ${problem}`);
-      if (screen.problems.length > 5)
-        console.error(`visavis: and ${screen.problems.length - 5} more (--json lists all).`);
-      for (const { requirement, model, value } of screen.requirements.filter(({ met }) => !met))
+      await writeFiles(options, result);
+      if (options.json) printJson({ id, ...result });
+      else printResult(id, result);
+      for (const problem of result.problems.slice(0, 5)) console.error(`visavis: ${problem}`);
+      if (result.problems.length > 5)
+        console.error(`visavis: and ${result.problems.length - 5} more (--json lists all).`);
+      for (const { requirement, model, value } of result.requirements.filter(({ met }) => !met))
         console.error(
           `visavis: ${model} does not meet ${requirement}: it is ${value === null ? 'undefined' : String(value)}.`,
         );
-      if (!screen.passed) process.exitCode = exitCode.gateNotMet;
-      else if (screen.problems.length > 0) process.exitCode = exitCode.failed;
+      if (!result.passed) process.exitCode = exitCode.gateNotMet;
+      else if (result.problems.length > 0) process.exitCode = exitCode.failed;
     });
 }
 
-async function writeFiles({ junit: junitFile, svg, csv }: Options, screen: Screen): Promise<void> {
+async function writeFiles({ junit: junitFile, svg, csv }: Options, result: PrescreenResult): Promise<void> {
   if (junitFile !== undefined) {
     const { junit } = await import('../evaluator/screens/junit.ts');
-    await writeOutput(junitFile, junit(screen.requirements, `prescreen ${screen.promptSet}`));
+    await writeOutput(junitFile, junit(result.requirements, `prescreen ${result.promptSet}`));
   }
   if (svg !== undefined) {
-    const { screenChart } = await import('../evaluator/screens/chart.ts');
-    await writeOutput(svg, screenChart(screen));
+    const { resultChart } = await import('../evaluator/screens/chart.ts');
+    await writeOutput(svg, resultChart(result));
   }
   if (csv !== undefined) {
-    const { screenCsv } = await import('../evaluator/screens/csv.ts');
-    await writeOutput(csv, screenCsv(screen));
+    const { resultCsv } = await import('../evaluator/screens/csv.ts');
+    await writeOutput(csv, resultCsv(result));
   }
 }
 
@@ -115,13 +114,13 @@ function progressByTask() {
   };
 }
 
-function printScreen(id: string, screen: Screen): void {
+function printResult(id: string, result: PrescreenResult): void {
   console.log(
-    `${screen.promptSet} (${screen.prompts} prompts) against ${screen.baseline}. Win rate: (W + T/2)/N, Wilson 95 %.`,
+    `${result.promptSet} (${result.prompts} prompts) against ${result.baseline}. Win rate: (W + T/2)/N, Wilson 95 %.`,
   );
-  for (const { reward, kind, candidates, best, equalTime } of screen.rewards) {
+  for (const { reward, kind, candidates, best, equalTime } of result.rewards) {
     console.log(
-      `\n${reward} (${kind}), median of ${screen.baseline}: ${number(candidates[0]?.baselineMedian.value ?? null)}`,
+      `\n${reward} (${kind}), median of ${result.baseline}: ${number(candidates[0]?.baselineMedian.value ?? null)}`,
     );
     printTable(
       ['candidate', 'win rate', '95 %', 'bootstrap', 'won', 'lost', 'tied', 'n', 'median', '95 %', 'p (Holm)', 'best'],

@@ -10,7 +10,7 @@ interface Options extends DataOption {
 }
 
 export function rendersCommand(): Command {
-  const renders = new Command('renders').description('renders made elsewhere');
+  const renders = new Command('renders').description('imported renders');
   renders
     .command('import <source>')
     .description(

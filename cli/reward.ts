@@ -13,10 +13,10 @@ interface Options {
 
 export function rewardCommand(): Command {
   return new Command('reward')
-    .description('score pictures with prompts, without a database')
+    .description('score images with prompts, without a database')
     .requiredOption('--kind <kind>', rewardKinds.join(', '))
     .requiredOption('--network <dir>', 'the reward model’s folder')
-    .requiredOption('--image <file...>', 'pictures')
+    .requiredOption('--image <file...>', 'images')
     .requiredOption('--prompt <text...>', 'prompts')
     .option('--device <device>', 'cpu, cuda[:ID], webgpu', 'cpu')
     .option('--json', 'print JSON: { "scores": number[image][prompt] }')

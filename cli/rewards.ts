@@ -11,7 +11,7 @@ interface Options extends DataOption {
 }
 
 export function rewardsCommand(): Command {
-  const rewards = new Command('rewards').description('reward models: scorers of a prompt and a picture');
+  const rewards = new Command('rewards').description('reward models: scorers of a prompt and an image');
   rewards
     .command('add')
     .argument('<name>', 'the reward’s name', newName)

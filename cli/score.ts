@@ -19,7 +19,7 @@ export function scoreCommand(): Command {
     .requiredOption('--model <name>', 'model')
     .requiredOption('--reward <name>', 'reward model')
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
-    .option('--batch <n>', 'pictures in one run of the network', wholeNumber(1))
+    .option('--batch <n>', 'images in one run of the network', wholeNumber(1))
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {

@@ -66,7 +66,9 @@ export function trainCommand(): Command {
     });
 }
 
-type Device = Awaited<ReturnType<typeof import('../evaluator/engine/onnx/choose-device.ts').chooseDevices>>['devices'][number];
+type Device = Awaited<
+  ReturnType<typeof import('../evaluator/engine/onnx/choose-device.ts').chooseDevices>
+>['devices'][number];
 
 async function trainAdapter(options: Options, device: Device): Promise<void> {
   const { objective, preferences, out, pipeline, width, height, threads } = options;

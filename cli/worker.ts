@@ -17,7 +17,7 @@ const heartbeatMs = 15_000;
 
 export function workerCommand(): Command {
   return new Command('worker')
-    .description('runs the prescreens that were handed in over HTTP; the server starts one by itself')
+    .description('runs the prescreens that were submitted over HTTP; the server starts one by itself')
     .option('--once', 'end when nothing waits')
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
     .option('--data <dir>', 'data directory')
@@ -80,7 +80,7 @@ async function runOne(
       names.push(source.name);
     }
     await rm(folder, { recursive: true, force: true });
-    const { screen, problems } = await runPrescreen(db, images, {
+    const result = await runPrescreen(db, images, {
       ...request,
       candidates: names,
       devices,
@@ -91,7 +91,7 @@ async function runOne(
         if (Date.now() - written > 500) write();
       },
     });
-    await finishPrescreen(db, id, { screen: { ...screen, problems } });
+    await finishPrescreen(db, id, { result });
   } catch (error) {
     if (error instanceof PrescreenStopped || signal.aborted) await finishPrescreen(db, id, { requeue: true });
     else {

@@ -9,7 +9,7 @@ export type Criterion = (typeof criteria)[number];
 export interface CriterionText {
   name: string;
   question: string;
-  /** The prompt is hidden while this criterion is asked: it is judged from the pictures alone. */
+  /** The prompt is hidden while this criterion is asked: it is judged from the images alone. */
   hidesPrompt: boolean;
 }
 

@@ -16,7 +16,7 @@ export const prescreenRequestSchema = z
     checkpoints: z.array(z.string().min(1)).max(20).default([]),
     /** A folder of 00000.png … or a manifest in the server's inbox, imported as the model `name`. */
     images: z.strictObject({ name, path: z.string().min(1) }).optional(),
-    /** With pictures in the same multipart request: the name of the model that they become. */
+    /** With images in the same multipart request: the name of the model that they become. */
     upload: z.strictObject({ name }).optional(),
     rewards: z.array(name).min(1).max(20),
     require: z.array(z.string().min(1).max(200)).max(50).default([]),
@@ -34,7 +34,7 @@ const winRateSchema = estimateSchema.extend({
 });
 const countsSchema = { wins: z.int(), losses: z.int(), ties: z.int() };
 
-export const candidateScreenSchema = z.object({
+export const candidateResultSchema = z.object({
   model: z.string(),
   checkpoint: z.object({ run: z.string(), step: z.int(), deviceSeconds: number }).nullable(),
   ...countsSchema,
@@ -50,10 +50,10 @@ export const candidateScreenSchema = z.object({
     z.object({ name: z.string(), ...countsSchema, winRate: winRateSchema, p: number, pHolm: number }),
   ),
 });
-export const rewardScreenSchema = z.object({
+export const rewardResultSchema = z.object({
   reward: z.string(),
   kind: z.string(),
-  candidates: z.array(candidateScreenSchema),
+  candidates: z.array(candidateResultSchema),
   best: z.object({ model: z.string(), probabilityBest: z.number(), indistinguishable: z.array(z.string()) }).nullable(),
   equalTime: z
     .object({
@@ -65,21 +65,24 @@ export const rewardScreenSchema = z.object({
     })
     .nullable(),
 });
-export const screenSchema = z
+export const prescreenResultSchema = z
   .object({
     promptSet: z.string(),
     prompts: z.int(),
     baseline: z.string(),
     seed: z.int(),
-    rewards: z.array(rewardScreenSchema),
+    rewards: z.array(rewardResultSchema),
     requirements: z.array(z.object({ requirement: z.string(), model: z.string(), value: number, met: z.boolean() })),
     passed: z.boolean(),
     problems: z.array(z.string()),
   })
-  .meta({ id: 'Screen' });
-export type Screen = z.infer<typeof screenSchema>;
-export type RewardScreen = z.infer<typeof rewardScreenSchema>;
-export type CandidateScreen = z.infer<typeof candidateScreenSchema>;
+  .meta({ id: 'PrescreenResult' });
+export type PrescreenResult = z.infer<typeof prescreenResultSchema>;
+export type RewardResult = z.infer<typeof rewardResultSchema>;
+export type CandidateResult = z.infer<typeof candidateResultSchema>;
+export type CategoryResult = CandidateResult['byCategory'][number];
+export type CheckpointResult = NonNullable<CandidateResult['checkpoint']>;
+export type GateResult = PrescreenResult['requirements'][number];
 
 export const prescreenSchema = z
   .object({
@@ -87,8 +90,8 @@ export const prescreenSchema = z
     state: z.enum(['queued', 'running', 'done', 'failed']),
     request: prescreenRequestSchema,
     progress: z.object({ task: z.string(), done: z.int(), total: z.int() }).nullable(),
-    result: screenSchema.nullable(),
-    /** What `visavis prescreen` would have ended with: 0, 3 when a requirement was not met; null until it is done. */
+    result: prescreenResultSchema.nullable(),
+    /** What `visavis prescreen` would have ended with: 0, 3 when a gate was not met; null until it is done. */
     exitCode: z.int().nullable(),
     error: z.string().nullable(),
     createdAt: z.int(),

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { sql } from 'kysely';
 import { DatabaseError } from './migrate.ts';
-import { isPostgres, type Database } from './open.ts';
+import { isPostgres } from './engine.ts';
+import type { Database } from './open.ts';
 
 /** @throws DatabaseError on PostgreSQL, or when the file exists */
 export async function backupDatabase(db: Database, file: string): Promise<void> {

@@ -10,6 +10,7 @@ import { session } from './migrations/0006-session.ts';
 import { reward } from './migrations/0007-reward.ts';
 import { prescreen } from './migrations/0008-prescreen.ts';
 import { trainingRun } from './migrations/0009-training-run.ts';
+import { expired } from './migrations/0010-expired.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-prompt-set': promptSet,
@@ -21,6 +22,7 @@ export const migrations: Record<string, Migration> = {
   '0007-reward': reward,
   '0008-prescreen': prescreen,
   '0009-training-run': trainingRun,
+  '0010-expired': expired,
 };
 
 /** A database that this version must not touch, or cannot open. */

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import {
   CompiledQuery,
   Kysely,
-  PostgresAdapter,
   PostgresDialect,
+  SqliteAdapter,
   SqliteDialect,
   SqliteDriver,
   type DatabaseConnection,
@@ -20,9 +20,14 @@ import type { Tables } from './tables.ts';
 
 export type Database = Kysely<Tables>;
 
-/** @param location a SQLite file's path, or a postgres:// URL */
+/** As it is, not migrated. @param location a SQLite file's path, or a postgres:// URL */
+export function connect(location: string): Database {
+  return /^postgres(ql)?:\/\//.test(location) ? openPostgres(location) : openSqlite(location);
+}
+
+/** @param location as connect takes it. @throws DatabaseError when it cannot be opened or is of a newer version */
 export async function openDatabase(location: string): Promise<Database> {
-  const db = /^postgres(ql)?:\/\//.test(location) ? openPostgres(location) : openSqlite(location);
+  const db = connect(location);
   try {
     await migrate(db);
   } catch (error) {
@@ -30,10 +35,6 @@ export async function openDatabase(location: string): Promise<Database> {
     throw error;
   }
   return db;
-}
-
-export function isPostgres(db: Database): boolean {
-  return db.getExecutor().adapter instanceof PostgresAdapter;
 }
 
 function openSqlite(file: string): Database {
@@ -83,6 +84,16 @@ class ImmediateSqliteDialect extends SqliteDialect {
   }
   override createDriver(): Driver {
     return new ImmediateSqliteDriver(this.#config);
+  }
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalSqliteAdapter();
+  }
+}
+
+/** SQLite can change its schema in a transaction: a process that dies in the middle of the migrations leaves none half done. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
   }
 }
 

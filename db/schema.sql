@@ -18,7 +18,7 @@ CREATE TABLE "assignment" (
   "side_a" text not null check (side_a in ('left', 'right')),
   "left_image" text not null unique,
   "right_image" text not null unique,
-  "state" text not null check (state in ('leased', 'done', 'lost')),
+  "state" text not null check (state in ('leased', 'done', 'expired')),
   "voted" integer not null check (voted in (0, 1)),
   "created_at" bigint not null,
   "expires_at" bigint not null,
@@ -38,7 +38,7 @@ CREATE INDEX "assignment_newest" on "assignment" (
   "created_at");
 
 CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
-  where state <> 'lost' or voted = 1;
+  where state <> 'expired' or voted = 1;
 
 CREATE UNIQUE INDEX assignment_seat on assignment (seat_id)
   where state = 'leased';

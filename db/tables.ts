@@ -68,7 +68,7 @@ export interface StudyTable {
   state: StudyState;
   invite_token: string;
   simulation_token: string;
-  /** The screen whose best models it compares. */
+  /** The prescreen whose best models it compares. */
   prescreen_id: string | null;
   created_at: number;
 }
@@ -118,7 +118,7 @@ export interface AssignmentTable {
   side_a: Side;
   left_image: string;
   right_image: string;
-  state: 'leased' | 'done' | 'lost';
+  state: 'leased' | 'done' | 'expired';
   voted: number;
   created_at: number;
   expires_at: number;
@@ -193,7 +193,7 @@ export interface PrescreenTable {
   state: PrescreenState;
   /** JSON of how far it is: what is under way, done, total. */
   progress: string | null;
-  /** JSON of the contract's Screen. */
+  /** JSON of the contract's PrescreenResult. */
   result: string | null;
   error: string | null;
   created_at: number;

@@ -1,6 +1,6 @@
 /**
  * @file Preference pairs of the starter world: four samples of the base pipeline for each caption, each compared with each.
- * Pairs that the judge hardly tells apart are left out. A picture between two others wins one pair and loses another: it is
+ * Pairs that the judge hardly tells apart are left out. An image between two others wins one pair and loses another: it is
  * contradictory in the paper's sense.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ const settings = { sampler: 'ddim', steps: 12, guidance: 3.5, negativePrompt: nu
 export const pairSettings = { samples, margin, ...settings };
 const device = { kind: 'cpu' } as const;
 
-/** Writes manifest.jsonl and the pictures. @param taken captions that must stay unseen */
+/** Writes manifest.jsonl and the images. @param taken captions that must stay unseen */
 export async function makePairs(
   folder: string,
   { captions, seed, taken }: { captions: number; seed: number; taken: ReadonlySet<string> },

@@ -1,4 +1,5 @@
 /** @file What the server is started with. Flags win over the environment. */
+import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { resolve } from 'node:path';
 import type { UploadLimits } from './http/upload.ts';
 import type { LeaseTimes } from './study/assignments.ts';
@@ -30,7 +31,7 @@ export function dataFolderOf(flag: string | undefined, env: NodeJS.ProcessEnv = 
 export function databaseLocation(dataFolder: string, env: NodeJS.ProcessEnv = process.env): string {
   const url = env['DATABASE_URL'] || undefined;
   if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
-    throw new RangeError('DATABASE_URL must begin with postgres://; leave it out for SQLite in the data directory.');
+    throw new ArgumentError('DATABASE_URL must begin with postgres://; leave it out for SQLite in the data directory.');
   }
   return url ?? resolve(dataFolder, 'visavis.db');
 }
@@ -61,7 +62,7 @@ export function serverConfig(
 
 function megabytes(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const value = Number(env[name] || fallback);
-  if (!(value > 0)) throw new RangeError(`${name} is "${env[name] ?? ''}"; it must be a number of MiB above 0.`);
+  if (!(value > 0)) throw new ArgumentError(`${name} is "${env[name] ?? ''}"; it must be a number of MiB above 0.`);
   return value * 2 ** 20;
 }
 
@@ -69,6 +70,6 @@ function seconds(env: NodeJS.ProcessEnv, name: string, fallback: number): number
   const text = env[name];
   if (text === undefined) return fallback * 1000;
   const value = Number(text);
-  if (!(value > 0)) throw new RangeError(`${name} is "${text}"; it must be a number of seconds above 0.`);
+  if (!(value > 0)) throw new ArgumentError(`${name} is "${text}"; it must be a number of seconds above 0.`);
   return value * 1000;
 }

@@ -1,4 +1,4 @@
-/** @file The import rules of docs/architecture.md, held against every source file; and the documents against the tree. */
+/** @file The import rules of docs/architecture.md, checked on every source file; and the documents against the tree. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';

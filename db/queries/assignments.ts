@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { isPostgres, type Database } from '../open.ts';
+import { isPostgres } from '../engine.ts';
+import type { Database } from '../open.ts';
 import type { AnnotatorTable, AssignmentTable, Population } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import type { Seat } from './studies.ts';
@@ -65,7 +66,7 @@ export async function revivableAssignment(db: Database, annotatorId: string): Pr
     .innerJoin('seat as s', 's.id', 'a.seat_id')
     .selectAll('a')
     .where('a.annotator_id', '=', annotatorId)
-    .where('a.state', '=', 'lost')
+    .where('a.state', '=', 'expired')
     .where('a.voted', '=', 1)
     .where('s.state', '=', 'free')
     .orderBy('a.created_at')
@@ -86,7 +87,7 @@ export async function releaseExpired(db: Database, studyId: string, now: number)
   if (rows.length === 0) return;
   await db
     .updateTable('assignment')
-    .set({ state: 'lost' })
+    .set({ state: 'expired' })
     .where(
       'id',
       'in',
@@ -129,7 +130,7 @@ export async function freeSeats(
             .select('a.id')
             .where('a.annotator_id', '=', annotatorId)
             .whereRef('a.pair_id', '=', 'seat.pair_id')
-            .where((e) => e.or([e('a.state', '<>', 'lost'), e('a.voted', '=', 1)])),
+            .where((e) => e.or([e('a.state', '<>', 'expired'), e('a.voted', '=', 1)])),
         ),
       ),
     )
@@ -174,7 +175,7 @@ export async function shortenLeases(db: Database, annotatorId: string, expiresAt
     .execute();
 }
 
-/** Moves an assignment and its seat between leased and done, or brings a lost one back. */
+/** Moves an assignment and its seat between leased and done, or brings an expired one back. */
 export async function setAssignmentState(
   db: Database,
   assignment: Pick<Assignment, 'id' | 'seatId'>,
@@ -204,7 +205,7 @@ export async function sitsElsewhere(db: Database, assignment: Assignment): Promi
     .where('annotator_id', '=', assignment.annotatorId)
     .where('pair_id', '=', assignment.pairId)
     .where('id', '<>', assignment.id)
-    .where((e) => e.or([e('state', '<>', 'lost'), e('voted', '=', 1)]))
+    .where((e) => e.or([e('state', '<>', 'expired'), e('voted', '=', 1)]))
     .limit(1)
     .executeTakeFirst();
   return other !== undefined;

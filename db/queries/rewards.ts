@@ -52,7 +52,11 @@ export async function replaceNetwork(
 /** The model's renders of the set that this reward's present network has not scored, in the set's order. */
 export function rendersWithoutScore(
   db: Database,
-  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
+  {
+    promptSetId,
+    modelId,
+    reward,
+  }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
 ) {
   return db
     .selectFrom('render as r')
@@ -89,7 +93,11 @@ export async function insertScores(db: Database, scores: readonly Score[]): Prom
 /** Every score of the model's renders of the set by the reward's present network, in the set's order, seeds ascending. */
 export function listScores(
   db: Database,
-  { promptSetId, modelId, reward }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
+  {
+    promptSetId,
+    modelId,
+    reward,
+  }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
 ) {
   return db
     .selectFrom('score as s')

@@ -48,7 +48,7 @@ export async function lastVotedAssignment(db: Database, annotatorId: string): Pr
     .innerJoin('assignment as a', 'a.id', 'v.assignment_id')
     .select('v.assignment_id as assignmentId')
     .where('v.annotator_id', '=', annotatorId)
-    .where('a.state', '<>', 'lost')
+    .where('a.state', '<>', 'expired')
     .orderBy('v.created_at', 'desc')
     .orderBy('a.reopened_at', 'desc')
     .orderBy('a.created_at', 'desc')

@@ -91,7 +91,7 @@ export async function checkModelFiles(model: string, settings: ModelSettings): P
   );
 }
 
-/** Holds files against what they were. Size and time are compared first; a file is hashed again only when they differ. */
+/** Compares files with what they were. Size and time are compared first; a file is hashed again only when they differ. */
 export async function firstChanged(
   files: readonly FileIdentity[],
 ): Promise<{ path: string; isGone: boolean } | undefined> {

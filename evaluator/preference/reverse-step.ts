@@ -6,6 +6,8 @@
  * kappa[t]       κ_t = (1 − α_t) / (√α_t √(1 − ᾱ_t)), so that x_{θ,t'} − x_{t'} = κ_t (ε − ε_θ): our shorthand
  * All in float64: κ multiplies a small difference.
  */
+import { ArgumentError } from '../statistics/argument-error.ts';
+
 export interface NoiseSchedule {
   alphaBar: Float64Array;
   /** σ_t of eq. 2; 0 at t = 0. */
@@ -53,7 +55,7 @@ export function stepBack(
   t: number,
   out: Float32Array,
 ): void {
-  if (t < 1) throw new RangeError(`There is no step back from t = ${t}.`);
+  if (t < 1) throw new ArgumentError(`There is no step back from t = ${t}.`);
   const root = Math.sqrt(alphaBar[t]! / alphaBar[t - 1]!);
   for (let i = 0; i < xt.length; i++) out[i] = xt[i]! / root - kappa[t]! * noise[i]! + sigma[t]! * z[i]!;
 }

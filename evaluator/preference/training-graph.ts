@@ -2,6 +2,7 @@
  * @file One optimisation step's losses and gradients as an ONNX graph: the base network once, what the adapters change a
  * second time, the frozen encoder on both and on the target (Gambashidze et al. 2025, eq. 12–17), then the gradients.
  */
+import { ArgumentError } from '../statistics/argument-error.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { backward } from '../engine/autodiff/backward.ts';
 import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical.ts';
@@ -18,7 +19,7 @@ export interface TrainingSpec {
   lambda: number;
   /** Pairs of a batch; winners come first in every input, then losers. */
   pairs: number;
-  /** Both sides and the reference, whatever the objective reads: to hold every error against its golden. */
+  /** Both sides and the reference, whatever the objective reads: to compare every error with its golden. */
   everyError?: boolean;
 }
 
@@ -143,7 +144,7 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
   if (referenceErrors !== undefined) graph.output(referenceErrors, 'reference_errors');
   const names = gradients.map((gradient, i) => {
     const name = `d ${parameters[i]!.name}`;
-    if (gradient === undefined) throw new RangeError(`The loss does not depend on ${parameters[i]!.name}.`);
+    if (gradient === undefined) throw new ArgumentError(`The loss does not depend on ${parameters[i]!.name}.`);
     graph.output(gradient, name);
     return name;
   });

@@ -73,7 +73,7 @@ export class TrainingSession {
 
   /**
    * @param file the U-Net's .onnx file
-   * @param options threads of the runtime on a CPU; when attention is taken apart, attention.ts has the defaults
+   * @param options threads of the runtime on a CPU; when attention is chunked, attention.ts has the defaults
    * @throws BadInput when it cannot be differentiated or loaded
    */
   static async create(

@@ -1,5 +1,5 @@
 /**
- * @file Holds the trainer against reference cases computed in float64 by PyTorch: inputs.safetensors, cases.json, the first
+ * @file Compares the trainer with reference cases computed in float64 by PyTorch: inputs.safetensors, cases.json, the first
  * gradient and the adapter after five AdamW steps of each case.
  */
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** @file Published prompt sets, downloaded once and held against their SHA-256. */
+/** @file Published prompt sets, downloaded once and checked against their SHA-256. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * @file Images made elsewhere become renders. Everything is checked first, then written: a file that cannot be used
+ * @file Imported images become renders. Everything is checked first, then written: a file that cannot be used
  * leaves nothing half imported.
  */
 import { createHash, randomUUID } from 'node:crypto';

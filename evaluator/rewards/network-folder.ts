@@ -1,5 +1,5 @@
 /**
- * @file A reward network's folder: which of its files is which encoder, how pictures are prepared, which tokenizer.
+ * @file A reward network's folder: which of its files is which encoder, how images are prepared, which tokenizer.
  *
  * Known layouts: `model.onnx` (the usual one-file CLIP export, or ImageReward's network); `vision_model.onnx` and
  * `text_model.onnx`; each also in a folder onnx/. A head is `head.onnx`. `reward.json` beside them may name the kind, the
@@ -116,7 +116,7 @@ function checkPorts({ graph }: OnnxModel, file: string, joint: boolean): void {
     );
   }
   if (joint && (!inputs.includes('input_ids') || outputs.includes('image_embeds'))) {
-    throw new BadInput(`${file} is no network that reads picture and prompt together, as image-reward's does.`);
+    throw new BadInput(`${file} is no network that reads image and prompt together, as image-reward's does.`);
   }
 }
 
@@ -131,7 +131,7 @@ async function preprocessingOf(
   const file = join(folder, 'preprocessor_config.json');
   if (!existsSync(file)) {
     if (fixed === undefined)
-      throw new BadInput(`${folder} has no preprocessor_config.json that says the picture's size.`);
+      throw new BadInput(`${folder} has no preprocessor_config.json that says the image's size.`);
     return { kind, size: fixed, mean: clipMean, std: clipStd };
   }
   const parsed = preprocessorSchema.safeParse(await readJson(file));
@@ -141,7 +141,7 @@ async function preprocessingOf(
     throw new BadInput(`${file} asks for resampling ${resample}; every scorer here uses bicubic (3).`);
   const said = typeof crop === 'object' ? crop.width : (crop ?? (typeof size === 'object' ? size.shortest_edge : size));
   const chosen = said ?? fixed;
-  if (chosen === undefined) throw new BadInput(`${file} does not say the picture's size.`);
+  if (chosen === undefined) throw new BadInput(`${file} does not say the image's size.`);
   if (fixed !== undefined && fixed !== chosen)
     throw new BadInput(`${file} says ${chosen} pixels, ${network} takes ${fixed}.`);
   return { kind, size: chosen, mean, std };

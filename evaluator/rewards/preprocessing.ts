@@ -1,5 +1,5 @@
 /**
- * @file From a picture to what an image encoder takes: float32, [3, size, size], planes of red, green, blue.
+ * @file From an image to what an image encoder takes: float32, [3, size, size], planes of red, green, blue.
  *
  * `clip`: transformers' CLIPImageProcessor. Short side to `size` with Pillow's bicubic, centre crop, 1/255, mean, std.
  * `hps`: HPS v2's own (Wu et al. 2023, arXiv:2306.09341): 1/255 first, longest side to `size` with PyTorch's bicubic on the
@@ -19,7 +19,7 @@ export interface Preprocessing {
 export const clipMean = [0.48145466, 0.4578275, 0.40821073] as const;
 export const clipStd = [0.26862954, 0.26130258, 0.27577711] as const;
 
-/** @throws BadInput when the picture is too thin for this preprocessing */
+/** @throws BadInput when the image is too thin for this preprocessing */
 export function preprocess(image: RgbImage, preprocessing: Preprocessing, name: string): Float32Array {
   return preprocessing.kind === 'clip' ? clipPixels(image, preprocessing) : hpsPixels(image, preprocessing, name);
 }
@@ -81,9 +81,9 @@ function normalizer(mean: number, std: number): (value: number) => number {
 }
 
 /**
- * torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the picture / 255: a = −0.75, half-pixel centres, border
+ * torch.nn.functional.interpolate(mode='bicubic', align_corners=False) of the image / 255: a = −0.75, half-pixel centres, border
  * repeated, no antialias, float32 throughout, in the order of roundings of PyTorch's vectorised x86 build, found by fitting the
- * kernel's weights to what it gave. Equal to it in every bit on the reference pictures; other builds differ in the last one.
+ * kernel's weights to what it gave. Equal to it in every bit on the reference images; other builds differ in the last one.
  * @returns [3, height, width]
  */
 function torchBicubic(image: RgbImage, width: number, height: number): Float32Array {

@@ -34,7 +34,7 @@ export class RewardModel {
     const session = await this.#vision;
     const [port] = session.inputs;
     if (session.inputs.length !== 1 || port === undefined)
-      throw new BadInput(`${join(folder, vision)}: its image embedding depends on more than the picture.`);
+      throw new BadInput(`${join(folder, vision)}: its image embedding depends on more than the image.`);
     const feed = floatTensor(port, pixels, [count, 3, preprocessing.size, preprocessing.size]);
     const { image_embeds: embeds } = await session.run({ [port.name]: feed }, ['image_embeds']);
     return normalised(toFloat32(embeds!), count);
@@ -64,7 +64,7 @@ export class RewardModel {
     return single(toFloat32(result[output]!), count, file);
   }
 
-  /** A joint network's number for each picture with its prompt. @param pixels [prompts, 3, size, size] */
+  /** A joint network's number for each image with its prompt. @param pixels [prompts, 3, size, size] */
   async scoreTogether(pixels: Float32Array, prompts: readonly string[]): Promise<Float32Array> {
     const { folder, vision, preprocessing, kind } = this.#network;
     const file = join(folder, vision);
@@ -156,7 +156,7 @@ function normalised(rows: Float32Array, count: number): Float32Array {
 
 function single(values: Float32Array, count: number, file: string): Float32Array {
   if (values.length !== count)
-    throw new BadInput(`${file} gives ${values.length} numbers for ${count} pictures; one each is right.`);
+    throw new BadInput(`${file} gives ${values.length} numbers for ${count} images; one each is right.`);
   if (!values.every(Number.isFinite)) throw new BadInput(`${file} gave a number that is not finite.`);
   return values;
 }

@@ -1,5 +1,5 @@
 /**
- * @file Scores pictures with one reward network: pictures are decoded and resized in threads of their own while the network
+ * @file Scores images with one reward network: images are decoded and resized in threads of their own while the network
  * runs on the ones before, embeddings are looked up first. The owner's side; it loads no ONNX Runtime.
  */
 import { availableParallelism } from 'node:os';
@@ -10,11 +10,11 @@ import { DeviceWorker } from '../engine/onnx/device-worker.ts';
 import { stack } from '../engine/onnx/tensors.ts';
 import { VectorCache, keyOf } from '../engine/files/vector-cache.ts';
 import type { RewardNetwork } from './network-folder.ts';
-import type { PictureCall } from './image-worker.ts';
+import type { PrepareCall } from './image-worker.ts';
 import { scorerOf } from './scorers/choose.ts';
 import type { Scorer } from './scorers/scorer.ts';
 
-export interface Picture {
+export interface PromptedImage {
   file: string;
   /** SHA-256 of its bytes in hex, the cache's key. */
   sha256: string;
@@ -27,7 +27,7 @@ export interface ScorerOptions {
   device: Device;
   /** Where embeddings are kept and under which names; they last as long as the scorer when absent. */
   cache?: { folder: string; visionKey: string; textKey: string } | undefined;
-  /** Pictures in one run of the network. */
+  /** Images in one run of the network. */
   batch?: number;
 }
 
@@ -40,7 +40,7 @@ export class RewardScorer {
   readonly #texts: VectorCache;
   #worker: DeviceWorker | undefined;
   #logitScale: Promise<number> | undefined;
-  #pictures: DeviceWorker[] = [];
+  #imageWorkers: DeviceWorker[] = [];
   #turn = 0;
 
   constructor(network: RewardNetwork, { device, cache, batch = 8 }: ScorerOptions) {
@@ -61,11 +61,11 @@ export class RewardScorer {
 
   /** Scores in the order given, batch by batch; ends early, without a word, when the signal is aborted. */
   async *score(
-    pictures: readonly Picture[],
+    items: readonly PromptedImage[],
     signal?: AbortSignal,
   ): AsyncGenerator<{ start: number; results: ScoreResult[] }> {
-    const batches: Picture[][] = [];
-    for (let i = 0; i < pictures.length; i += this.#batch) batches.push(pictures.slice(i, i + this.#batch));
+    const batches: PromptedImage[][] = [];
+    for (let i = 0; i < items.length; i += this.#batch) batches.push(items.slice(i, i + this.#batch));
     let next = this.#prepare(batches[0] ?? []);
     for (let i = 0; i < batches.length; i++) {
       const prepared = await next;
@@ -76,11 +76,11 @@ export class RewardScorer {
     await next;
   }
 
-  /** [pictures][prompts]: every picture with every prompt. @throws BadInput for the first picture that cannot be used */
+  /** [images][prompts]: every image with every prompt. @throws BadInput for the first image that cannot be used */
   async scoreAll(files: readonly string[], prompts: readonly string[]): Promise<number[][]> {
-    const pictures = files.flatMap((file) => prompts.map((prompt) => ({ file, sha256: keyOf(file), prompt })));
+    const items = files.flatMap((file) => prompts.map((prompt) => ({ file, sha256: keyOf(file), prompt })));
     const scores: number[] = [];
-    for await (const { results } of this.score(pictures)) {
+    for await (const { results } of this.score(items)) {
       for (const result of results) {
         if ('refused' in result) throw new BadInput(result.refused);
         scores.push(result.score);
@@ -92,19 +92,19 @@ export class RewardScorer {
   async close(): Promise<void> {
     this.#images.close();
     this.#texts.close();
-    const workers = [...(this.#worker === undefined ? [] : [this.#worker]), ...this.#pictures];
+    const workers = [...(this.#worker === undefined ? [] : [this.#worker]), ...this.#imageWorkers];
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
-  /** The pixels of the pictures that the network has to see, or why one cannot be used. */
-  async #prepare(batch: readonly Picture[]): Promise<Map<string, Float32Array | BadInput>> {
+  /** The pixels of the images that the network has to see, or why one cannot be used. */
+  async #prepare(batch: readonly PromptedImage[]): Promise<Map<string, Float32Array | BadInput>> {
     const prepared = new Map<string, Float32Array | BadInput>();
     const joint = this.#scorer.network === 'joint';
     const missing = new Map(batch.filter(({ sha256 }) => joint || !this.#images.has(sha256)).map((p) => [p.sha256, p]));
     await Promise.all(
       [...missing].map(async ([key, { file }]) => {
         try {
-          prepared.set(key, await this.#pictureWorker().call<Float32Array>('prepare', this.#pictureCall(file)));
+          prepared.set(key, await this.#imageWorker().call<Float32Array>('prepare', this.#prepareCall(file)));
         } catch (error) {
           if (!(error instanceof BadInput)) throw error;
           prepared.set(key, error);
@@ -114,11 +114,14 @@ export class RewardScorer {
     return prepared;
   }
 
-  #pictureCall(file: string): PictureCall {
+  #prepareCall(file: string): PrepareCall {
     return { file, preprocessing: this.#network.preprocessing };
   }
 
-  async #scoreBatch(batch: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<ScoreResult[]> {
+  async #scoreBatch(
+    batch: readonly PromptedImage[],
+    prepared: Map<string, Float32Array | BadInput>,
+  ): Promise<ScoreResult[]> {
     const logitScale = await this.logitScale();
     const usable = batch.filter(({ sha256 }) => !(prepared.get(sha256) instanceof BadInput));
     const values = await this.#raw(usable, prepared);
@@ -130,24 +133,27 @@ export class RewardScorer {
     });
   }
 
-  async #raw(pictures: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<ArrayLike<number>> {
-    if (pictures.length === 0) return [];
+  async #raw(
+    items: readonly PromptedImage[],
+    prepared: Map<string, Float32Array | BadInput>,
+  ): Promise<ArrayLike<number>> {
+    if (items.length === 0) return [];
     if (this.#scorer.network === 'joint') {
-      const pixels = stack(pictures.map(({ sha256 }) => prepared.get(sha256) as Float32Array));
-      const prompts = pictures.map(({ prompt }) => prompt);
+      const pixels = stack(items.map(({ sha256 }) => prepared.get(sha256) as Float32Array));
+      const prompts = items.map(({ prompt }) => prompt);
       return (await this.#loaded()).call<Float32Array>('scoreTogether', { pixels, prompts });
     }
-    await this.#embedImages(pictures, prepared);
-    const images = pictures.map(({ sha256 }) => this.#images.get(sha256)!);
+    await this.#embedImages(items, prepared);
+    const images = items.map(({ sha256 }) => this.#images.get(sha256)!);
     if (this.#scorer.network === 'head') {
       return (await this.#loaded()).call<Float32Array>('rate', { embeddings: stack(images), count: images.length });
     }
-    await this.#embedTexts(pictures.map(({ prompt }) => prompt));
-    return images.map((image, i) => dot(image, this.#texts.get(keyOf(pictures[i]!.prompt))!));
+    await this.#embedTexts(items.map(({ prompt }) => prompt));
+    return images.map((image, i) => dot(image, this.#texts.get(keyOf(items[i]!.prompt))!));
   }
 
-  async #embedImages(pictures: readonly Picture[], prepared: Map<string, Float32Array | BadInput>): Promise<void> {
-    const missing = [...new Set(pictures.map(({ sha256 }) => sha256))].filter((key) => !this.#images.has(key));
+  async #embedImages(items: readonly PromptedImage[], prepared: Map<string, Float32Array | BadInput>): Promise<void> {
+    const missing = [...new Set(items.map(({ sha256 }) => sha256))].filter((key) => !this.#images.has(key));
     if (missing.length === 0) return;
     const pixels = stack(missing.map((key) => prepared.get(key) as Float32Array));
     const worker = await this.#loaded();
@@ -174,13 +180,13 @@ export class RewardScorer {
     return this.#worker.call<number>('load', this.#network);
   }
 
-  #pictureWorker(): DeviceWorker {
-    if (this.#pictures.length === 0) {
+  #imageWorker(): DeviceWorker {
+    if (this.#imageWorkers.length === 0) {
       const count = Math.max(1, Math.min(4, availableParallelism() - 1));
       const entry = new URL('./image-worker.js', import.meta.url);
-      this.#pictures = Array.from({ length: count }, () => new DeviceWorker(entry, { kind: 'cpu' }));
+      this.#imageWorkers = Array.from({ length: count }, () => new DeviceWorker(entry, { kind: 'cpu' }));
     }
-    return this.#pictures[this.#turn++ % this.#pictures.length]!;
+    return this.#imageWorkers[this.#turn++ % this.#imageWorkers.length]!;
   }
 }
 

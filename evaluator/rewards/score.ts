@@ -21,7 +21,7 @@ export interface ScoreRequest {
   /** The data directory, whose cache keeps embeddings. */
   dataFolder: string;
   device: Device;
-  /** Pictures in one run of the network. */
+  /** Images in one run of the network. */
   batch?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
@@ -62,13 +62,13 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
       ...(request.batch === undefined ? {} : { batch: request.batch }),
     },
   );
-  const pictures = queue.map(({ imageSha256, prompt }) => ({
+  const items = queue.map(({ imageSha256, prompt }) => ({
     file: images.path(imageSha256),
     sha256: imageSha256,
     prompt,
   }));
   try {
-    for await (const { start, results } of scorer.score(pictures, signal)) {
+    for await (const { start, results } of scorer.score(items, signal)) {
       const now = Date.now();
       const scores = results.flatMap((result, i) => {
         const { id, prompt } = queue[start + i]!;

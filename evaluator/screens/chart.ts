@@ -1,10 +1,11 @@
 /**
- * @file A screen as one SVG: curves of median reward and win rate against training time where there are checkpoints
+ * @file A result as one SVG: curves of median reward and win rate against training time where there are checkpoints
  * (Gambashidze et al. 2025, fig. 4), intervals of the win rates otherwise. Light and dark by the reader's setting; prints
  * black on white.
  */
-import { scaleLinear } from 'd3-scale';
-import type { CandidateScreen, RewardScreen, Screen } from '../../contract/prescreen.ts';
+import { scaleLinear, type ScaleLinear } from 'd3-scale';
+import type { CandidateResult, RewardResult, PrescreenResult } from '../../contract/prescreen.ts';
+import { circle, escape, interval, legend, line, polyline, text } from './svg-marks.ts';
 
 const width = 860;
 const rowHeight = 26;
@@ -16,15 +17,15 @@ text{font:12px system-ui,sans-serif;fill:#1c1c1c}.soft{fill:#5c5c5c}.title{font-
 .axis{stroke:#9a9a9a}.grid{stroke:#e4e4e4}.half{stroke:#9a9a9a;stroke-dasharray:4 3}.page{fill:#fff}
 @media (prefers-color-scheme:dark){text{fill:#ececec}.soft{fill:#a8a8a8}.axis{stroke:#777}.grid{stroke:#333}.half{stroke:#888}.page{fill:#16181b}}`;
 
-export function screenChart(screen: Screen): string {
+export function resultChart(result: PrescreenResult): string {
   let y = 0;
   const parts: string[] = [];
-  for (const reward of screen.rewards) {
-    const { body, height } = rewardPanel(reward, screen.baseline);
+  for (const reward of result.rewards) {
+    const { body, height } = rewardPanel(reward, result.baseline);
     parts.push(`<g transform="translate(0 ${y})">${body}</g>`);
     y += height;
   }
-  const title = `Pre-screening on ${screen.promptSet} against ${screen.baseline}`;
+  const title = `Pre-screening on ${result.promptSet} against ${result.baseline}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" role="img">`,
     `<title>${escape(title)}</title><style>${style}</style><rect class="page" width="${width}" height="${y}"/>`,
@@ -33,7 +34,7 @@ export function screenChart(screen: Screen): string {
   ].join('');
 }
 
-function rewardPanel(reward: RewardScreen, baseline: string): { body: string; height: number } {
+function rewardPanel(reward: RewardResult, baseline: string): { body: string; height: number } {
   const series = reward.candidates.filter(({ checkpoint }) => checkpoint !== null);
   const single = reward.candidates.filter(({ checkpoint }) => checkpoint === null);
   let y = 36;
@@ -49,8 +50,21 @@ function rewardPanel(reward: RewardScreen, baseline: string): { body: string; he
   return { body, height: y + 8 };
 }
 
+type Estimate = CandidateResult['median'];
+
+interface Panel {
+  left: number;
+  label: string;
+  of: (row: CandidateResult) => Estimate;
+  reference: Estimate;
+  name: string;
+  /** How numbers are written on the axis, and at a point. */
+  tick: (y: ScaleLinear<number, number>) => (value: number) => string;
+  format: (value: number) => string;
+}
+
 /** Two panels side by side: median reward, and win rate over the baseline. */
-function curves(rows: readonly CandidateScreen[], reward: RewardScreen, baseline: string, top: number): string {
+function curves(rows: readonly CandidateResult[], reward: RewardResult, baseline: string, top: number): string {
   const timed = rows.every(({ checkpoint }) => checkpoint!.deviceSeconds !== null);
   const longest = Math.max(...rows.map((row) => xOf(row, timed)));
   // Seconds, minutes or hours, whichever leaves readable numbers.
@@ -63,29 +77,39 @@ function curves(rows: readonly CandidateScreen[], reward: RewardScreen, baseline
         : ['device seconds', 1];
   const runs = [...new Set(rows.map(({ checkpoint }) => checkpoint!.run))];
   const base = rows[0]!.baselineMedian;
-  const panels = [
-    { left: 64, label: 'median reward', of: (row: CandidateScreen) => row.median, reference: base, name: baseline },
+  const panels: Panel[] = [
+    {
+      left: 64,
+      label: 'median reward',
+      of: (row) => row.median,
+      reference: base,
+      name: baseline,
+      tick: (y) => y.tickFormat(5),
+      format: (value) => value.toPrecision(4),
+    },
     {
       left: 64 + width / 2,
       label: `win rate over ${baseline}`,
-      of: (row: CandidateScreen) => row.winRate,
+      of: (row) => row.winRate,
       reference: { value: 0.5, low: null, high: null },
       name: '50 %',
+      tick: () => (value) => `${Math.round(value * 100)} %`,
+      format: (value) => `${(100 * value).toFixed(1)} %`,
     },
   ];
   let out = '';
-  for (const { left, label, of, reference, name } of panels) {
+  for (const { left, label, of, reference, name, tick, format } of panels) {
     const right = left + width / 2 - 84;
     const bottom = top + panelHeight;
     const values = rows.flatMap((row) => [of(row).value, of(row).low, of(row).high]);
     const known = [...values, reference.value, reference.low, reference.high].filter((value) => value !== null);
     const x = scaleLinear([0, (longest / per) * 1.02], [left, right]);
     const y = scaleLinear([Math.min(...known), Math.max(...known)], [bottom, top + 14]).nice();
-    const format = label === 'median reward' ? y.tickFormat(5) : (value: number) => `${Math.round(value * 100)} %`;
-    for (const tick of y.ticks(5)) {
-      out += line(left, y(tick), right, y(tick), 'grid') + text(left - 6, y(tick) + 4, format(tick), 'soft', 'end');
+    for (const value of y.ticks(5)) {
+      out +=
+        line(left, y(value), right, y(value), 'grid') + text(left - 6, y(value) + 4, tick(y)(value), 'soft', 'end');
     }
-    for (const tick of x.ticks(5)) out += text(x(tick), bottom + 16, x.tickFormat(5)(tick), 'soft', 'middle');
+    for (const value of x.ticks(5)) out += text(x(value), bottom + 16, x.tickFormat(5)(value), 'soft', 'middle');
     out += line(left, bottom, right, bottom, 'axis') + text(left, top + 4, label, 'soft');
     out += text((left + right) / 2, bottom + 32, unit, 'soft', 'middle');
     if (reference.value !== null) {
@@ -95,32 +119,25 @@ function curves(rows: readonly CandidateScreen[], reward: RewardScreen, baseline
     runs.forEach((run, i) => {
       const points = rows
         .filter((row) => row.checkpoint!.run === run && of(row).value !== null)
-        .map((row) => ({ row, x: x(xOf(row, timed) / per), ...of(row) }))
+        .map((row) => {
+          const { value, low, high } = of(row);
+          const at = { x: x(xOf(row, timed) / per), y: y(value!), low: y(low ?? value!), high: y(high ?? value!) };
+          return { ...at, isBest: row.model === reward.best?.model, title: `${row.model}: ${format(value!)}` };
+        })
         .sort((a, b) => a.x - b.x);
-      const colour = colours[i % colours.length]!;
-      const band = [
-        ...points.map((p) => `${round(p.x)},${round(y(p.low ?? p.value!))}`),
-        ...points.reverse().map((p) => `${round(p.x)},${round(y(p.high ?? p.value!))}`),
-      ];
-      points.reverse();
-      out += `<polygon points="${band.join(' ')}" fill="${colour}" opacity=".15"/>`;
-      out += `<polyline points="${points.map((p) => `${round(p.x)},${round(y(p.value!))}`).join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`;
-      for (const p of points) {
-        const isBest = p.row.model === reward.best?.model;
-        out += `<circle cx="${round(p.x)}" cy="${round(y(p.value!))}" r="${isBest ? 6 : 3}" fill="${isBest ? 'none' : colour}" stroke="${colour}" stroke-width="2"><title>${escape(`${p.row.model}: ${percentOr(p.value, label)}`)}</title></circle>`;
-        if (isBest) out += `<circle cx="${round(p.x)}" cy="${round(y(p.value!))}" r="2.5" fill="${colour}"/>`;
-      }
+      out += polyline(points, colours[i % colours.length]!);
+      for (const point of points) out += circle(point, colours[i % colours.length]!);
     });
   }
   runs.forEach((run, i) => {
     const [x, y] = [64 + (i % 3) * 250, top + panelHeight + 54 + 18 * Math.floor(i / 3)];
-    out += `<rect x="${x}" y="${y - 10}" width="12" height="12" rx="2" fill="${colours[i % colours.length]!}"/>${text(x + 18, y, run)}`;
+    out += legend(x, y, run, colours[i % colours.length]!);
   });
   return out;
 }
 
 /** One row a candidate: win rate over the baseline with Wilson's interval. */
-function forest(rows: readonly CandidateScreen[], baseline: string, top: number): string {
+function forest(rows: readonly CandidateResult[], baseline: string, top: number): string {
   const [left, right] = [250, width - 130];
   const x = scaleLinear([0, 1], [left, right]);
   const bottom = top + rows.length * rowHeight + 8;
@@ -135,34 +152,12 @@ function forest(rows: readonly CandidateScreen[], baseline: string, top: number)
     const { value, low, high, n } = row.winRate;
     out += text(left - 12, y + 4, row.model.length > 34 ? `${row.model.slice(0, 33)}…` : row.model, '', 'end');
     if (value === null) return;
-    out += `<line x1="${round(x(low!))}" x2="${round(x(high!))}" y1="${y}" y2="${y}" stroke="${colours[0]!}" stroke-width="2"/>`;
-    out += `<circle cx="${round(x(value))}" cy="${y}" r="4.5" fill="${colours[0]!}"/>`;
+    out += interval(x(low!), x(value), x(high!), y, colours[0]!);
     out += text(right + 12, y + 4, `${(100 * value).toFixed(1)} % of ${n}`);
   });
   return out;
 }
 
-function xOf({ checkpoint }: CandidateScreen, timed: boolean): number {
+function xOf({ checkpoint }: CandidateResult, timed: boolean): number {
   return timed ? checkpoint!.deviceSeconds! : checkpoint!.step;
-}
-
-function percentOr(value: number | null, label: string): string {
-  if (value === null) return '–';
-  return label === 'median reward' ? value.toPrecision(4) : `${(100 * value).toFixed(1)} %`;
-}
-
-function line(x1: number, y1: number, x2: number, y2: number, name: string): string {
-  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" class="${name}"/>`;
-}
-
-function text(x: number, y: number, content: string, name = '', anchor = 'start'): string {
-  return `<text x="${round(x)}" y="${round(y)}" class="${name}" text-anchor="${anchor}">${escape(content)}</text>`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function escape(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }

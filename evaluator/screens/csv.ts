@@ -1,13 +1,13 @@
 import { stringify } from 'csv-stringify/sync';
-import type { Screen } from '../../contract/prescreen.ts';
+import type { PrescreenResult } from '../../contract/prescreen.ts';
 
 /** One row a reward, candidate and slice; the whole set's slice is "all". */
-export function screenCsv(screen: Screen): string {
-  const rows = screen.rewards.flatMap(({ reward, candidates }) =>
+export function resultCsv(result: PrescreenResult): string {
+  const rows = result.rewards.flatMap(({ reward, candidates }) =>
     candidates.flatMap((row) => {
       const shared = {
         reward,
-        baseline: screen.baseline,
+        baseline: result.baseline,
         model: row.model,
         run: row.checkpoint?.run ?? '',
         step: row.checkpoint?.step ?? '',

@@ -1,22 +1,16 @@
 /** @file Gates: `pickscore.winRate>=0.55`. Every candidate has to meet each; of a training run, its best checkpoint. */
 import { BadInput } from '../engine/files/bad-input.ts';
-import type { CandidateScreen, RewardScreen } from './screen.ts';
+import type { CandidateResult, GateResult, RewardResult } from '../../contract/prescreen.ts';
 
-export interface Requirement {
+export interface Gate {
   text: string;
   reward: string;
   field: string;
   operator: string;
   threshold: number;
 }
-export interface RequirementResult {
-  requirement: string;
-  model: string;
-  value: number | null;
-  met: boolean;
-}
 
-const fields: Record<string, (row: CandidateScreen) => number | null> = {
+const fields: Record<string, (row: CandidateResult) => number | null> = {
   winRate: (row) => row.winRate.value,
   'winRate.low': (row) => row.winRate.low,
   'winRate.high': (row) => row.winRate.high,
@@ -36,28 +30,25 @@ const operators: Record<string, (value: number, threshold: number) => boolean> =
   '<': (value, threshold) => value < threshold,
 };
 
-/** @throws BadInput when the text is no requirement on one of these rewards */
-export function parseRequirement(text: string, rewards: readonly string[]): Requirement {
+/** @throws BadInput when the text is no gate on one of these rewards */
+export function parseGate(text: string, rewards: readonly string[]): Gate {
   const match = /^\s*(.+?)\s*(>=|<=|>|<)\s*(-?[\d.]+(?:e-?\d+)?)\s*$/i.exec(text);
   const threshold = Number(match?.[3]);
   const reward = rewards.filter((name) => match?.[1]?.startsWith(`${name}.`)).sort((a, b) => b.length - a.length)[0];
   const field = reward === undefined ? '' : match![1]!.slice(reward.length + 1);
   if (match === null || Number.isNaN(threshold) || reward === undefined || fields[field] === undefined) {
     throw new BadInput(
-      `"${text}" is no requirement; it must be REWARD.FIELD, then >=, >, <= or <, then a number: REWARD is one of ${rewards.join(', ')}, FIELD one of ${Object.keys(fields).join(', ')}.`,
+      `"${text}" is no gate; it must be REWARD.FIELD, then >=, >, <= or <, then a number: REWARD is one of ${rewards.join(', ')}, FIELD one of ${Object.keys(fields).join(', ')}.`,
     );
   }
   return { text, reward, field, operator: match[2]!, threshold };
 }
 
 /** A number that is undefined meets nothing. */
-export function checkRequirements(
-  requirements: readonly Requirement[],
-  screens: readonly RewardScreen[],
-): RequirementResult[] {
-  return requirements.flatMap(({ text, reward, field, operator, threshold }) => {
-    const screen = screens.find((other) => other.reward === reward)!;
-    return gated(screen).map((row) => {
+export function checkGates(gates: readonly Gate[], rewardResults: readonly RewardResult[]): GateResult[] {
+  return gates.flatMap(({ text, reward, field, operator, threshold }) => {
+    const result = rewardResults.find((other) => other.reward === reward)!;
+    return gated(result).map((row) => {
       const value = fields[field]!(row);
       return {
         requirement: text,
@@ -70,8 +61,8 @@ export function checkRequirements(
 }
 
 /** The named candidates, and of each run the checkpoint with the highest median. */
-function gated({ candidates }: RewardScreen): CandidateScreen[] {
-  const best = new Map<string, CandidateScreen>();
+function gated({ candidates }: RewardResult): CandidateResult[] {
+  const best = new Map<string, CandidateResult>();
   for (const row of candidates) {
     const key = row.checkpoint === null ? `model ${row.model}` : `run ${row.checkpoint.run}`;
     const other = best.get(key);

@@ -1,8 +1,8 @@
-/** @file A screen's requirements as JUnit XML, the format that CI systems show. */
-import type { RequirementResult } from './gates.ts';
+/** @file A prescreen result's gates as JUnit XML, the format that CI systems show. */
+import type { GateResult } from '../../contract/prescreen.ts';
 
-/** One test case a requirement and model. */
-export function junit(results: readonly RequirementResult[], suite: string): string {
+/** One test case a gate and model. */
+export function junit(results: readonly GateResult[], suite: string): string {
   const failures = results.filter(({ met }) => !met).length;
   const cases = results.map(({ requirement, model, value, met }) => {
     const said = `${model}: ${requirement}: it is ${value === null ? 'undefined' : String(value)}`;

@@ -1,14 +1,15 @@
 /**
  * @file Drives the arrows of a pre-screening one after the other: checkpoints become models, what is missing is rendered,
- * what is missing is scored, then the screen is read. Each asks the database for itself; stop it anywhere and repeat it.
+ * what is missing is scored, then the result is read from the scores. Each asks the database for itself; stop it anywhere and repeat it.
  */
+import type { Prescreen, PrescreenResult } from '../../contract/prescreen.ts';
 import type { Database } from '../../db/open.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import type { Device } from '../engine/onnx/device.ts';
-import { parseRequirement } from './gates.ts';
+import { parseGate } from './gates.ts';
 import { addCheckpoints } from '../models/checkpoints.ts';
-import { prescreen, requireScreenNames, type Screen, type ScreenRequest } from './result.ts';
+import { readResult, requireScreenNames, type ScreenRequest } from './result.ts';
 import { renderPromptSet } from '../renders/render.ts';
 import { scoreRenders } from '../rewards/score.ts';
 
@@ -21,17 +22,8 @@ export interface PrescreenRun extends ScreenRequest {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: PrescreenProgress) => void) | undefined;
 }
-export interface PrescreenProgress {
-  /** What is under way: "render MODEL" or "score MODEL with REWARD". */
-  task: string;
-  done: number;
-  total: number;
-}
-export interface PrescreenOutcome {
-  screen: Screen;
-  /** Sentences: renders and scores that failed, and are missing in the screen. */
-  problems: string[];
-}
+/** Its task is "render MODEL" or "score MODEL with REWARD". */
+type PrescreenProgress = NonNullable<Prescreen['progress']>;
 
 /** Ended by the signal; what is finished is kept. */
 export class PrescreenStopped extends Error {
@@ -39,8 +31,8 @@ export class PrescreenStopped extends Error {
 }
 
 /** @throws BadInput before anything is rendered when the request cannot be; PrescreenStopped after the signal */
-export async function runPrescreen(db: Database, images: ImageStore, run: PrescreenRun): Promise<PrescreenOutcome> {
-  for (const text of run.require ?? []) parseRequirement(text, run.rewards);
+export async function runPrescreen(db: Database, images: ImageStore, run: PrescreenRun): Promise<PrescreenResult> {
+  for (const text of run.require ?? []) parseGate(text, run.rewards);
   const candidates = [...run.candidates];
   for (const folder of run.checkpoints ?? [])
     candidates.push(...(await addCheckpoints(db, { folder, baseline: run.baseline })));
@@ -80,12 +72,12 @@ export async function runPrescreen(db: Database, images: ImageStore, run: Prescr
       stopIfAsked(summary.stopped);
     }
   }
-  const screen = await prescreen(db, request);
-  const empty = screen.rewards.flatMap(({ candidates: rows }) => rows).find(({ winRate }) => winRate.n === 0);
+  const result = await readResult(db, request);
+  const empty = result.rewards.flatMap(({ candidates: rows }) => rows).find(({ winRate }) => winRate.n === 0);
   if (empty !== undefined) {
     throw new BadInput(
       `"${empty.model}" and "${run.baseline}" have no prompt of "${prompts}" in common with seed ${seed}; there is nothing to compare.`,
     );
   }
-  return { screen, problems };
+  return { ...result, problems };
 }

@@ -1,12 +1,13 @@
-/** @file Arrow: rewards → screen. Reads the scores that are there; computes nothing on images. */
+/** @file Arrow: rewards → prescreen result. Reads the scores that are there; computes nothing on images. */
+import type { PrescreenResult, RewardResult } from '../../contract/prescreen.ts';
 import type { Database } from '../../db/open.ts';
 import { findModel, type Model } from '../../db/queries/models.ts';
 import { checkpointsOf } from '../../db/queries/prescreens.ts';
 import { findPromptSet, listPrompts, type Prompt, type PromptSet } from '../../db/queries/prompts.ts';
 import { findReward, listScores, type Reward } from '../../db/queries/rewards.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
-import { checkRequirements, parseRequirement, type RequirementResult } from './gates.ts';
-import { screenReward, type RewardScreen, type ScreenModel } from './screen.ts';
+import { checkGates, parseGate } from './gates.ts';
+import { screenReward, type ScreenModel } from './screen.ts';
 
 export interface ScreenRequest {
   prompts: string;
@@ -17,23 +18,14 @@ export interface ScreenRequest {
   seed?: number;
   require?: readonly string[];
 }
-export interface Screen {
-  promptSet: string;
-  prompts: number;
-  baseline: string;
-  seed: number;
-  rewards: RewardScreen[];
-  requirements: RequirementResult[];
-  passed: boolean;
-}
 
 /** Of the bootstrap. */
 const bootstrapSeed = 0;
 
-/** @throws BadInput when a name is unknown or a requirement does not parse */
-export async function prescreen(db: Database, request: ScreenRequest): Promise<Screen> {
+/** @throws BadInput when a name is unknown or a gate does not parse */
+export async function readResult(db: Database, request: ScreenRequest): Promise<Omit<PrescreenResult, 'problems'>> {
   const { seed = 0, require = [] } = request;
-  const requirements = require.map((text) => parseRequirement(text, request.rewards));
+  const gates = require.map((text) => parseGate(text, request.rewards));
   const { promptSet, baseline, candidates, rewards } = await requireScreenNames(db, request);
   const prompts = await listPrompts(db, promptSet.id);
   const checkpoints = new Map(
@@ -44,7 +36,7 @@ export async function prescreen(db: Database, request: ScreenRequest): Promise<S
       )
     ).map((row) => [row.modelId, row]),
   );
-  const screens: RewardScreen[] = [];
+  const rewardResults: RewardResult[] = [];
   for (const reward of rewards) {
     const modelScores = async (model: Model): Promise<ScreenModel> => {
       const checkpoint = checkpoints.get(model.id);
@@ -63,7 +55,7 @@ export async function prescreen(db: Database, request: ScreenRequest): Promise<S
       baseline: await modelScores(baseline),
       candidates: await Promise.all(candidates.map(modelScores)),
     };
-    screens.push(
+    rewardResults.push(
       screenReward(
         input,
         prompts.map(({ category }) => category),
@@ -71,13 +63,13 @@ export async function prescreen(db: Database, request: ScreenRequest): Promise<S
       ),
     );
   }
-  const results = checkRequirements(requirements, screens);
+  const results = checkGates(gates, rewardResults);
   return {
     promptSet: promptSet.name,
     prompts: prompts.length,
     baseline: baseline.name,
     seed,
-    rewards: screens,
+    rewards: rewardResults,
     requirements: results,
     passed: results.every(({ met }) => met),
   };
@@ -90,8 +82,8 @@ export async function requireScreenNames(
 ): Promise<{ promptSet: PromptSet; baseline: Model; candidates: Model[]; rewards: Reward[] }> {
   const promptSet = await findPromptSet(db, request.prompts);
   if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${request.prompts}".`);
-  if (request.candidates.length === 0) throw new BadInput('A screen needs at least one candidate.');
-  if (request.rewards.length === 0) throw new BadInput('A screen needs at least one reward.');
+  if (request.candidates.length === 0) throw new BadInput('A prescreen needs at least one candidate.');
+  if (request.rewards.length === 0) throw new BadInput('A prescreen needs at least one reward.');
   for (const names of [[request.baseline, ...request.candidates], request.rewards]) {
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (twice !== undefined) throw new BadInput(`"${twice}" is named twice.`);

@@ -3,19 +3,15 @@
  * arXiv:2406.17636, tables 1 and 2 (win rate = share of prompts with the higher score, one image each, equal seeds, ties ½)
  * and figure 4 (median reward of checkpoints against equal training time).
  */
+import type { CandidateResult, CategoryResult, CheckpointResult, RewardResult } from '../../contract/prescreen.ts';
 import { resample, percentileInterval } from '../statistics/bootstrap.ts';
 import { signTest } from '../statistics/binomial-test.ts';
 import { holm } from '../statistics/holm.ts';
 import { orNull, wilson } from '../statistics/wilson.ts';
 
-export interface Checkpoint {
-  run: string;
-  step: number;
-  deviceSeconds: number | null;
-}
 export interface ScreenModel {
   model: string;
-  checkpoint: Checkpoint | null;
+  checkpoint: CheckpointResult | null;
   /** One score a prompt of the set; NaN where there is none. */
   scores: Float64Array;
 }
@@ -26,63 +22,7 @@ export interface RewardInput {
   candidates: readonly ScreenModel[];
 }
 
-export interface Estimate {
-  value: number | null;
-  low: number | null;
-  high: number | null;
-}
-export interface ScreenWinRate extends Estimate {
-  n: number;
-  rule: '(W+T/2)/N';
-  method: 'wilson';
-  why?: string;
-}
-export interface CategoryScreen {
-  name: string;
-  wins: number;
-  losses: number;
-  ties: number;
-  winRate: ScreenWinRate;
-  p: number | null;
-  pHolm: number | null;
-}
-export interface CandidateScreen {
-  model: string;
-  checkpoint: Checkpoint | null;
-  wins: number;
-  losses: number;
-  ties: number;
-  /** Prompts without a score of both models. */
-  missing: number;
-  winRate: ScreenWinRate;
-  bootstrap: { low: number | null; high: number | null; resamples: number; seed: number; unit: 'prompt' };
-  /** Exact two-sided sign test; pHolm is corrected for the number of candidates. */
-  signTest: { p: number | null; pHolm: number | null };
-  median: Estimate;
-  baselineMedian: Estimate;
-  medianDifference: Estimate;
-  /** Share of the bootstrap's samples of prompts in which this candidate's median is the highest. */
-  probabilityBest: number | null;
-  byCategory: CategoryScreen[];
-}
-export interface BestCandidate {
-  model: string;
-  probabilityBest: number;
-  /** Candidates whose median these prompts cannot tell from the best's at 95 %. */
-  indistinguishable: string[];
-}
-export interface EqualTime {
-  deviceSeconds: number;
-  runs: { run: string; model: string; step: number; deviceSeconds: number; median: number | null }[];
-  winRates: { a: string; b: string; winRate: ScreenWinRate }[];
-}
-export interface RewardScreen {
-  reward: string;
-  kind: string;
-  candidates: CandidateScreen[];
-  best: BestCandidate | null;
-  equalTime: EqualTime | null;
-}
+type WinRate = CandidateResult['winRate'];
 
 const resamples = 2000;
 
@@ -91,7 +31,7 @@ export function screenReward(
   { reward, kind, baseline, candidates }: RewardInput,
   categories: readonly (string | null)[],
   seed: number,
-): RewardScreen {
+): RewardResult {
   const medians = candidates.map(({ scores }) => weightedMedian(scores));
   const baselineMedian = weightedMedian(baseline.scores);
   const count = candidates.length;
@@ -105,7 +45,7 @@ export function screenReward(
   const winRatesDrawn = drawn.slice(1 + count);
   const all = new Int32Array(categories.length).fill(1);
   const shares = sharesOfBest(mediansDrawn);
-  const rows = candidates.map(({ model, checkpoint, scores }, i): CandidateScreen => {
+  const rows = candidates.map(({ model, checkpoint, scores }, i): CandidateResult => {
     const { wins, losses, ties } = compare(scores, baseline.scores);
     const value = finite(medians[i]!(all));
     const baselineValue = finite(baselineMedian(all));
@@ -182,14 +122,14 @@ function compare(a: Float64Array, b: Float64Array, use: (i: number) => boolean =
   return counts;
 }
 
-function winRate(wins: number, losses: number, ties: number): ScreenWinRate {
+function winRate(wins: number, losses: number, ties: number): WinRate {
   const n = wins + losses + ties;
   const named = { n, rule: '(W+T/2)/N', method: 'wilson' } as const;
   if (n === 0) return { value: null, low: null, high: null, ...named, why: 'no prompt has a score of both models' };
   return { value: (wins + ties / 2) / n, ...wilson(wins + ties / 2, n), ...named };
 }
 
-function byCategory(a: Float64Array, b: Float64Array, categories: readonly (string | null)[]): CategoryScreen[] {
+function byCategory(a: Float64Array, b: Float64Array, categories: readonly (string | null)[]): CategoryResult[] {
   const names = [...new Set(categories.filter((name) => name !== null))].sort();
   const rows = names.map((name) => {
     const { wins, losses, ties } = compare(a, b, (i) => categories[i] === name);
@@ -211,7 +151,7 @@ function sharesOfBest(medians: readonly Float64Array[]): number[] {
   return shares;
 }
 
-function bestOf(rows: readonly CandidateScreen[], medians: readonly Float64Array[]): BestCandidate | null {
+function bestOf(rows: readonly CandidateResult[], medians: readonly Float64Array[]): RewardResult['best'] {
   let best = -1;
   rows.forEach(({ median }, i) => {
     if (median.value !== null && (best < 0 || median.value > rows[best]!.median.value!)) best = i;
@@ -227,7 +167,7 @@ function bestOf(rows: readonly CandidateScreen[], medians: readonly Float64Array
 }
 
 /** Each run's last checkpoint within the time that all runs had, and their win rates over one another. */
-function equalTime(rows: readonly CandidateScreen[], models: readonly ScreenModel[]): EqualTime | null {
+function equalTime(rows: readonly CandidateResult[], models: readonly ScreenModel[]): RewardResult['equalTime'] {
   const runs = new Map<string, number[]>();
   rows.forEach(({ checkpoint }, i) => {
     if (checkpoint?.deviceSeconds == null) return;

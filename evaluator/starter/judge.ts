@@ -1,7 +1,7 @@
 /**
- * @file A judge that knows the scene: how much more a picture looks like drawings of its caption's scene than like drawings of
+ * @file A judge that knows the scene: how much more an image looks like drawings of its caption's scene than like drawings of
  * any scenes, to the starter's image encoder. It never reads the caption, and does not ask what the reward asks (does the
- * picture fit the words?).
+ * image fit the words?).
  */
 import { stack } from '../engine/onnx/tensors.ts';
 import { preprocess, type Preprocessing } from '../rewards/preprocessing.ts';
@@ -49,13 +49,13 @@ function draw(scene: Scene, shift?: readonly [number, number]): Uint8Array {
   return Uint8Array.from(drawScene(scene, size, shift), Math.round);
 }
 
-async function embed(model: RewardModel, preprocessing: Preprocessing, pictures: readonly Uint8Array[]) {
-  const pixels = pictures.map((picture) =>
-    preprocess({ width: size, height: size, pixels: picture }, preprocessing, 'a picture of the starter’s world'),
+async function embed(model: RewardModel, preprocessing: Preprocessing, images: readonly Uint8Array[]) {
+  const pixels = images.map((image) =>
+    preprocess({ width: size, height: size, pixels: image }, preprocessing, 'an image of the starter’s world'),
   );
-  const embeddings = await model.embedImages(stack(pixels), pictures.length);
-  const width = embeddings.length / pictures.length;
-  return pictures.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
+  const embeddings = await model.embedImages(stack(pixels), images.length);
+  const width = embeddings.length / images.length;
+  return images.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
 }
 
 function meanOf(rows: readonly Float32Array[]): Float32Array {

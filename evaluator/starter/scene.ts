@@ -1,5 +1,5 @@
 /**
- * @file The starter's world: captions, and the picture that each describes, drawn by code. One to three objects on a ground;
+ * @file The starter's world: captions, and the image that each describes, drawn by code. One to three objects on a ground;
  * signed distance fields at twice the size, averaged down.
  */
 import type { Random } from '../statistics/random.ts';
@@ -47,7 +47,7 @@ const shapeNames = Object.keys(shapes);
 interface Thing {
   colour: string;
   shape: string;
-  /** In widths of the picture. */
+  /** In widths of the image. */
   x: number;
   y: number;
   radius: number;

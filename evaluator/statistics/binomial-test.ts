@@ -1,4 +1,5 @@
 /** @file The exact binomial test. Clopper & Pearson (1934); two-sided p as R's binom.test sums it. */
+import { ArgumentError } from './argument-error.ts';
 import { betaCdf, logChoose } from './special.ts';
 
 /**
@@ -7,7 +8,7 @@ import { betaCdf, logChoose } from './special.ts';
  */
 export function binomialTest(successes: number, n: number, p0 = 0.5): number {
   if (!Number.isInteger(successes) || !Number.isInteger(n) || successes < 0 || successes > n) {
-    throw new RangeError(`${successes} of ${n} is no count of successes.`);
+    throw new ArgumentError(`${successes} of ${n} is no count of successes.`);
   }
   if (n === 0) return 1;
   const logDensity = (k: number) =>

@@ -10,6 +10,7 @@
  * Every outcome of a battle has a score linear in (θ, δ, λ); probabilities are their softmax. One Newton iteration
  * serves the plain model, the side term and Davidson's ties.
  */
+import { ArgumentError } from './argument-error.ts';
 import { cholesky, choleskyInverse, choleskySolve } from './linear.ts';
 
 export interface Battle {
@@ -59,7 +60,7 @@ interface Cell {
 
 /**
  * @param items how many; battles name them 0 … items − 1
- * @throws RangeError for an item that does not exist
+ * @throws ArgumentError for an item that does not exist
  */
 export function bradleyTerry(
   items: number,
@@ -108,7 +109,7 @@ function aggregate(items: number, battles: Iterable<Battle>): Map<number, [numbe
   const table = new Map<number, [number, number, number]>();
   for (const { left, right, winner, count = 1 } of battles) {
     if (!(left >= 0 && left < items && right >= 0 && right < items) || left === right) {
-      throw new RangeError(`A battle of item ${left} against item ${right}, where there are ${items} items.`);
+      throw new ArgumentError(`A battle of item ${left} against item ${right}, where there are ${items} items.`);
     }
     const key = left * items + right;
     let counts = table.get(key);
@@ -164,7 +165,7 @@ function newton(cells: readonly Cell[], size: number, items: number, prior: numb
   for (let iteration = 0; iteration < 200; iteration++) {
     const { gradient, curvature } = derivatives(cells, beta, size, items, prior);
     const factor = cholesky(curvature, size);
-    if (factor === undefined) throw new RangeError('The ratings are not determined by these battles; set a prior.');
+    if (factor === undefined) throw new ArgumentError('The ratings are not determined by these battles; set a prior.');
     const step = choleskySolve(factor, size, gradient);
     // Newton's step, halved until it climbs: far from the maximum it may overshoot.
     let scale = 1;
@@ -183,7 +184,7 @@ function newton(cells: readonly Cell[], size: number, items: number, prior: numb
       return { beta, factor: cholesky(last, size)!, logLikelihood: current + penalty };
     }
   }
-  throw new RangeError('The ratings did not converge in 200 steps.');
+  throw new ArgumentError('The ratings did not converge in 200 steps.');
 }
 
 function probabilities(cell: Cell, beta: Float64Array): { p: number[]; logSum: number; scores: number[] } {

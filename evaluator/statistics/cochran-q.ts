@@ -1,4 +1,5 @@
 /** @file Cochran (1950), Biometrika 37:256–266: do k raters (or criteria) say yes equally often on the same items? */
+import { ArgumentError } from './argument-error.ts';
 import { chiSquaredTail } from './special.ts';
 
 /**
@@ -8,7 +9,7 @@ import { chiSquaredTail } from './special.ts';
  */
 export function cochranQ(rows: readonly (readonly number[])[]): { statistic: number | null; p: number | null } {
   const k = rows[0]?.length ?? 0;
-  if (k < 2) throw new RangeError(`Cochran's Q compares at least two raters, not ${k}.`);
+  if (k < 2) throw new ArgumentError(`Cochran's Q compares at least two raters, not ${k}.`);
   const columns = Array.from({ length: k }, (_, j) => rows.reduce((sum, row) => sum + row[j]!, 0));
   const totals = rows.map((row) => row.reduce((sum, x) => sum + x, 0));
   const total = totals.reduce((sum, x) => sum + x, 0);

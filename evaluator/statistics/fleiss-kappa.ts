@@ -2,6 +2,7 @@
  * @file Agreement of a fixed number of raters an item. Fleiss (1971), Psychological Bulletin 76:378–382; the
  * free-marginal form is Randolph's (2005).
  */
+import { ArgumentError } from './argument-error.ts';
 
 export interface Kappa {
   /** Null where chance agreement is 1: everybody always said the same. */
@@ -13,7 +14,7 @@ export interface Kappa {
  * κ = (P̄ − P̄e)/(1 − P̄e), P̄ the mean share of agreeing pairs of raters, P̄e = Σ p_j².
  * @param counts [item][category], each row with the same sum n ≥ 2
  * @param weights [item], how many items each row stands for; one each where absent
- * @throws RangeError when rows have different sums
+ * @throws ArgumentError when rows have different sums
  */
 export function fleissKappa(counts: readonly ArrayLike<number>[], weights?: ArrayLike<number>): Kappa {
   const { agreement, shares } = observed(counts, weights);
@@ -56,8 +57,8 @@ function observed(
     }
     raters ??= n;
     if (n !== raters)
-      throw new RangeError(`Fleiss' κ needs as many ratings of every item: ${raters} of one, ${n} of another.`);
-    if (n < 2) throw new RangeError(`Agreement needs at least two ratings an item, not ${n}.`);
+      throw new ArgumentError(`Fleiss' κ needs as many ratings of every item: ${raters} of one, ${n} of another.`);
+    if (n < 2) throw new ArgumentError(`Agreement needs at least two ratings an item, not ${n}.`);
     // Whole numbers until the end: the order of the items does not show.
     agreement += weight * (squares - n);
     items += weight;

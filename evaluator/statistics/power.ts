@@ -2,6 +2,7 @@
  * @file How many prompts a study needs. The two-sided test of a majority win rate against ½ over decided prompts, normal
  * approximation of the score test: n = ((z_{1−α/2}·½ + z_{power}·√(p(1−p))) / (p − ½))².
  */
+import { ArgumentError } from './argument-error.ts';
 import { betaCdf, logChoose, normalCdf, normalQuantile } from './special.ts';
 import { signTest } from './binomial-test.ts';
 
@@ -16,7 +17,7 @@ export interface Test {
 export function promptsNeeded(winRate: number, { power, alpha, tieRate }: Test): number {
   checkTest({ power, alpha, tieRate });
   if (!(winRate > 0 && winRate < 1) || winRate === 0.5) {
-    throw new RangeError(`The win rate is ${winRate}; it must be between 0 and 1 and not ½.`);
+    throw new ArgumentError(`The win rate is ${winRate}; it must be between 0 and 1 and not ½.`);
   }
   const z = normalQuantile(1 - alpha / 2) * 0.5 + normalQuantile(power) * Math.sqrt(winRate * (1 - winRate));
   return (z / (winRate - 0.5)) ** 2 / (1 - tieRate);
@@ -25,7 +26,7 @@ export function promptsNeeded(winRate: number, { power, alpha, tieRate }: Test):
 /** The smallest win rate above ½ that this many prompts detect with the given power; the loss is its mirror image. */
 export function detectableWinRate(prompts: number, test: Test): number {
   checkTest(test);
-  if (!(prompts >= 1)) throw new RangeError(`The number of prompts is ${prompts}; it must be at least 1.`);
+  if (!(prompts >= 1)) throw new ArgumentError(`The number of prompts is ${prompts}; it must be at least 1.`);
   let [low, high] = [0.5, 1];
   for (let i = 0; i < 100; i++) {
     const middle = (low + high) / 2;
@@ -103,8 +104,8 @@ function checkTest({ power, alpha, tieRate }: Test): void {
     ['power', power],
     ['alpha', alpha],
   ] as const) {
-    if (!(value > 0 && value < 1)) throw new RangeError(`The ${name} is ${value}; it must be between 0 and 1.`);
+    if (!(value > 0 && value < 1)) throw new ArgumentError(`The ${name} is ${value}; it must be between 0 and 1.`);
   }
   if (!(tieRate >= 0 && tieRate < 1))
-    throw new RangeError(`The tie rate is ${tieRate}; it must be at least 0 and below 1.`);
+    throw new ArgumentError(`The tie rate is ${tieRate}; it must be at least 0 and below 1.`);
 }

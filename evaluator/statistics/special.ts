@@ -3,6 +3,7 @@
  * Sources: Lanczos approximation (g = 607/128, n = 15; Godfrey), continued fractions by the modified Lentz method
  * (Numerical Recipes, 3rd ed., 6.2–6.4), normal quantile by Wichura's AS 241.
  */
+import { ArgumentError } from './argument-error.ts';
 
 const lanczos = [
   0.99999999999999709182, 57.156235665862923517, -59.597960355475491248, 14.136097974741747174, -0.49191381609762019978,
@@ -119,7 +120,7 @@ export function normalCdf(x: number): number {
 
 /** Φ⁻¹(p), relative error about 1e-16 (AS 241, PPND16). */
 export function normalQuantile(p: number): number {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`A probability is from 0 to 1, not ${p}.`);
+  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`A probability is from 0 to 1, not ${p}.`);
   if (p === 0) return -Infinity;
   if (p === 1) return Infinity;
   const q = p - 0.5;

@@ -1,4 +1,5 @@
 /** @file Wilson's score interval. Wilson (1927), JASA 22:209–212. */
+import { ArgumentError } from './argument-error.ts';
 import { normalQuantile } from './special.ts';
 
 export interface Interval {
@@ -14,11 +15,11 @@ export function orNull(interval: Interval | null): { low: number | null; high: n
 /**
  * (p̂ + z²/2n ± z √(p̂(1−p̂)/n + z²/4n²)) / (1 + z²/n), kept within [0, 1].
  * @param successes may be fractional: a tie is half a win
- * @throws RangeError when n is not above 0 or successes are outside 0 … n
+ * @throws ArgumentError when n is not above 0 or successes are outside 0 … n
  */
 export function wilson(successes: number, n: number, level = 0.95): Interval {
   if (!(n > 0) || !(successes >= 0) || successes > n) {
-    throw new RangeError(`${successes} of ${n} is no proportion.`);
+    throw new ArgumentError(`${successes} of ${n} is no proportion.`);
   }
   const z = normalQuantile(1 - (1 - level) / 2);
   const p = successes / n;

@@ -161,7 +161,9 @@ export class ImportedVotesReader {
   finish(): ImportedVotes {
     const votes = this.#withoutRepeats(this.#table.finish());
     if (votes.count === 0)
-      throw new BadInput(`${this.#file} has ${this.read} rows and not one vote that can be used${this.#firstReason()}.`);
+      throw new BadInput(
+        `${this.#file} has ${this.read} rows and not one vote that can be used${this.#firstReason()}.`,
+      );
     const notes = [];
     if (this.#swapped > 0)
       notes.push(`${this.#swapped} rows name the models the other way round; their choices were turned.`);

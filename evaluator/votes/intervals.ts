@@ -71,7 +71,9 @@ export function promptIntervals(
     return alphaOf(sum, nominal).value ?? NaN;
   };
   // κ is of the classes with all their votes; `full` are their places among all classes.
-  const full = classes.flatMap((item, c) => (votesPerPair > 1 && item.a + item.b + item.tie === votesPerPair ? [c] : []));
+  const full = classes.flatMap((item, c) =>
+    votesPerPair > 1 && item.a + item.b + item.tie === votesPerPair ? [c] : [],
+  );
   const fullCounts = full.map((c) => [classes[c]!.a, classes[c]!.b, classes[c]!.tie]);
   const weights = new Float64Array(full.length);
   const fleiss = (counts: ArrayLike<number>): number => {

@@ -1,5 +1,5 @@
 /**
- * @file Arrow: tallies → report. One code path for our own studies and for anybody's votes: pure, and the same bytes for
+ * @file Arrow: tallies → report. One code path for our own studies and for imported votes: pure, and the same bytes for
  * the same votes and seed.
  */
 import { signTest } from '../statistics/binomial-test.ts';

@@ -47,7 +47,7 @@ const rows: Row[] = [
     method: 'post',
     path: '/api/prescreens',
     summary:
-      'Start a prescreen (202; 200 when the Idempotency-Key came before). Pictures: multipart/form-data with this as JSON in the field "request" and files named 00000.png …',
+      'Start a prescreen (202; 200 when the Idempotency-Key came before). Images: multipart/form-data with this as JSON in the field "request" and files named 00000.png …',
     body: prescreenRequestSchema,
     answer: prescreenSchema,
   },

@@ -10,14 +10,14 @@ import {
   prescreenRequestSchema,
   studyFromScreenSchema,
   type PrescreenRequest,
-  type Screen,
+  type PrescreenResult,
 } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { studyFromScreen } from '../study/best-two.ts';
-import { screenChart } from '../../evaluator/screens/chart.ts';
+import { resultChart } from '../../evaluator/screens/chart.ts';
 import { pathInInbox } from '../prescreens/inbox.ts';
 import { allPrescreens, readPrescreen, submitPrescreen, uploadFolder } from '../prescreens/prescreens.ts';
-import { screenCsv } from '../../evaluator/screens/csv.ts';
+import { resultCsv } from '../../evaluator/screens/csv.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface PrescreenParts {
@@ -39,13 +39,13 @@ export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: Pre
     response.json(await readPrescreen(db, request.params.id));
   });
   router.get('/:id/chart.svg', async (request, response) => {
-    const screen = await resultOf(db, request.params.id);
-    // The picture styles itself for light and dark; the page's own policy does not let it.
+    const result = await resultOf(db, request.params.id);
+    // The image styles itself for light and dark; the page's own policy does not let it.
     response.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-    response.type('image/svg+xml').send(screenChart(screen));
+    response.type('image/svg+xml').send(resultChart(result));
   });
   router.get('/:id/table.csv', async (request, response) => {
-    response.type('text/csv').send(screenCsv(await resultOf(db, request.params.id)));
+    response.type('text/csv').send(resultCsv(await resultOf(db, request.params.id)));
   });
 
   router.post('/', async (request, response) => {
@@ -77,7 +77,7 @@ export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: Pre
   return router;
 }
 
-async function resultOf(db: Database, id: string): Promise<Screen> {
+async function resultOf(db: Database, id: string): Promise<PrescreenResult> {
   const { result, state } = await readPrescreen(db, id);
   if (result === null) throw new ServiceError('conflict', `This prescreen is ${state}; it has no result yet.`);
   return result;
@@ -115,7 +115,7 @@ async function checked(
   if ((request.upload === undefined) !== (files.length === 0)) {
     throw new ServiceError(
       'bad-request',
-      'Pictures come as multipart/form-data files, with "upload": {"name": …} in the field "request".',
+      'Images come as multipart/form-data files, with "upload": {"name": …} in the field "request".',
     );
   }
   const set = await findPromptSet(db, request.prompts);

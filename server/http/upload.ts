@@ -1,4 +1,4 @@
-/** @file Pictures in a multipart request, streamed to a folder; what is too large or no picture never reaches a decoder. */
+/** @file Images in a multipart request, streamed to a folder; what is too large or no image never reaches a decoder. */
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ export async function receiveUpload(
       refuse(`"${filename.slice(0, 100)}" is not named by its prompt's number, as 00000.png, .jpg or .webp.`);
     stream.on('data', (chunk: Buffer) => {
       total += chunk.length;
-      if (total > limits.totalBytes) refuse(`The pictures are larger than ${megabytes(limits.totalBytes)} together.`);
+      if (total > limits.totalBytes) refuse(`The images are larger than ${megabytes(limits.totalBytes)} together.`);
       // What is refused is read to its end, and thrown away, so that the answer can be sent.
     });
     stream.on('limit', () => refuse(`"${filename}" is larger than ${megabytes(limits.fileBytes)}.`));
@@ -65,7 +65,7 @@ export async function receiveUpload(
       return;
     }
     if (seen.has(Number(match[1]))) {
-      refuse(`There are two pictures for prompt ${match[1]!}.`);
+      refuse(`There are two images for prompt ${match[1]!}.`);
       stream.resume();
       return;
     }
@@ -73,7 +73,7 @@ export async function receiveUpload(
     const file = join(folder, `${match[1]!.padStart(5, '0')}.${match[2]!.toLowerCase()}`);
     writes.push(pipeline(stream, createWriteStream(file, { flags: 'wx' })));
   });
-  parser.on('filesLimit', () => refuse(`There are more than ${limits.files} pictures.`));
+  parser.on('filesLimit', () => refuse(`There are more than ${limits.files} images.`));
   try {
     await pipeline(request, parser);
     await Promise.all(writes);
@@ -87,14 +87,14 @@ export async function receiveUpload(
   if (refusal !== undefined) throw refusal;
   const files = (await readdir(folder)).sort();
   for (const file of files) {
-    if (!(await isPicture(join(folder, file))))
-      throw new ServiceError('bad-request', `"${file}" is no PNG, JPEG or WebP picture.`);
+    if (!(await isImage(join(folder, file))))
+      throw new ServiceError('bad-request', `"${file}" is no PNG, JPEG or WebP image.`);
   }
   return { request: body, files };
 }
 
 /** By its first bytes. */
-async function isPicture(file: string): Promise<boolean> {
+async function isImage(file: string): Promise<boolean> {
   const handle = await open(file);
   try {
     const start = Buffer.alloc(12);

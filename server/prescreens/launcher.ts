@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 
 export interface Launcher {
-  /** Something was handed in. */
+  /** Something was submitted. */
   wake(): void;
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** @file The life of a prescreen: handed in, run, done or failed. */
+/** @file The life of a prescreen: submitted, run, done or failed. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Database } from '../../db/open.ts';
@@ -12,7 +12,7 @@ import {
   updatePrescreen,
   type StoredPrescreen,
 } from '../../db/queries/prescreens.ts';
-import type { Prescreen, PrescreenRequest, Screen } from '../../contract/prescreen.ts';
+import type { Prescreen, PrescreenRequest, PrescreenResult } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 
 /** A running prescreen that has not been heard of for so long has lost its process and may be taken again. */
@@ -35,15 +35,15 @@ export async function submitPrescreen(
   return { prescreen: view(existing), isNew: false };
 }
 
-/** A screen that the command line computed, so that the page shows it and a study can be made of it. */
-export async function recordScreen(
+/** A result that the command line computed, so that the page shows it and a study can be made of it. */
+export async function recordResult(
   db: Database,
   request: PrescreenRequest,
-  screen: Screen,
+  result: PrescreenResult,
   now = Date.now(),
 ): Promise<string> {
   const row = freshRow(request, { id: randomUUID(), now });
-  await insertPrescreen(db, { ...row, state: 'done', result: screen });
+  await insertPrescreen(db, { ...row, state: 'done', result });
   return row.id;
 }
 
@@ -90,17 +90,17 @@ export async function reportProgress(
   await updatePrescreen(db, id, { progress, updatedAt: now });
 }
 
-/** @param outcome the screen, the sentence that says why there is none, or that somebody else has to begin again */
+/** @param outcome the result, the sentence that says why there is none, or that somebody else has to begin again */
 export async function finishPrescreen(
   db: Database,
   id: string,
-  outcome: { screen: Screen } | { error: string } | { requeue: true },
+  outcome: { result: PrescreenResult } | { error: string } | { requeue: true },
   now = Date.now(),
 ): Promise<void> {
-  if ('screen' in outcome) {
+  if ('result' in outcome) {
     await updatePrescreen(db, id, {
       state: 'done',
-      result: outcome.screen,
+      result: outcome.result,
       error: null,
       updatedAt: now,
     });
@@ -112,7 +112,7 @@ export async function finishPrescreen(
 }
 
 function view(row: StoredPrescreen): Prescreen {
-  const result = row.result as Screen | null;
+  const result = row.result as PrescreenResult | null;
   return {
     id: row.id,
     state: row.state,
@@ -126,7 +126,7 @@ function view(row: StoredPrescreen): Prescreen {
   };
 }
 
-/** Where a request's pictures wait for their worker. */
+/** Where a request's images wait for their worker. */
 export function uploadFolder(dataFolder: string, id: string): string {
   return join(dataFolder, 'uploads', id);
 }

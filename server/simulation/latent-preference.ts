@@ -6,6 +6,7 @@
  *
  * q is 0.8 as long as that can reach P, so that annotators agree about as often as people do, and higher beyond.
  */
+import { ArgumentError } from '../../evaluator/statistics/argument-error.ts';
 import { createHash } from 'node:crypto';
 import { logChoose } from '../../evaluator/statistics/special.ts';
 
@@ -18,9 +19,9 @@ export interface Preference {
   accuracy: number;
 }
 
-/** @throws RangeError when the rate is outside 0 … 1 */
+/** @throws ArgumentError when the rate is outside 0 … 1 */
 export function preferenceFor(winRate: number, votesPerPair: number): Preference {
-  if (!(winRate >= 0 && winRate <= 1)) throw new RangeError(`The win rate is ${winRate}; it must be from 0 to 1.`);
+  if (!(winRate >= 0 && winRate <= 1)) throw new ArgumentError(`The win rate is ${winRate}; it must be from 0 to 1.`);
   let accuracy = usualAccuracy;
   const reachable = () => {
     const m = majorityRight(accuracy, votesPerPair);

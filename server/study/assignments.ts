@@ -171,9 +171,9 @@ async function openStudy(db: Database, annotator: Annotator): Promise<Study> {
 }
 
 async function revive(db: Database, annotator: Annotator, expiresAt: number): Promise<Assignment | undefined> {
-  const lost = await revivableAssignment(db, annotator.id);
-  if (lost !== undefined) await setAssignmentState(db, lost, { state: 'leased', expiresAt });
-  return lost;
+  const expired = await revivableAssignment(db, annotator.id);
+  if (expired !== undefined) await setAssignmentState(db, expired, { state: 'leased', expiresAt });
+  return expired;
 }
 
 async function lease(

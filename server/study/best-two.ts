@@ -1,5 +1,5 @@
 /**
- * @file Arrow: screen → pairs. The screen's two best models become a study; prompts on which the rewards disagree may be
+ * @file Arrow: prescreen result → pairs. Its two best models become a study; prompts on which the rewards disagree may be
  * sampled more, with weights that keep the win rate unbiased for the whole set.
  */
 import type { Database } from '../../db/open.ts';
@@ -7,7 +7,7 @@ import { findModel } from '../../db/queries/models.ts';
 import { findPromptSet } from '../../db/queries/prompts.ts';
 import { findReward, listScores } from '../../db/queries/rewards.ts';
 import { listPrescreens } from '../../db/queries/prescreens.ts';
-import type { Screen, StudyFromScreen } from '../../contract/prescreen.ts';
+import type { PrescreenResult, StudyFromScreen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { createStudy, type CreatedStudy } from './design.ts';
 import { readPrescreen } from '../prescreens/prescreens.ts';
@@ -17,14 +17,14 @@ export interface BestTwo {
   b: string;
 }
 
-/** @throws ServiceError when the screen is not there or not done, or createStudy refuses */
+/** @throws ServiceError when the prescreen is not there or not done, or createStudy refuses */
 export async function studyFromScreen(
   db: Database,
   id: string,
   { name, votesPerPair, criteria, ties, seed, promptSample, disagreement }: StudyFromScreen,
 ): Promise<CreatedStudy & BestTwo> {
-  const { result: screen, state, id: prescreenId } = await readPrescreen(db, id === 'last' ? await lastDone(db) : id);
-  if (screen === null)
+  const { result, state, id: prescreenId } = await readPrescreen(db, id === 'last' ? await lastDone(db) : id);
+  if (result === null)
     throw new ServiceError('conflict', `The prescreen "${id}" is ${state}; a study needs its result.`);
   if (disagreement !== 1 && promptSample === undefined) {
     throw new ServiceError(
@@ -32,12 +32,12 @@ export async function studyFromScreen(
       'Sampling disagreements more needs a prompt sample: of all prompts all are shown.',
     );
   }
-  const { a, b } = bestTwo(screen);
+  const { a, b } = bestTwo(result);
   const oversample =
-    disagreement === 1 ? undefined : { prompts: await disagreements(db, screen, a, b), factor: disagreement };
+    disagreement === 1 ? undefined : { prompts: await disagreements(db, result, a, b), factor: disagreement };
   const created = await createStudy(db, {
     name,
-    prompts: screen.promptSet,
+    prompts: result.promptSet,
     a,
     b,
     votesPerPair,
@@ -62,10 +62,10 @@ async function lastDone(db: Database): Promise<string> {
  * The two models, candidates and baseline alike, whose medians have the lowest mean rank over the rewards; among equals the
  * first reward's median decides.
  */
-export function bestTwo(screen: Screen): BestTwo {
-  const medians = screen.rewards.map(({ candidates }) => {
+export function bestTwo(result: PrescreenResult): BestTwo {
+  const medians = result.rewards.map(({ candidates }) => {
     const byModel = new Map(candidates.map(({ model, median }) => [model, median.value ?? -Infinity]));
-    return byModel.set(screen.baseline, candidates[0]?.baselineMedian.value ?? -Infinity);
+    return byModel.set(result.baseline, candidates[0]?.baselineMedian.value ?? -Infinity);
   });
   const names = [...medians[0]!.keys()];
   const rank = (name: string) =>
@@ -75,16 +75,16 @@ export function bestTwo(screen: Screen): BestTwo {
 }
 
 /** Ids of the prompts on which one reward prefers A's image and another B's. */
-async function disagreements(db: Database, screen: Screen, a: string, b: string): Promise<Set<string>> {
-  const set = (await findPromptSet(db, screen.promptSet))!;
+async function disagreements(db: Database, result: PrescreenResult, a: string, b: string): Promise<Set<string>> {
+  const set = (await findPromptSet(db, result.promptSet))!;
   const signs = new Map<string, Set<number>>();
-  for (const { reward: rewardName } of screen.rewards) {
+  for (const { reward: rewardName } of result.rewards) {
     const reward = (await findReward(db, rewardName))!;
     const [scoresA, scoresB] = await Promise.all(
       [a, b].map(async (name) => {
         const model = (await findModel(db, name))!;
         const rows = await listScores(db, { promptSetId: set.id, modelId: model.id, reward });
-        return new Map(rows.filter((row) => row.seed === screen.seed).map((row) => [row.promptId, row.value]));
+        return new Map(rows.filter((row) => row.seed === result.seed).map((row) => [row.promptId, row.value]));
       }),
     );
     for (const [promptId, value] of scoresA!) {

@@ -36,7 +36,7 @@ export interface StudyDesign {
   promptSample?: number;
   /** Prompts that the sample takes `factor` times likelier than the others. */
   oversample?: { prompts: ReadonlySet<string>; factor: number };
-  /** The screen that the study comes from. */
+  /** The prescreen that the study comes from. */
   prescreenId?: string;
 }
 
@@ -154,7 +154,9 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
       state: 'free' as const,
     })),
   );
-  const slots = seats.flatMap((seat) => study.criteria.map((criterion) => ({ seatId: seat.id, criterion, voteId: null })));
+  const slots = seats.flatMap((seat) =>
+    study.criteria.map((criterion) => ({ seatId: seat.id, criterion, voteId: null })),
+  );
   await insertSeats(db, seats, slots);
 }
 

@@ -62,10 +62,10 @@ export async function castVote(
     if (slot?.assignmentId === assignment.id) {
       throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
     }
-    // A lost seat that nobody has taken since is still theirs: a lease that ran out alone discards no work.
+    // An expired seat that nobody has taken since is still theirs: a lease that ran out alone discards no work.
     // Not so when they have another place at this pair by now: a pair's votes are by different people.
     const canReturn = async () => seat === 'free' && !(await sitsElsewhere(tx, assignment));
-    const holdsSeat = assignment.state === 'leased' || (assignment.state === 'lost' && (await canReturn()));
+    const holdsSeat = assignment.state === 'leased' || (assignment.state === 'expired' && (await canReturn()));
     const counted = holdsSeat && slot?.voteId === null;
     const open = slots.filter((other) => other.voteId === null && !(counted && other.criterion === input.criterion));
     const remaining = holdsSeat
@@ -130,7 +130,7 @@ async function keepOrFinish(
   expiresAt: number,
 ): Promise<void> {
   if (remaining.length === 0) await setAssignmentState(db, assignment, { state: 'done', expiresAt });
-  else if (assignment.state === 'lost') await setAssignmentState(db, assignment, { state: 'leased', expiresAt });
+  else if (assignment.state === 'expired') await setAssignmentState(db, assignment, { state: 'leased', expiresAt });
   else await renewLease(db, assignment.id, expiresAt);
 }
 

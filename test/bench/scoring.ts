@@ -1,7 +1,7 @@
 /**
- * Pictures per second through the scorer, decoding and resizing included, as a ratio to the bare session at the same batch in
- * the same run, on an image tower of ViT-B/16's size with random weights; then the starter's tower over many pictures, for the
- * memory. Usage: npx tsx test/bench/scoring.ts [pictures on the large tower] [pictures on the small one]
+ * Images per second through the scorer, decoding and resizing included, as a ratio to the bare session at the same batch in
+ * the same run, on an image tower of ViT-B/16's size with random weights; then the starter's tower over many images, for the
+ * memory. Usage: npx tsx test/bench/scoring.ts [images on the large tower] [images on the small one]
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { dataType, writeModel } from '../../evaluator/engine/onnx/model-file.ts';
 import { createSession } from '../../evaluator/engine/onnx/session.ts';
 import { readNetworkFolder } from '../../evaluator/rewards/network-folder.ts';
-import { RewardScorer, type Picture } from '../../evaluator/rewards/reward-scorer.ts';
+import { RewardScorer, type PromptedImage } from '../../evaluator/rewards/reward-scorer.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
 
@@ -64,21 +64,21 @@ async function buildTower(): Promise<string> {
   return tower;
 }
 
-async function writePictures(count: number, size: number): Promise<Picture[]> {
+async function writeImages(count: number, size: number): Promise<PromptedImage[]> {
   const pixels = new Uint8Array(size * size * 3);
-  const pictures: Picture[] = [];
+  const images: PromptedImage[] = [];
   for (let i = 0; i < count; i++) {
     for (let k = 0; k < pixels.length; k++) pixels[k] = (k * (i + 3)) >> 6;
     const file = join(folder, `${size}-${i}.png`);
     writeFileSync(file, await encodePng(pixels, size, size));
-    pictures.push({ file, sha256: i.toString(16).padStart(64, '0'), prompt: 'a red circle' });
+    images.push({ file, sha256: i.toString(16).padStart(64, '0'), prompt: 'a red circle' });
   }
-  return pictures;
+  return images;
 }
 
 try {
   const tower = await buildTower();
-  const pictures = await writePictures(large, 512);
+  const images = await writeImages(large, 512);
   const session = await createSession({ file: join(tower, 'model.onnx') }, { kind: 'cpu' });
   const pixels = {
     type: 'float32' as const,
@@ -93,22 +93,22 @@ try {
   await bareRate();
   const before = await bareRate();
   const scorer = new RewardScorer(await readNetworkFolder(tower, 'aesthetic'), { device: { kind: 'cpu' }, batch });
-  for await (const _ of scorer.score(pictures.slice(0, batch).map((p) => ({ ...p, sha256: `f${p.sha256.slice(1)}` }))))
+  for await (const _ of scorer.score(images.slice(0, batch).map((p) => ({ ...p, sha256: `f${p.sha256.slice(1)}` }))))
     void _;
   const started = performance.now();
-  for await (const { results } of scorer.score(pictures))
+  for await (const { results } of scorer.score(images))
     if ('refused' in results[0]!) throw new Error(results[0].refused);
   const rate = (1000 * large) / (performance.now() - started);
   const bare = (before + (await bareRate())) / 2;
   console.log(
-    `ViT-B/16 size: ${rate.toFixed(2)} pictures/s of 512 × 512, bare session ${bare.toFixed(2)}: ${(rate / bare).toFixed(2)}`,
+    `ViT-B/16 size: ${rate.toFixed(2)} images/s of 512 × 512, bare session ${bare.toFixed(2)}: ${(rate / bare).toFixed(2)}`,
   );
   await scorer.close();
   await session.release();
 
   const network = join(folder, 'small');
   cpSync(starter.reward.network, network, { recursive: true });
-  const one = await writePictures(50, 64);
+  const one = await writeImages(50, 64);
   const many = Array.from({ length: small }, (_, i) => ({
     ...one[i % 50]!,
     sha256: (i + 1).toString(16).padStart(64, '0'),
@@ -125,7 +125,7 @@ try {
       if (start % (small / 5) === 0) memory.push(`${start}: ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`);
     }
     console.log(
-      `${round}: ${small} pictures in ${((performance.now() - begun) / 1000).toFixed(1)} s; ${memory.join(', ')}`,
+      `${round}: ${small} images in ${((performance.now() - begun) / 1000).toFixed(1)} s; ${memory.join(', ')}`,
     );
     await starterScorer.close();
   }

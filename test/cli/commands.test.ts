@@ -76,7 +76,7 @@ describe('command line', () => {
       wins += Number(general.filter((vote) => Number(vote['item']) === item && vote['choice'] === 'a').length >= 2);
     }
     expect(report.criteria.find((row) => row.criterion === 'general')!.wins).toBe(wins);
-    // Anybody's votes take the same path: our own export gives our own numbers.
+    // Imported votes take the same path: our own export gives our own numbers.
     const analysis = analysisSchema.parse(JSON.parse((await visavis(folder, 'analyze', csv, '--json')).stdout));
     expect(analysis.rows).toMatchObject({ read: 1800, used: 1800, skipped: [] });
     for (const row of report.criteria) {

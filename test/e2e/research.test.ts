@@ -8,7 +8,7 @@ import { putTrainingRun } from '../../db/queries/training-runs.ts';
 import { screenReward, type ScreenModel } from '../../evaluator/screens/screen.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
 import { prescreenRequestSchema } from '../../contract/prescreen.ts';
-import { recordScreen } from '../../server/prescreens/prescreens.ts';
+import { recordResult } from '../../server/prescreens/prescreens.ts';
 import type { RunningServer } from '../../server/start.ts';
 import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
 import { testServer } from '../support/clients.ts';
@@ -26,7 +26,7 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
     db = await openDatabase(':memory:');
     server = await testServer(db, dataFolder);
     browser = await launchBrowser();
-    await recordScreen(
+    await recordResult(
       db,
       prescreenRequestSchema.parse({ prompts: 'p', baseline: 'base', checkpoints: ['one', 'two'], rewards: ['r'] }),
       {

@@ -10,7 +10,7 @@ import { findModel } from '../../db/queries/models.ts';
 import { findPromptSet } from '../../db/queries/prompts.ts';
 import { listRenders } from '../../db/queries/renders.ts';
 import { findReward, listScores } from '../../db/queries/rewards.ts';
-import { prescreenSchema, screenSchema, type Prescreen } from '../../contract/prescreen.ts';
+import { prescreenSchema, prescreenResultSchema, type Prescreen } from '../../contract/prescreen.ts';
 import { Sessions } from '../../server/http/session.ts';
 import type { RunningServer } from '../../server/start.ts';
 import { encodePng } from '../../evaluator/engine/images/png.ts';
@@ -94,7 +94,7 @@ describe('prescreen', () => {
   it('renders and scores what is missing, prints JSON, and ends with 0 or 3', async () => {
     const passed = await visavis(...screenArguments, '--candidate', 'dpo', '--json', '--require', 'reward.winRate>=0');
     expect(passed.code, passed.stderr).toBe(0);
-    const screen = screenSchema.parse(JSON.parse(passed.stdout));
+    const screen = prescreenResultSchema.parse(JSON.parse(passed.stdout));
     expect(screen.rewards[0]!.candidates[0]!.winRate.n).toBe(prompts);
     const xml = join(dataFolder, 'junit.xml');
     const failed = await visavis(
@@ -160,7 +160,7 @@ describe('prescreen', () => {
     const whole = await scores(base);
     expect([whole.length, (await scores(dpo)).length, await rendered()]).toEqual([count, count, 2 * count]);
     expect(whole).toEqual(expect.arrayContaining(kept));
-    expect(screenSchema.parse(JSON.parse(again.stdout)).rewards[0]!.candidates[0]!.winRate.n).toBe(count);
+    expect(prescreenResultSchema.parse(JSON.parse(again.stdout)).rewards[0]!.candidates[0]!.winRate.n).toBe(count);
   }, 120_000);
 
   it('a folder of checkpoints becomes a series with its times', async () => {
@@ -181,7 +181,7 @@ describe('prescreen', () => {
       join(dataFolder, 'chart.svg'),
     );
     expect(code, stderr).toBe(0);
-    const { candidates, best } = screenSchema.parse(JSON.parse(stdout)).rewards[0]!;
+    const { candidates, best } = prescreenResultSchema.parse(JSON.parse(stdout)).rewards[0]!;
     expect(candidates.map(({ model, checkpoint }) => [model, checkpoint?.deviceSeconds])).toEqual([
       ['run@10', 5],
       ['run@20', 10],
@@ -190,7 +190,7 @@ describe('prescreen', () => {
     expect(readFileSync(join(dataFolder, 'chart.svg'), 'utf8')).toContain('median reward');
   }, 120_000);
 
-  it('over HTTP: pictures in, a screen out, the same key once, and a study of the best two', async () => {
+  it('over HTTP: images in, a screen out, the same key once, and a study of the best two', async () => {
     const form = new FormData();
     form.set(
       'request',
@@ -228,7 +228,7 @@ describe('prescreen', () => {
     });
   }, 120_000);
 
-  it('refuses other scopes, paths outside the inbox, and pictures that are none', async () => {
+  it('refuses other scopes, paths outside the inbox, and images that are none', async () => {
     expect((await call('/studies')).status).toBe(401);
     const outside = {
       prompts: 'p',
@@ -240,7 +240,7 @@ describe('prescreen', () => {
     const refused = await post(outside);
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('inbox')]);
     for (const [name, bytes, words] of [
-      ['00000.png', 'no picture', 'no PNG'],
+      ['00000.png', 'no image', 'no PNG'],
       ['../evil.png', 'x', 'not named by'],
       ['00099.png', '\x89PNG\r\n', 'no prompt'],
     ] as const) {

@@ -11,19 +11,27 @@ export interface FreshDatabase {
   /** What openDatabase takes to open the same one again. */
   location: string;
 }
+/** Makes where a database can be, with nothing in it. */
+type Locate = () => Promise<string>;
 
-/** Calls `define` once an engine; `fresh` makes a database that ends with the test. */
-export function onBothEngines(name: string, define: (fresh: () => Promise<FreshDatabase>) => void): void {
+/** Calls `define` once an engine; `fresh` makes a database that ends with the test, `empty` a place for one. */
+export function onBothEngines(
+  name: string,
+  define: (fresh: () => Promise<FreshDatabase>, empty: Locate) => void,
+): void {
   const postgresUrl = inject('postgresUrl');
-  describe(`${name} (SQLite)`, () => define(freshOn(() => Promise.resolve(join(temporaryFolder(), 'visavis.db')))));
-  describe.skipIf(postgresUrl === '')(`${name} (PostgreSQL)`, () =>
-    define(freshOn(() => newPostgresDatabase(postgresUrl))),
-  );
+  describe(`${name} (SQLite)`, () => define(freshOn(newSqliteFile), newSqliteFile));
+  describe.skipIf(postgresUrl === '')(`${name} (PostgreSQL)`, () => {
+    const empty = () => newPostgresDatabase(postgresUrl);
+    define(freshOn(empty), empty);
+  });
 }
 
-export const freshSqlite = freshOn(() => Promise.resolve(join(temporaryFolder(), 'visavis.db')));
+const newSqliteFile: Locate = () => Promise.resolve(join(temporaryFolder(), 'visavis.db'));
 
-function freshOn(locate: () => Promise<string>): () => Promise<FreshDatabase> {
+export const freshSqlite = freshOn(newSqliteFile);
+
+function freshOn(locate: Locate): () => Promise<FreshDatabase> {
   const open: Database[] = [];
   afterEach(async () => {
     for (const db of open.splice(0)) await db.destroy();

@@ -1,4 +1,5 @@
 /** @file Reverse-mode differentiation: the gradient's operators are appended to the graph that holds the forward ones. */
+import { ArgumentError } from '../../statistics/argument-error.ts';
 import { BadInput } from '../files/bad-input.ts';
 import type { OnnxNode } from '../onnx/model-file.ts';
 import { dataType } from '../onnx/model-file.ts';
@@ -12,7 +13,7 @@ import { rules } from './rules/all.ts';
  * @throws BadInput naming the node and its operator when there is no rule
  */
 export function backward(graph: Graph, loss: string, trainable: readonly string[]): (string | undefined)[] {
-  if (count(graph.dims(loss)) !== 1) throw new RangeError(`The loss has shape [${graph.dims(loss).join(', ')}].`);
+  if (count(graph.dims(loss)) !== 1) throw new ArgumentError(`The loss has shape [${graph.dims(loss).join(', ')}].`);
   const forward = [...graph.nodes];
   const affected = downstream(forward, trainable);
   const { dims, type } = graph.value(loss);
@@ -48,7 +49,7 @@ function differentiate(
   try {
     return rule({ graph, node, dy: first, dys, needs });
   } catch (error) {
-    if (error instanceof RangeError) throw new BadInput(`There is no gradient of ${named}: ${error.message}.`);
+    if (error instanceof ArgumentError) throw new BadInput(`There is no gradient of ${named}: ${error.message}.`);
     throw error;
   }
 }

@@ -2,6 +2,7 @@
  * @file A graph under construction in which every value's shape is a list of numbers. Gradient rules and objectives write
  * operators through its methods, which know the resulting shapes.
  */
+import { ArgumentError } from '../../statistics/argument-error.ts';
 import {
   attributeType,
   dataType,
@@ -44,7 +45,7 @@ export class Graph {
 
   value(name: string): ValueType {
     const found = this.values.get(name);
-    if (found === undefined) throw new RangeError(`The graph has no value "${name}".`);
+    if (found === undefined) throw new ArgumentError(`The graph has no value "${name}".`);
     return found;
   }
 
@@ -149,10 +150,10 @@ export class Graph {
     this.values.set(tensor.name!, { dims: tensor.dims, type: tensor.dataType });
   }
 
-  /** The numbers of a small constant of whole numbers. @throws RangeError when it is none */
+  /** The numbers of a small constant of whole numbers. @throws ArgumentError when it is none */
   readInts(name: string): number[] {
     const tensor = this.initializers.get(name);
-    if (tensor === undefined) throw new RangeError(`"${name}" is no constant.`);
+    if (tensor === undefined) throw new ArgumentError(`"${name}" is no constant.`);
     return intsOf(tensor);
   }
 
@@ -274,13 +275,13 @@ export class Graph {
   }
 }
 
-/** numpy's rule. @throws RangeError when the shapes do not fit */
+/** numpy's rule. @throws ArgumentError when the shapes do not fit */
 export function broadcast(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const [x, y] = [a[i - rank + a.length] ?? 1, b[i - rank + b.length] ?? 1];
     if (x !== y && x !== 1 && y !== 1)
-      throw new RangeError(`[${a.join(', ')}] and [${b.join(', ')}] do not broadcast.`);
+      throw new ArgumentError(`[${a.join(', ')}] and [${b.join(', ')}] do not broadcast.`);
     return Math.max(x, y);
   });
 }
@@ -303,13 +304,13 @@ function bytesOf(array: BigInt64Array | Float32Array | Float64Array): Uint8Array
   return new Uint8Array(array.buffer);
 }
 
-/** @throws RangeError when the tensor holds no whole numbers */
+/** @throws ArgumentError when the tensor holds no whole numbers */
 export function intsOf(tensor: OnnxTensor): number[] {
   if (tensor.int64Data !== undefined && tensor.int64Data.length > 0) return [...tensor.int64Data];
   const copy = new Uint8Array(tensor.rawData ?? []).buffer;
   if (tensor.dataType === dataType.int64) return Array.from(new BigInt64Array(copy), Number);
   if (tensor.dataType === dataType.int32) return [...new Int32Array(copy)];
-  throw new RangeError(`"${tensor.name!}" holds no whole numbers.`);
+  throw new ArgumentError(`"${tensor.name!}" holds no whole numbers.`);
 }
 
 /** The numbers of a float32 constant that is in the graph. */

@@ -5,6 +5,7 @@
  *
  * float32 tensors only: torch.randn(dtype=float16) draws other numbers. Arm builds and CUDA generators differ too.
  */
+import { ArgumentError } from '../../statistics/argument-error.ts';
 import { mersenne } from 'pure-rand/generator/mersenne';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
@@ -105,7 +106,7 @@ export class TorchGenerator {
   /** @param seed an integer from 0 to 2⁵³ − 1; like torch's engine it uses the low 32 bits */
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new RangeError(`The seed is ${seed}; it must be a whole number from 0 to 9007199254740991.`);
+      throw new ArgumentError(`The seed is ${seed}; it must be a whole number from 0 to 9007199254740991.`);
     }
     this.#engine = mersenne(Number(BigInt.asUintN(32, BigInt(seed))) | 0);
   }

@@ -1,6 +1,6 @@
 /**
- * @file Vectors of one width on the disk, by SHA-256: embeddings of pictures and prompts, latents. A second scorer on the same
- * tower, or the same picture again, needs no network. Append-only; may be deleted at any time. Layout: "VVE1", width as
+ * @file Vectors of one width on the disk, by SHA-256: embeddings of images and prompts, latents. A second scorer on the same
+ * tower, or the same image again, needs no network. Append-only; may be deleted at any time. Layout: "VVE1", width as
  * uint32, then records of a SHA-256 (32 bytes) and `width` float32, little-endian.
  */
 import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
@@ -87,7 +87,7 @@ export class VectorCache {
   }
 }
 
-/** The key of a picture's bytes or of a text: its SHA-256 in hex. */
+/** The key of an image's bytes or of a text: its SHA-256 in hex. */
 export function keyOf(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex');
 }

@@ -1,5 +1,5 @@
 /**
- * @file A picture file as the RGB bytes that Pillow's `Image.open(file).convert("RGB")` gives: alpha dropped, not blended;
+ * @file An image file as the RGB bytes that Pillow's `Image.open(file).convert("RGB")` gives: alpha dropped, not blended;
  * grey repeated; colour profile and orientation ignored; of an animation the first frame.
  */
 import sharp, { type Metadata } from 'sharp';
@@ -20,13 +20,11 @@ export async function decodeRgb(image: string | Uint8Array, name: string): Promi
   try {
     metadata = await sharp(image, options).metadata();
   } catch (error) {
-    throw new BadInput(`${name} is no picture that can be read: ${firstLine(error)}.`);
+    throw new BadInput(`${name} is no image that can be read: ${firstLine(error)}.`);
   }
   const { width, height, space, depth } = metadata;
   if (width * height > mostPixels) {
-    throw new BadInput(
-      `${name} is ${width} × ${height}; a picture may have ${mostPixels.toLocaleString('en')} pixels.`,
-    );
+    throw new BadInput(`${name} is ${width} × ${height}; an image may have ${mostPixels.toLocaleString('en')} pixels.`);
   }
   if (space === 'cmyk')
     throw new BadInput(`${name} is in CMYK; convert it to RGB first, so that its colours are yours.`);

@@ -3,6 +3,7 @@
  * (antialias): Keys' cubic with a = −0.5, or a triangle; coefficients in fixed point with 22 fractional bits; a horizontal pass into bytes,
  * then a vertical pass.
  */
+import { ArgumentError } from '../../statistics/argument-error.ts';
 
 /** Interleaved RGB bytes: [height, width, 3]. */
 export interface RgbImage {
@@ -25,7 +26,7 @@ const half = 1 << (fractionBits - 1);
 /**
  * @param width of the whole resized image
  * @param region what of it is wanted; all of it when absent. The result's pixels are those of the whole resize.
- * @throws RangeError when a size is not a whole number above 0 or the region leaves the image
+ * @throws ArgumentError when a size is not a whole number above 0 or the region leaves the image
  */
 export function resize(
   image: RgbImage,
@@ -35,9 +36,9 @@ export function resize(
   filter: Filter = bicubic,
 ): RgbImage {
   if (![width, height].every((size) => Number.isInteger(size) && size > 0))
-    throw new RangeError(`${width} × ${height} is no image size.`);
+    throw new ArgumentError(`${width} × ${height} is no image size.`);
   if (region.left < 0 || region.top < 0 || region.left + region.width > width || region.top + region.height > height)
-    throw new RangeError('The region is not inside the resized image.');
+    throw new ArgumentError('The region is not inside the resized image.');
   const columns = kernels(filter, image.width, width, region.left, region.width);
   const rows = kernels(filter, image.height, height, region.top, region.height);
   const firstRow = rows.first[0]!;

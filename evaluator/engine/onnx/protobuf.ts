@@ -3,6 +3,8 @@
  * are views into the file, never copies; fields that the table does not know are kept and written back.
  * Source: protobuf.dev, Encoding.
  */
+import { ArgumentError } from '../../statistics/argument-error.ts';
+
 type Scalar = 'int' | 'float' | 'double' | 'string' | 'bytes';
 export interface Field {
   name: string;
@@ -17,7 +19,7 @@ type Message = Record<string, unknown> & { unknownFields?: Uint8Array[] };
 const utf8 = new TextDecoder();
 const toUtf8 = new TextEncoder();
 
-/** @throws RangeError when the bytes end inside a field */
+/** @throws ArgumentError when the bytes end inside a field */
 export function decodeMessage(bytes: Uint8Array, type: MessageType): Message {
   const message: Message = {};
   for (const field of Object.values(type.fields)) if (field.repeated === true) message[field.name] = [];
@@ -102,7 +104,7 @@ class Reader {
     return this.#view.getFloat64(this.offset - 8, true);
   }
   bytes(length: number): Uint8Array {
-    if (this.offset + length > this.#bytes.length) throw new RangeError('the file ends inside a field');
+    if (this.offset + length > this.#bytes.length) throw new ArgumentError('the file ends inside a field');
     this.offset += length;
     return this.#bytes.subarray(this.offset - length, this.offset);
   }
@@ -111,7 +113,7 @@ class Reader {
     else if (wire === 1) this.offset += 8;
     else if (wire === 2) this.bytes(this.varint());
     else if (wire === 5) this.offset += 4;
-    else throw new RangeError(`wire type ${wire} does not exist`);
+    else throw new ArgumentError(`wire type ${wire} does not exist`);
   }
 }
 

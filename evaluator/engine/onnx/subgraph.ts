@@ -1,4 +1,5 @@
 /** @file The part of a network that some of its outputs need: a one-file CLIP becomes an image and a text encoder. */
+import { ArgumentError } from '../../statistics/argument-error.ts';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { encodeModel, readModel, type OnnxGraph, type OnnxModel } from './model-file.ts';
@@ -6,13 +7,13 @@ import type { NetworkSource } from './session.ts';
 
 /**
  * The model with the nodes, weights and inputs that the outputs depend on, and no others. Weights stay views.
- * @throws RangeError when the graph has no such output
+ * @throws ArgumentError when the graph has no such output
  */
 export function cutModel(model: OnnxModel, outputs: readonly string[]): OnnxModel {
   const { graph } = model;
   const wanted = outputs.map((name) => {
     const output = graph.output.find((other) => other.name === name);
-    if (output === undefined) throw new RangeError(`The network has no output "${name}".`);
+    if (output === undefined) throw new ArgumentError(`The network has no output "${name}".`);
     return output;
   });
   const producers = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));

@@ -4,7 +4,7 @@ import type { Scorer } from './scorer.ts';
 const mean = 0.16717362830052426;
 const deviation = 1.0333394966054072;
 
-/** ImageReward v1. Xu et al. (2023), arXiv:2304.05977: BLIP-L reads picture and prompt (35 tokens) together. */
+/** ImageReward v1. Xu et al. (2023), arXiv:2304.05977: BLIP-L reads image and prompt (35 tokens) together. */
 export const imageReward: Scorer = {
   kind: 'image-reward',
   preprocessing: 'clip',

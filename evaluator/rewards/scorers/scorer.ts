@@ -1,15 +1,15 @@
-/** @file What a scorer adds to its network: which pictures go in, and how its number comes out. */
+/** @file What a scorer adds to its network: which images go in, and how its number comes out. */
 
 export const rewardKinds = ['pickscore', 'hps-v2', 'hps-v2.1', 'clip-score', 'aesthetic', 'image-reward'] as const;
 export type RewardKind = (typeof rewardKinds)[number];
 
 export interface Scorer {
   kind: RewardKind;
-  /** How a picture is prepared, see preprocessing.ts. */
+  /** How an image is prepared, see preprocessing.ts. */
   preprocessing: 'clip' | 'hps';
   /**
    * `cosine`: an image and a text encoder with a common space. `head`: an image encoder and a network on its embedding;
-   * the prompt plays no part. `joint`: one network reads picture and prompt together.
+   * the prompt plays no part. `joint`: one network reads image and prompt together.
    */
   network: 'cosine' | 'head' | 'joint';
   /** The network must bring its logit scale. */

@@ -8,7 +8,7 @@ import { importRenders } from '../../../evaluator/renders/import.ts';
 import { freshSqlite } from '../../support/databases.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 
-const picture = (colour: string) => sharp({ create: { width: 24, height: 16, channels: 3, background: colour } });
+const image = (colour: string) => sharp({ create: { width: 24, height: 16, channels: 3, background: colour } });
 
 async function setUp() {
   const { db } = await freshSqlite();
@@ -28,13 +28,13 @@ describe('importing renders', () => {
     const { db, source, images, run } = await setUp();
     writeFileSync(
       join(source, '00000.png'),
-      await picture('red')
+      await image('red')
         .withExif({ IFD0: { ImageDescription: 'secret-model' } })
         .png()
         .toBuffer(),
     );
-    writeFileSync(join(source, '00001.jpg'), await picture('green').jpeg().toBuffer());
-    writeFileSync(join(source, '00002.webp'), await picture('blue').webp({ lossless: true }).toBuffer());
+    writeFileSync(join(source, '00001.jpg'), await image('green').jpeg().toBuffer());
+    writeFileSync(join(source, '00002.webp'), await image('blue').webp({ lossless: true }).toBuffer());
     expect(await run()).toEqual({ imported: 3, prompts: 3 });
     const rows = await db.selectFrom('render').selectAll().execute();
     expect(rows.map((row) => [row.width, row.height])).toEqual([
@@ -55,8 +55,8 @@ describe('importing renders', () => {
 
   it('a manifest names prompts, paths and seeds; CMYK and alpha come out as RGB', async () => {
     const { db, folder, source, run } = await setUp();
-    writeFileSync(join(source, 'cmyk.jpg'), await picture('red').toColourspace('cmyk').jpeg().toBuffer());
-    writeFileSync(join(source, 'alpha.png'), await picture('blue').ensureAlpha(0.5).png().toBuffer());
+    writeFileSync(join(source, 'cmyk.jpg'), await image('red').toColourspace('cmyk').jpeg().toBuffer());
+    writeFileSync(join(source, 'alpha.png'), await image('blue').ensureAlpha(0.5).png().toBuffer());
     const manifest = join(folder, 'manifest.csv');
     writeFileSync(manifest, 'prompt,path,seed\na dog,images/cmyk.jpg,7\na fox,images/alpha.png,7\n');
     expect(await run(manifest)).toEqual({ imported: 2, prompts: 2 });
@@ -67,17 +67,17 @@ describe('importing renders', () => {
     ['no image', (folder: string) => writeFileSync(join(folder, '00000.png'), 'not an image'), 'does not decode'],
     [
       'a number beyond the set',
-      async (folder: string) => writeFileSync(join(folder, '00003.png'), await picture('red').png().toBuffer()),
+      async (folder: string) => writeFileSync(join(folder, '00003.png'), await image('red').png().toBuffer()),
       'is for prompt 3; the set has 3',
     ],
     [
       'a name without a number',
-      async (folder: string) => writeFileSync(join(folder, 'cat.png'), await picture('red').png().toBuffer()),
+      async (folder: string) => writeFileSync(join(folder, 'cat.png'), await image('red').png().toBuffer()),
       'is not named by its prompt',
     ],
     [
       'a GIF under another name',
-      async (folder: string) => writeFileSync(join(folder, '00000.png'), await picture('red').gif().toBuffer()),
+      async (folder: string) => writeFileSync(join(folder, '00000.png'), await image('red').gif().toBuffer()),
       'is gif; it must be PNG, JPEG or WebP',
     ],
     ['nothing', () => undefined, 'holds no images'],
@@ -86,7 +86,7 @@ describe('importing renders', () => {
     async (_name, write, message) => {
       const { db, source, run } = await setUp();
       if (message !== 'holds no images')
-        writeFileSync(join(source, '00001.png'), await picture('green').png().toBuffer());
+        writeFileSync(join(source, '00001.png'), await image('green').png().toBuffer());
       await write(source);
       await expect(run()).rejects.toThrow(message);
       expect(await db.selectFrom('render').selectAll().execute()).toEqual([]);
@@ -96,7 +96,7 @@ describe('importing renders', () => {
 
   it('an image that is there twice, an unknown prompt and a missing file are refused with their line', async () => {
     const { folder, source, run } = await setUp();
-    writeFileSync(join(source, 'x.png'), await picture('red').png().toBuffer());
+    writeFileSync(join(source, 'x.png'), await image('red').png().toBuffer());
     const manifest = (rows: string) => {
       const file = join(folder, 'm.jsonl');
       writeFileSync(file, rows);

@@ -1,4 +1,4 @@
-/** @file Rewards: pixels and scores against their goldens, odd pictures, wrong networks, gates and screens. */
+/** @file Rewards: pixels and scores against their goldens, odd images, wrong networks, gates and screens. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
@@ -11,7 +11,7 @@ import { cutModel } from '../../../evaluator/engine/onnx/subgraph.ts';
 import { junit } from '../../../evaluator/screens/junit.ts';
 import { readNetworkFolder } from '../../../evaluator/rewards/network-folder.ts';
 import { clipMean, clipStd, preprocess, type Preprocessing } from '../../../evaluator/rewards/preprocessing.ts';
-import { checkRequirements, parseRequirement } from '../../../evaluator/screens/gates.ts';
+import { checkGates, parseGate } from '../../../evaluator/screens/gates.ts';
 import { RewardModel } from '../../../evaluator/rewards/reward-model.ts';
 import { RewardScorer } from '../../../evaluator/rewards/reward-scorer.ts';
 import { screenReward } from '../../../evaluator/screens/screen.ts';
@@ -32,8 +32,8 @@ async function scoreAll(folder: string, kind: string, files: string[], prompts: 
   }
 }
 
-async function picture(width: number, height: number, background: string): Promise<string> {
-  const file = join(temporaryFolder(), 'picture.png');
+async function image(width: number, height: number, background: string): Promise<string> {
+  const file = join(temporaryFolder(), 'image.png');
   await sharp({ create: { width, height, channels: 3, background } })
     .png()
     .toFile(file);
@@ -113,7 +113,7 @@ describe.skipIf(!hasShared)('goldens (needs ../shared)', () => {
   }, 60_000);
 });
 
-describe('pictures', () => {
+describe('images', () => {
   const score = (file: string, kind = 'clip-score') => {
     const folder = join(temporaryFolder(), 'reward');
     cpSync(starter.reward.network, folder, { recursive: true });
@@ -135,7 +135,7 @@ describe('pictures', () => {
     const wide = await score(await write('wide.png', solid(20_000, 3)));
     for (const value of wide[0]!) expect(Number.isFinite(value)).toBe(true);
   }, 30_000);
-  it('CMYK, a damaged file and a picture that vanishes are refused in one sentence', async () => {
+  it('CMYK, a damaged file and an image that vanishes are refused in one sentence', async () => {
     await expect(score(await write('c.jpg', solid(8, 8).toColourspace('cmyk').jpeg()))).rejects.toThrow('CMYK');
     const damaged = join(temporaryFolder(), 'damaged.png');
     writeFileSync(damaged, (await solid(64, 64).png().toBuffer()).subarray(0, 60));
@@ -158,11 +158,11 @@ describe('networks', () => {
     const folder = copy();
     rmSync(join(folder, 'reward.json'));
     await expect(readNetworkFolder(folder, 'aesthetic')).rejects.toThrow('head.onnx');
-    await expect(readNetworkFolder(folder, 'image-reward')).rejects.toThrow('picture and prompt together');
+    await expect(readNetworkFolder(folder, 'image-reward')).rejects.toThrow('image and prompt together');
   });
   it('PickScore without a logit scale is refused; split encoders with one in the manifest score the same', async () => {
     const [whole, split] = [copy(), copy()];
-    const file = await picture(64, 64, 'red');
+    const file = await image(64, 64, 'red');
     const [expected] = await scoreAll(whole, 'pickscore', [file], ['a red circle']);
     const model = await readModel(join(split, 'model.onnx'));
     for (const [name, output] of [
@@ -180,7 +180,7 @@ describe('networks', () => {
   it('the aesthetic head rates the normalised image embedding, whatever the prompt', async () => {
     const folder = copy();
     rmSync(join(folder, 'reward.json'));
-    const files = await Promise.all(['red', 'blue', 'green'].map((colour) => picture(64, 64, colour)));
+    const files = await Promise.all(['red', 'blue', 'green'].map((colour) => image(64, 64, colour)));
     const network = await readNetworkFolder(starter.reward.network, 'pickscore');
     const model = new RewardModel(network, device);
     const embeddings = await Promise.all(
@@ -212,15 +212,15 @@ describe('networks', () => {
     graph.output(value, 'rating');
     await writeModel(join(folder, 'head.onnx'), graph.toModel());
     const scorer = new RewardScorer(await readNetworkFolder(folder, 'aesthetic'), { device });
-    const pictures = files.map((file, n) => ({ file, sha256: keyOf(file), prompt: `prompt ${n}` }));
+    const images = files.map((file, n) => ({ file, sha256: keyOf(file), prompt: `prompt ${n}` }));
     const scores: number[] = [];
-    for await (const { results } of scorer.score(pictures))
+    for await (const { results } of scorer.score(images))
       for (const result of results) scores.push('score' in result ? result.score : NaN);
     await scorer.close();
     expect(new Set(scores).size).toBe(3);
     scores.forEach((score, n) => expect(score / expected[n]![0]!).toBeCloseTo(1, 4));
   }, 30_000);
-  it('image-reward reads picture and 35 word pieces together, and is standardised', async () => {
+  it('image-reward reads image and 35 word pieces together, and is standardised', async () => {
     const folder = join(temporaryFolder(), 'reward');
     mkdirSync(folder);
     const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'red', 'circle', '##s'];
@@ -238,7 +238,7 @@ describe('networks', () => {
     graph.output(graph.plus(mean, graph.times(graph.reduce('ReduceSum', seen, [1], false), 0.01)), 'reward');
     await writeModel(join(folder, 'model.onnx'), graph.toModel());
 
-    const file = await picture(8, 8, 'red');
+    const file = await image(8, 8, 'red');
     const network = await readNetworkFolder(folder, 'image-reward');
     const own = await pixelsOf(file, network.preprocessing);
     const meanPixel = own.reduce((sum, x) => sum + x, 0) / own.length;
@@ -310,14 +310,14 @@ describe('screens', () => {
     expect(screen.equalTime!.winRates[0]!.winRate.value).toBe(0.9);
   });
   it('gates hold for each run’s best and read as JUnit', () => {
-    const gate = parseRequirement('r.winRate >= 0.5', ['r']);
-    const results = checkRequirements([gate], [screen]);
+    const gate = parseGate('r.winRate >= 0.5', ['r']);
+    const results = checkGates([gate], [screen]);
     expect(results.map(({ model: name, met }) => [name, met])).toEqual([
       ['b', true],
       ['c', false],
     ]);
     expect(junit(results, 'suite')).toContain('failures="1"');
-    expect(() => parseRequirement('r.charm>=1', ['r'])).toThrow('is no requirement');
+    expect(() => parseGate('r.charm>=1', ['r'])).toThrow('is no gate');
   });
   it('a stratified proportion weighs its strata back', () => {
     const estimate = stratifiedProportion([

@@ -16,7 +16,7 @@ const good = `${header}\n1,ann,a\n1,bob,b\n1,cy,a\n2,ann,b\n2,bob,b\n2,cy,tie\n`
 const skips = (rows: { skipped: { reason: string; count: number }[] }) =>
   rows.skipped.map(({ reason, count }) => `${count}: ${reason}`);
 
-describe('anybody’s votes', () => {
+describe('imported votes', () => {
   it('CSV, CRLF, BOM, gzip and JSONL give one report', async () => {
     const jsonl = good
       .trim()
@@ -94,8 +94,6 @@ describe('anybody’s votes', () => {
     expect((await importVotes(await file('a.csv', long))).rows.used).toBe(2);
     const jsonl = `${JSON.stringify({ item: 1, annotator: 'ann', choice: 'a', category: 'x'.repeat(10_000_000) })}\n`;
     expect((await importVotes(await file('a.jsonl', jsonl))).rows.used).toBe(1);
-    await expect(importVotes(await file('b.csv.gz', gzipSync(good).subarray(0, 30)))).rejects.toThrow(
-      'cannot be read',
-    );
+    await expect(importVotes(await file('b.csv.gz', gzipSync(good).subarray(0, 30)))).rejects.toThrow('cannot be read');
   });
 });

@@ -1,4 +1,5 @@
 /** @file Two-dimensional convolutions. Dumoulin & Visin (2016), arXiv:1603.07285. */
+import { ArgumentError } from '../../../statistics/argument-error.ts';
 import type { OnnxNode } from '../../onnx/model-file.ts';
 import { intAttribute, intsAttribute, stringAttribute, type Graph } from '../graph.ts';
 import type { Rule } from './rule.ts';
@@ -14,9 +15,9 @@ interface Window {
 
 function windowOf(graph: Graph, node: OnnxNode): Window {
   const kernel = [...graph.dims(node.input[1]!).slice(2)];
-  if (kernel.length !== 2) throw new RangeError('only two-dimensional convolutions have a rule');
+  if (kernel.length !== 2) throw new ArgumentError('only two-dimensional convolutions have a rule');
   if (!['NOTSET', ''].includes(stringAttribute(node, 'auto_pad', 'NOTSET')))
-    throw new RangeError('auto_pad has no rule; export with explicit pads');
+    throw new ArgumentError('auto_pad has no rule; export with explicit pads');
   return {
     kernel,
     strides: intsAttribute(node, 'strides') ?? [1, 1],
@@ -49,7 +50,7 @@ export const convolutions: Record<string, Rule> = {
     const [x, w, bias] = node.input as [string, string, string?];
     const window = windowOf(graph, node);
     if (intsAttribute(node, 'output_shape') !== undefined)
-      throw new RangeError('output_shape has no rule; export pads');
+      throw new ArgumentError('output_shape has no rule; export pads');
     return [
       needs(0) ? graph.add('Conv', [dy, w], graph.dims(x), attributesOf(window)) : undefined,
       needs(1) ? kernelGradient(graph, dy, x, window, graph.dims(w)) : undefined,

@@ -2,6 +2,7 @@
  * @file Normalisations. With x̂ = (x − μ)/s over the normalised axes and g = γ∘dy:
  * dx = (g − mean(g) − x̂∘mean(g∘x̂))/s, dγ = Σ dy∘x̂, dβ = Σ dy. Ba et al. (2016), arXiv:1607.06450, and its kin.
  */
+import { ArgumentError } from '../../../statistics/argument-error.ts';
 import { attributeType, type OnnxNode } from '../../onnx/model-file.ts';
 import { floatAttribute, intAttribute, sameDims, type Graph } from '../graph.ts';
 import type { Rule } from './rule.ts';
@@ -93,7 +94,7 @@ export const normalizations: Record<string, Rule> = {
     const [x, gamma, beta] = node.input as [string, string, string];
     const dims = graph.dims(x);
     const groups = intAttribute(node, 'num_groups', 1);
-    if (!sameDims(graph.dims(gamma), [groups])) throw new RangeError('its scale is not one number a group');
+    if (!sameDims(graph.dims(gamma), [groups])) throw new ArgumentError('its scale is not one number a group');
     const grouped = [dims[0]!, groups, dims[1]! / groups, ...dims.slice(2)];
     const axes = range(2, grouped.length);
     const normalised = normalise(graph, graph.reshape(x, grouped), axes, floatAttribute(node, 'epsilon', 1e-5));

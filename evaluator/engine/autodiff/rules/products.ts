@@ -1,4 +1,5 @@
 /** @file Matrix products. */
+import { ArgumentError } from '../../../statistics/argument-error.ts';
 import { count, floatAttribute, intAttribute, type Graph } from '../graph.ts';
 import type { Rule } from './rule.ts';
 
@@ -7,7 +8,7 @@ export const products: Record<string, Rule> = {
   MatMul({ graph, node, dy, needs }) {
     const [a, b] = node.input as [string, string];
     const [da, db] = [graph.dims(a), graph.dims(b)];
-    if (da.length < 2 || db.length < 2) throw new RangeError('a product with a vector has no rule');
+    if (da.length < 2 || db.length < 2) throw new ArgumentError('a product with a vector has no rule');
     return [
       needs(0) ? gradientOfFirst(graph, a, b, dy) : undefined,
       needs(1) ? gradientOfSecond(graph, a, b, dy) : undefined,

@@ -13,6 +13,6 @@ export interface RuleContext {
 
 /**
  * A vector–Jacobian product: from the outputs' gradients to each input's, undefined where none is needed.
- * @throws RangeError when the node's form has no rule, without naming the node: the caller does
+ * @throws ArgumentError when the node's form has no rule, without naming the node: the caller does
  */
 export type Rule = (context: RuleContext) => (string | undefined)[];

@@ -1,4 +1,5 @@
 /** @file Operators that move numbers without changing them. */
+import { ArgumentError } from '../../../statistics/argument-error.ts';
 import { dataType } from '../../onnx/model-file.ts';
 import { count, intAttribute, intsAttribute, stringAttribute, type Graph } from '../graph.ts';
 import type { Rule } from './rule.ts';
@@ -75,7 +76,7 @@ export const shapes: Record<string, Rule> = {
     const [from, to] = [graph.dims(x), graph.dims(dy)];
     const factors = to.map((size, i) => size / from[i]!);
     if (stringAttribute(node, 'mode', 'nearest') !== 'nearest' || !factors.every(Number.isInteger))
-      throw new RangeError('only nearest resizing by whole factors has a rule');
+      throw new ArgumentError('only nearest resizing by whole factors has a rule');
     const split = graph.reshape(
       dy,
       from.flatMap((size, i) => [size, factors[i]!]),
@@ -89,7 +90,7 @@ export const shapes: Record<string, Rule> = {
   },
   Pad({ graph, node, dy }) {
     if (stringAttribute(node, 'mode', 'constant') !== 'constant')
-      throw new RangeError('only constant padding has a rule');
+      throw new ArgumentError('only constant padding has a rule');
     const [x, padsInput, , axesInput] = node.input as [string, string, string?, string?];
     const dims = graph.dims(x);
     const pads = graph.readInts(padsInput);
@@ -97,7 +98,7 @@ export const shapes: Record<string, Rule> = {
     let gradient = dy;
     axes.forEach((axis, i) => {
       const [before, after] = [pads[i]!, pads[i + axes.length]!];
-      if (before < 0 || after < 0) throw new RangeError('padding below 0 has no rule');
+      if (before < 0 || after < 0) throw new ArgumentError('padding below 0 has no rule');
       gradient = graph.slice(gradient, axis, before, before + dims[axis]!);
     });
     return [gradient];

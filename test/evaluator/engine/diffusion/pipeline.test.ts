@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Pipeline, Stopped, type GenerationSettings, type PipelineSource } from '../../../../evaluator/engine/diffusion/pipeline.ts';
+import {
+  Pipeline,
+  Stopped,
+  type GenerationSettings,
+  type PipelineSource,
+} from '../../../../evaluator/engine/diffusion/pipeline.ts';
 import { encodeSafeTensors, readSafeTensors, type SafeTensor } from '../../../../evaluator/engine/onnx/safetensors.ts';
 import { starter } from '../../../../evaluator/starter/starter.ts';
 import { hasShared, shared, temporaryFolder } from '../../../support/folders.ts';
