@@ -15,10 +15,9 @@ import type { Report } from '../../contract/report.ts';
 import type { RunningServer } from '../../server/start.ts';
 import { testServer } from '../support/clients.ts';
 import { chromiumPath, launchBrowser, openPage as openPageIn, violations } from '../support/browser.ts';
-import { hasShared, projectRoot, shared, temporaryFolder } from '../support/folders.ts';
+import { projectRoot, temporaryFolder } from '../support/folders.ts';
 
 const run = promisify(execFile);
-const prompts = hasShared ? join(shared, 'data', 'PartiPrompts.tsv') : starter.prompts;
 
 describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
   const dataFolder = temporaryFolder();
@@ -33,7 +32,7 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
   let invite: string;
 
   beforeAll(async () => {
-    await visavis('prompts', 'import', prompts, '--name', 'prompts');
+    await visavis('prompts', 'import', starter.prompts, '--name', 'prompts');
     for (const { name, adapter } of starter.models) {
       await visavis(
         'models',

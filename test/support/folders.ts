@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,8 @@ process.once('exit', () => {
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The folder of golden values beside a developer's checkout. */
-export const shared = join(projectRoot, '..', 'shared');
-export const hasShared = existsSync(join(shared, 'golden'));
-if (!hasShared) console.warn('No ../shared beside this checkout: comparisons with its golden values are skipped.');
+/** Reference values from PyTorch, diffusers, transformers and published papers; see the README there. */
+export const golden = join(projectRoot, 'test', 'fixtures', 'golden');
+
+/** Data of others that the project does not redistribute, where a checkout has it beside it. */
+export const thirdParty = join(projectRoot, '..', 'shared', 'data');

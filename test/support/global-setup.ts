@@ -1,4 +1,7 @@
-/** @file Starts one PostgreSQL server for all tests, from Debian's package, where there is one. */
+/**
+ * @file Before any test: the build is made anew when a source is newer, so that what runs dist runs these sources; and one
+ * PostgreSQL server is started for all tests, from Debian's package, where there is one.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +9,7 @@ import { join } from 'node:path';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { TestProject } from 'vitest/node';
+import { projectRoot } from './folders.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -15,6 +19,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
+  execFileSync(process.execPath, [join(projectRoot, 'scripts', 'ensure.mjs'), '--build'], { stdio: 'inherit' });
   const bin = binaries();
   if (bin === undefined) {
     console.warn('No PostgreSQL found (Debian: apt-get install postgresql): database tests run on SQLite alone.');

@@ -20,16 +20,16 @@ import { writePairs } from '../../../evaluator/preference/write-pairs.ts';
 import { Random } from '../../../evaluator/statistics/random.ts';
 import { starter } from '../../../evaluator/starter/starter.ts';
 import { drawScene, randomScene } from '../../../evaluator/starter/scene.ts';
-import { hasShared, shared, temporaryFolder } from '../../support/folders.ts';
+import { golden as goldenFolder, temporaryFolder } from '../../support/folders.ts';
 
 const device = { kind: 'cpu' } as const;
 
-describe.skipIf(!hasShared)('reference cases (needs ../shared)', () => {
+describe('reference cases', () => {
   for (const kind of ['sd', 'sdxl']) {
     it(`${kind}: errors, losses, gradients and five steps of every objective are within float32's reach`, async () => {
       const verified = await verifyCases(
-        join(shared, `golden/train-${kind}`),
-        join(shared, `golden/${kind}-tiny/unet/model.onnx`),
+        join(goldenFolder, `train-${kind}`),
+        join(goldenFolder, `${kind}-tiny/unet/model.onnx`),
         device,
       );
       expect(verified.map(({ name }) => name)).toEqual(expect.arrayContaining([...objectiveNames]));
@@ -40,7 +40,7 @@ describe.skipIf(!hasShared)('reference cases (needs ../shared)', () => {
   }
 
   it('the constants of equation 2 are those of the reference', () => {
-    const golden = JSON.parse(readFileSync(join(shared, 'golden/ddpm-reverse-step.json'), 'utf8')) as {
+    const golden = JSON.parse(readFileSync(join(goldenFolder, 'ddpm-reverse-step.json'), 'utf8')) as {
       alphas_cumprod: Record<string, number>;
       ddpm_step: { t: number; sigma: number; kappa: number }[];
     };

@@ -6,45 +6,12 @@ import { parsePrompts } from '../../../evaluator/prompts/parse.ts';
 import { importPrompts } from '../../../evaluator/prompts/import.ts';
 import { starter } from '../../../evaluator/starter/starter.ts';
 import { freshSqlite } from '../../support/databases.ts';
-import { hasShared, shared, temporaryFolder } from '../../support/folders.ts';
+import { temporaryFolder } from '../../support/folders.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const texts = (text: string, name: string) => parsePrompts(bytes(text), name).map((prompt) => prompt.text);
 
 describe('prompt files', () => {
-  it.skipIf(!hasShared)('PartiPrompts gives 1632 prompts, 12 categories, 11 challenges', async () => {
-    const { db } = await freshSqlite();
-    const imported = await importPrompts(db, { file: join(shared, 'data', 'PartiPrompts.tsv'), name: 'parti' });
-    expect(imported.prompts).toBe(1632);
-    expect(imported.categories).toEqual({
-      Animals: 314,
-      Artifacts: 287,
-      'World Knowledge': 214,
-      People: 177,
-      'Outdoor Scenes': 131,
-      Illustrations: 124,
-      Vehicles: 104,
-      'Food & Beverage': 74,
-      Arts: 66,
-      Abstract: 51,
-      'Produce & Plants': 50,
-      'Indoor Scenes': 40,
-    });
-    expect(imported.challenges).toEqual({
-      'Fine-grained Detail': 312,
-      Basic: 272,
-      'Simple Detail': 232,
-      'Style & Format': 206,
-      Imagination: 150,
-      Complex: 113,
-      'Writing & Symbols': 91,
-      Quantity: 90,
-      Perspective: 70,
-      'Linguistic Structures': 61,
-      'Properties & Positioning': 35,
-    });
-  });
-
   it('the starter prompts are 120', async () => {
     expect(parsePrompts(await readFile(starter.prompts), starter.prompts)).toHaveLength(120);
   });

@@ -18,10 +18,10 @@ import { screenReward } from '../../../evaluator/screens/screen.ts';
 import { starter } from '../../../evaluator/starter/starter.ts';
 import { keyOf, VectorCache } from '../../../evaluator/engine/files/vector-cache.ts';
 import { stratifiedProportion } from '../../../evaluator/statistics/stratified.ts';
-import { hasShared, shared, temporaryFolder } from '../../support/folders.ts';
+import { golden as goldenFolder, temporaryFolder } from '../../support/folders.ts';
 
 const device = { kind: 'cpu' } as const;
-const golden = join(shared, 'golden', 'clip-tiny');
+const golden = join(goldenFolder, 'clip-tiny');
 
 async function scoreAll(folder: string, kind: string, files: string[], prompts: string[]) {
   const scorer = new RewardScorer(await readNetworkFolder(folder, kind), { device });
@@ -78,7 +78,7 @@ function wordPieces(words: string[]) {
   };
 }
 
-describe.skipIf(!hasShared)('goldens (needs ../shared)', () => {
+describe('goldens', () => {
   for (const kind of ['clip', 'hps'] as const) {
     it(`${kind} pixels are the original's, bit for bit`, async () => {
       const bytes = readFileSync(join(golden, 'golden', `${kind}_pixel_values.f32`));

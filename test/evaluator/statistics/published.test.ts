@@ -1,5 +1,5 @@
-/** @file Every published value of ../shared/golden/statistics.json, from own copies where that is not there. */
-import { existsSync, readFileSync } from 'node:fs';
+/** @file Every published value of test/fixtures/golden/statistics.json. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { agrestiCoull } from '../../../evaluator/statistics/agresti-coull.ts';
@@ -18,7 +18,7 @@ import { cohenH, majorityOutcomes, promptsNeeded, sampleSizeByH } from '../../..
 import { betaBinomialSequence, eValue } from '../../../evaluator/statistics/sequential.ts';
 import { jodSigma } from '../../../evaluator/statistics/thurstone.ts';
 import { wilson, type Interval } from '../../../evaluator/statistics/wilson.ts';
-import { hasShared, projectRoot, shared } from '../../support/folders.ts';
+import { golden } from '../../support/folders.ts';
 
 /* The file's inputs are as various as the methods; each computation below knows its own. */
 /* eslint-disable @typescript-eslint/no-explicit-any */
@@ -29,9 +29,7 @@ interface Entry {
   tol?: number;
 }
 
-const file = hasShared
-  ? join(shared, 'golden', 'statistics.json')
-  : join(projectRoot, 'test', 'fixtures', 'statistics.json');
+const file = join(golden, 'statistics.json');
 const entries = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Entry>;
 const both = ({ low, high }: Interval) => [low, high];
 
@@ -39,12 +37,6 @@ const both = ({ low, high }: Interval) => [low, high];
 function tabulate(rows: number[][]): number[][] {
   const categories = [...new Set(rows.flat())].sort();
   return rows.map((row) => categories.map((category) => row.filter((x) => x === category).length));
-}
-
-function patterns({ input }: Entry): number[][] {
-  return Object.entries(Object.values(input)[0] as Record<string, number>).flatMap(([pattern, times]) =>
-    Array.from({ length: times }, () => pattern.match(/\d+/g)!.map(Number)),
-  );
 }
 
 const won = ([left, right]: number[]): Battle => ({ left: left!, right: right!, winner: 'left' });
@@ -87,13 +79,6 @@ const methods: [RegExp, (entry: Entry, name: string) => number | number[]][] = [
     ({ input }, name) => {
       const { counts, values: categories } = countRatings(input as (number | null)[][]);
       return krippendorffAlpha(counts, categories as number[], metrics[name.split('_').at(-1)!]!).value!;
-    },
-  ],
-  [
-    /^imagenhub/,
-    (entry) => {
-      const counts = patterns(entry);
-      return [fleissKappa(counts).value!, krippendorffAlpha(counts, [0, 0.5, 1], 'ordinal').value!];
     },
   ],
   [/^prop_wilson/, ({ input: [s, n] }) => both(wilson(s, n))],
@@ -238,61 +223,5 @@ describe('computed checks', () => {
   it('Dawid and Skene’s log-likelihood', () => {
     const fit = dawidAndSkene(entries['dawid_skene_1979_class_marginals']!.input);
     expect(fit.logLikelihood).toBeCloseTo(computed('dawid_skene_1979_loglik_computed'), 5);
-  });
-});
-
-const imagenhub = join(shared, 'data', 'votes', 'imagenhub');
-describe.skipIf(!existsSync(imagenhub))('ImagenHub’s raters', () => {
-  // Read in the tests: the body of a skipped suite runs too.
-  const readRaters = () =>
-    [1, 2, 3].map((rater) => {
-      const [header, ...rows] = readFileSync(join(imagenhub, `Text-To-Image_rater${rater}.tsv`), 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => line.split('\t'));
-      return { models: header!.slice(1), rows: new Map(rows.map(([uid, ...cells]) => [uid!, cells])) };
-    });
-  const published: Record<string, [kappa: number, alpha: number][]> = {
-    DALLE: [
-      [0.37, 0.47],
-      [0.39, 0.42],
-    ],
-    DeepFloydIF: [
-      [0.53, 0.58],
-      [0.21, 0.21],
-    ],
-    OpenJourney: [
-      [0.46, 0.56],
-      [0.24, 0.29],
-    ],
-    SD: [
-      [0.55, 0.64],
-      [0.23, 0.24],
-    ],
-    SDXL: [
-      [0.49, 0.59],
-      [0.36, 0.43],
-    ],
-    Midjourney: [
-      [0.44, 0.57],
-      [0.05, 0.06],
-    ],
-    DALLE3: [
-      [0.47, 0.55],
-      [0.06, 0.13],
-    ],
-  };
-  it.each(Object.keys(published))('%s: κ and ordinal α as published, both questions', (model) => {
-    const raters = readRaters();
-    const column = raters[0]!.models.findIndex((name) => name.trim() === model);
-    for (const question of [0, 1]) {
-      const ratings = raters.map(({ rows }) =>
-        [...raters[0]!.rows.keys()].map((uid) => (JSON.parse(rows.get(uid)![column]!) as number[])[question]!),
-      );
-      const { counts, values: categories } = countRatings(ratings);
-      const [kappa, alpha] = published[model]![question]!;
-      expect(fleissKappa(counts).value!).toBeCloseTo(kappa, 2);
-      expect(krippendorffAlpha(counts, categories as number[], 'ordinal').value!).toBeCloseTo(alpha, 2);
-    }
   });
 });

@@ -1,4 +1,4 @@
-/** @file The whole pipeline against diffusers' own results (../shared/golden), and against itself everywhere. */
+/** @file The whole pipeline against diffusers' own results (test/fixtures/golden), and against itself everywhere. */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import {
 } from '../../../../evaluator/engine/diffusion/pipeline.ts';
 import { encodeSafeTensors, readSafeTensors, type SafeTensor } from '../../../../evaluator/engine/onnx/safetensors.ts';
 import { starter } from '../../../../evaluator/starter/starter.ts';
-import { hasShared, shared, temporaryFolder } from '../../../support/folders.ts';
+import { golden as goldenFolder, temporaryFolder } from '../../../support/folders.ts';
 
 interface GoldenCase {
   file: string;
@@ -32,9 +32,8 @@ const hooks = { shouldStop: () => false, onStep: () => undefined };
 const samplerOf = (scheduler: string) => scheduler.replaceAll('_', '-');
 
 function goldenCases(set: string): GoldenCase[] {
-  if (!hasShared) return [];
   const read = (name: string) =>
-    JSON.parse(readFileSync(join(shared, 'golden', set, 'golden', name), 'utf8')) as GoldenCase[];
+    JSON.parse(readFileSync(join(goldenFolder, set, 'golden', name), 'utf8')) as GoldenCase[];
   return [...read('cases.json'), ...read('lora_cases.json')];
 }
 
@@ -44,8 +43,8 @@ function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return largest;
 }
 
-describe.skipIf(!hasShared).each(['sd-tiny', 'sdxl-tiny'])('%s', (set) => {
-  const folder = join(shared, 'golden', set);
+describe.each(['sd-tiny', 'sdxl-tiny'])('%s', (set) => {
+  const folder = join(goldenFolder, set);
   it.each(goldenCases(set))('$file is diffusers’ image', async (golden) => {
     const adapters =
       golden.lora === undefined ? [] : [{ file: join(folder, 'golden', golden.lora), scale: golden.loraScale! }];

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { alphaBars, parseSchedulerConfig } from '../../../../evaluator/engine/diffusion/schedule.ts';
 import { chooseSampler } from '../../../../evaluator/engine/diffusion/samplers/choose.ts';
 import { TorchGenerator } from '../../../../evaluator/engine/diffusion/torch-random.ts';
-import { hasShared, shared } from '../../../support/folders.ts';
+import { golden as goldenFolder } from '../../../support/folders.ts';
 
 const sha256 = (values: Float32Array) => createHash('sha256').update(values).digest('hex');
 
@@ -42,8 +42,8 @@ describe('torch noise', () => {
     expect(() => new TorchGenerator(seed)).toThrow('must be a whole number');
   });
 
-  it.skipIf(!hasShared)('the hashes above are those of torch-random.json', () => {
-    const golden = JSON.parse(readFileSync(join(shared, 'golden', 'torch-random.json'), 'utf8')) as {
+  it('the hashes above are those of torch-random.json', () => {
+    const golden = JSON.parse(readFileSync(join(goldenFolder, 'torch-random.json'), 'utf8')) as {
       randn_sha256_f32le: Record<string, string>;
     };
     expect(hashes.map(([, , hash]) => hash)).toEqual(Object.values(golden.randn_sha256_f32le));
