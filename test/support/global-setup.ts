@@ -19,7 +19,9 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
-  execFileSync(process.execPath, [join(projectRoot, 'scripts', 'ensure.mjs'), '--build'], { stdio: 'inherit' });
+  // A mutation run changes the sources in memory, and runs nothing that is built.
+  if (process.env['VISAVIS_NO_BUILD'] === undefined)
+    execFileSync(process.execPath, [join(projectRoot, 'scripts', 'ensure.mjs'), '--build'], { stdio: 'inherit' });
   const bin = binaries();
   if (bin === undefined) {
     console.warn('No PostgreSQL found (Debian: apt-get install postgresql): database tests run on SQLite alone.');

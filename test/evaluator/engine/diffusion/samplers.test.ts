@@ -1,0 +1,226 @@
+/** @file Every sampler against diffusers' scheduler of the same name, on six numbers and a model that both sides know. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { chooseSampler, defaultSamplerId, samplerIds } from '../../../../evaluator/engine/diffusion/samplers/choose.ts';
+import { parseSchedulerConfig } from '../../../../evaluator/engine/diffusion/schedule.ts';
+import { golden } from '../../../support/folders.ts';
+
+interface Case {
+  sampler: string;
+  steps: number;
+  config: Record<string, unknown>;
+  timesteps: number[];
+  initNoiseSigma: number;
+  result: number[];
+}
+const { cases } = JSON.parse(readFileSync(join(golden, 'schedulers.json'), 'utf8')) as { cases: Case[] };
+const size = 6;
+
+/** As the golden file describes itself. */
+function run({ sampler: id, steps, config }: Pick<Case, 'sampler' | 'steps' | 'config'>) {
+  const sampler = chooseSampler(id, parseSchedulerConfig(config, 'scheduler_config.json'), steps);
+  let draws = 0;
+  const noise = () => {
+    const k = draws++;
+    return Float32Array.from({ length: size }, (_, i) => 1.2 * Math.sin(1.7 * (k * size + i) + 0.3));
+  };
+  const x = Float32Array.from({ length: size }, (_, i) => 1.1 * Math.sin(2.1 * i + 0.4) * sampler.initNoiseSigma);
+  sampler.timesteps.forEach((t, index) => {
+    const scale = sampler.inputScale(index);
+    const output = x.map((value) => Math.tanh(0.7 * value * scale) * 0.8 + 0.15 * Math.sin(t / 40));
+    sampler.step(index, output, x, noise);
+  });
+  return { sampler, x, draws };
+}
+
+describe('samplers', () => {
+  it('the golden file has every sampler', () => {
+    expect(cases).toHaveLength(166);
+    const seen = new Set(cases.map(({ sampler, config }) => sampler + (config['use_karras_sigmas'] ? '-karras' : '')));
+    for (const id of samplerIds) expect(seen).toContain(id);
+  });
+
+  it.each(cases.map((one, index) => ({ index, ...one })))(
+    'case $index: $sampler, $steps steps of $config.timestep_spacing, $config.prediction_type is diffusers’',
+    ({ sampler: id, steps, config, timesteps, initNoiseSigma, result }) => {
+      const { sampler, x } = run({ sampler: id, steps, config });
+      expect(Array.from(sampler.timesteps)).toEqual(timesteps.map((t) => expect.closeTo(t, 3)));
+      expect(sampler.timesteps).toHaveLength(timesteps.length);
+      expect(sampler.initNoiseSigma / initNoiseSigma).toBeCloseTo(1, 6);
+      // float32 steps, each rounded a little differently.
+      const scale = Math.max(1, ...result.map(Math.abs));
+      result.forEach((value, i) => expect(Math.abs(x[i]! - value) / scale).toBeLessThan(2e-5));
+    },
+  );
+
+  it('the same sampler object is good for one run after the other', () => {
+    for (const id of samplerIds) {
+      const one = cases.find(({ sampler, steps }) => sampler === id.replace('-karras', '') && steps === 7)!;
+      const sampler = chooseSampler(id, parseSchedulerConfig(one.config, 'c'), 7);
+      const go = () => {
+        const x = Float32Array.of(0.3, -0.7);
+        sampler.timesteps.forEach((_, i) =>
+          sampler.step(
+            i,
+            x.map((v) => v / 2),
+            x,
+            () => Float32Array.of(0.1, 0.2),
+          ),
+        );
+        return [...x];
+      };
+      expect(go(), id).toEqual(go());
+    }
+  });
+
+  it('ancestral noise is drawn once a step, the last included; nobody else draws', () => {
+    for (const id of samplerIds) {
+      const base = id.replace('-karras', '');
+      const { config } = cases.find(({ sampler }) => sampler === base)!;
+      expect(run({ sampler: id, steps: 4, config }).draws, id).toBe(id === 'euler-a' ? 4 : 0);
+    }
+  });
+
+  it('a suffix changes the spacing alone; karras is a sampler of its own', () => {
+    const config = { _class_name: 'EulerDiscreteScheduler', timestep_spacing: 'leading', steps_offset: 1 };
+    const at = (id: string) => [...chooseSampler(id, parseSchedulerConfig(config, 'c'), 4).timesteps];
+    // 1000 / 4 = 250: leading from below plus the offset; trailing from 1000 down, less 1; linspace over 0 … 999.
+    expect(at('euler')).toEqual([751, 501, 251, 1]);
+    expect(at('euler-leading')).toEqual([751, 501, 251, 1]);
+    expect(at('euler-trailing')).toEqual([999, 749, 499, 249]);
+    expect(at('euler-linspace')).toEqual([999, 666, 333, 0]);
+    const plain = cases.find(
+      ({ sampler, steps, config: c }) => sampler === 'dpmpp-2m' && steps === 9 && c['use_karras_sigmas'],
+    )!;
+    const without = { ...plain.config, use_karras_sigmas: false };
+    const { x } = run({ sampler: 'dpmpp-2m-karras', steps: 9, config: without });
+    plain.result.forEach((value, i) => expect(x[i]).toBeCloseTo(value, 4));
+  });
+
+  it('the folder’s own class is the default, and its spacing where the config has none', () => {
+    const of = (className: string) => parseSchedulerConfig({ _class_name: className }, 'c');
+    expect(defaultSamplerId(of('DDIMScheduler'))).toBe('ddim');
+    expect(defaultSamplerId(of('PNDMScheduler'))).toBe('pndm');
+    expect(defaultSamplerId(of('EulerDiscreteScheduler'))).toBe('euler');
+    expect(defaultSamplerId(of('EulerAncestralDiscreteScheduler'))).toBe('euler-a');
+    expect(defaultSamplerId(of('DPMSolverMultistepScheduler'))).toBe('dpmpp-2m');
+    expect(() => defaultSamplerId(of('HeunDiscreteScheduler'))).toThrow(
+      "The folder's scheduler is HeunDiscreteScheduler; choose one with --sampler: ddim, pndm, euler, euler-a, dpmpp-2m, dpmpp-2m-karras.",
+    );
+    expect(() => defaultSamplerId(of(''))).toThrow('is not named');
+    // Classes' defaults: leading for DDIM and PNDM, linspace for the others.
+    const first = (id: string) => chooseSampler(id, of(''), 10).timesteps[0];
+    expect(['ddim', 'pndm', 'euler', 'euler-a', 'dpmpp-2m'].map(first)).toEqual([900, 900, 999, 999, 999]);
+  });
+
+  it.each([
+    ['charm', 20, 'There is no sampler "charm"; it must be one of ddim, pndm,'],
+    ['ddim-backwards', 20, 'There is no sampler "ddim-backwards"'],
+    ['ddim', 0, 'The number of steps is 0; it must be a whole number from 1 to 1000.'],
+    ['ddim', 2.5, 'The number of steps is 2.5'],
+    ['ddim', 1001, 'The number of steps is 1001'],
+  ])('%s with %d steps is refused', (id, steps, message) => {
+    expect(() => chooseSampler(id, parseSchedulerConfig({}, 'c'), steps)).toThrow(message);
+  });
+  it('as many steps as the schedule has are allowed', () => {
+    expect(chooseSampler('ddim', parseSchedulerConfig({}, 'c'), 1000).timesteps).toHaveLength(1000);
+    expect(chooseSampler('ddim', parseSchedulerConfig({}, 'c'), 1).timesteps).toHaveLength(1);
+  });
+});
+
+describe('scheduler_config.json', () => {
+  it.each([
+    ['thresholding', true],
+    ['rescale_betas_zero_snr', true],
+    ['use_exponential_sigmas', true],
+    ['use_beta_sigmas', true],
+    ['use_lu_lambdas', true],
+    ['trained_betas', [0.1, 0.2]],
+    ['final_sigmas_type', 'sigma_min'],
+    ['interpolation_type', 'log_linear'],
+    ['beta_schedule', 'sigmoid'],
+    ['prediction_type', 'sample'],
+    ['timestep_spacing', 'random'],
+  ])('%s = %j is refused by name', (key, value) => {
+    expect(() => parseSchedulerConfig({ [key]: value }, 'x/scheduler_config.json')).toThrow(
+      `x/scheduler_config.json asks for ${key} = ${JSON.stringify(value)}, which visavis cannot do.`,
+    );
+  });
+  it('PNDM with Runge–Kutta steps is refused; the key means nothing to others', () => {
+    expect(() => parseSchedulerConfig({ _class_name: 'PNDMScheduler', skip_prk_steps: false }, 'c')).toThrow(
+      'skip_prk_steps',
+    );
+    expect(parseSchedulerConfig({ _class_name: 'DDIMScheduler', skip_prk_steps: false }, 'c').className).toBe(
+      'DDIMScheduler',
+    );
+  });
+  it('what the file leaves out has diffusers’ defaults', () => {
+    const defaults = {
+      className: '',
+      trainTimesteps: 1000,
+      betaStart: 0.0001,
+      betaEnd: 0.02,
+      betaSchedule: 'linear',
+      predictionType: 'epsilon',
+      spacing: undefined,
+      stepsOffset: 0,
+      setAlphaToOne: false,
+      useKarrasSigmas: false,
+      clipSample: false,
+      clipSampleRange: 1,
+    };
+    expect(parseSchedulerConfig({}, 'c')).toEqual(defaults);
+    expect(
+      parseSchedulerConfig(
+        {
+          thresholding: false,
+          trained_betas: null,
+          use_karras_sigmas: 'yes',
+          final_sigmas_type: 'zero',
+          steps_offset: '1',
+        },
+        'c',
+      ),
+    ).toEqual(defaults);
+    expect(parseSchedulerConfig({ _class_name: 'DDIMScheduler' }, 'c')).toEqual({
+      ...defaults,
+      className: 'DDIMScheduler',
+      setAlphaToOne: true,
+      clipSample: true,
+    });
+  });
+  it('what it says is kept', () => {
+    const config = parseSchedulerConfig(
+      {
+        _class_name: 'DDIMScheduler',
+        num_train_timesteps: 400,
+        beta_start: 0.001,
+        beta_end: 0.03,
+        beta_schedule: 'squaredcos_cap_v2',
+        prediction_type: 'v_prediction',
+        timestep_spacing: 'trailing',
+        steps_offset: 1,
+        set_alpha_to_one: false,
+        use_karras_sigmas: true,
+        clip_sample: false,
+        clip_sample_range: 2.5,
+      },
+      'c',
+    );
+    expect(config).toEqual({
+      className: 'DDIMScheduler',
+      trainTimesteps: 400,
+      betaStart: 0.001,
+      betaEnd: 0.03,
+      betaSchedule: 'squaredcos_cap_v2',
+      predictionType: 'v_prediction',
+      spacing: 'trailing',
+      stepsOffset: 1,
+      setAlphaToOne: false,
+      useKarrasSigmas: true,
+      clipSample: false,
+      clipSampleRange: 2.5,
+    });
+  });
+});
