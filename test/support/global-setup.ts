@@ -20,7 +20,7 @@ declare module 'vitest' {
 
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   // A mutation run changes the sources in memory, and runs nothing that is built.
-  if (process.env['VISAVIS_NO_BUILD'] === undefined)
+  if (process.env['VISAVIS_MUTATION_TESTS'] === undefined)
     execFileSync(process.execPath, [join(projectRoot, 'scripts', 'ensure.mjs'), '--build'], { stdio: 'inherit' });
   const bin = binaries();
   if (bin === undefined) {

@@ -1,22 +1,22 @@
 /** @file The rules of counting, through the domain functions, with time as a parameter. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { Database } from '../../db/open.ts';
-import type { Annotator } from '../../db/queries/assignments.ts';
-import { countedVotes, voteLog } from '../../db/queries/votes.ts';
-import { findStudy } from '../../db/queries/studies.ts';
-import { changeState } from '../../server/study/lifecycle.ts';
+import type { Database } from '../../../db/open.ts';
+import type { Annotator } from '../../../db/queries/assignments.ts';
+import { countedVotes, voteLog } from '../../../db/queries/votes.ts';
+import { findStudy } from '../../../db/queries/studies.ts';
+import { changeState } from '../../../server/study/lifecycle.ts';
 import {
   holdAgain,
   joinStudy,
   nextAssignment,
   preloadAssignment,
   releaseSoon,
-} from '../../server/study/assignments.ts';
-import { castVote, undoLast } from '../../server/study/votes.ts';
-import type { AssignmentView, VoteInput } from '../../contract/annotate.ts';
-import { onBothEngines } from '../support/databases.ts';
-import { openStudyOf, type StudyFixture } from '../support/studies.ts';
+} from '../../../server/study/assignments.ts';
+import { castVote, undoLast } from '../../../server/study/votes.ts';
+import type { AssignmentView, VoteInput } from '../../../contract/annotate.ts';
+import { onBothEngines } from '../../support/databases.ts';
+import { openStudyOf, type StudyFixture } from '../../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
