@@ -2,10 +2,13 @@
 // tests in process that reach the place are run: a fault that none of them notices survives. Slow, so a folder at a time, and
 // not part of CI. The last full table is in test/README.md.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Instrumenter } from '@stryker-mutator/instrumenter';
+import { glob } from 'tinyglobby';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -38,6 +41,43 @@ const targets = {
   sessions: { mutate: ['server/http/session.ts'], tests: ['test/server/http/session.test.ts'] },
 };
 
+/** Above so many mutants of a target a seeded sample of them is tried. */
+const most = 300;
+
+const keyOf = (file, { location: { start, end }, mutatorName, replacement }) =>
+  JSON.stringify([file, start.line, start.column, end.line, end.column, mutatorName, replacement]);
+
+/** Every mutant that Stryker would make, by file; lines from 0, columns from 0. */
+async function mutantsOf(patterns) {
+  const names = (await glob(patterns, { cwd: root })).sort();
+  const silent = { debug() {}, info() {}, isDebugEnabled: () => false };
+  const files = names.map((name) => ({ name, mutate: true, content: readFileSync(join(root, name), 'utf8') }));
+  const options = { plugins: null, excludedMutations: [], ignorers: [] };
+  return (await new Instrumenter(silent).instrument(files, options)).mutants;
+}
+
+/** Stryker's reports count lines and columns from 1. */
+function asReported({ location: { start, end }, ...rest }) {
+  const shift = ({ line, column }) => ({ line: line + 1, column: column + 1 });
+  return { ...rest, location: { start: shift(start), end: shift(end) } };
+}
+
+function rangeOf({ fileName, location: { start, end } }) {
+  return `${fileName}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`;
+}
+
+/** The first `count` in an order that the places' hashes decide: the same sources give the same sample. */
+function sampleOf(mutants, count) {
+  const order = mutants.map((mutant) => ({
+    mutant,
+    at: createHash('sha256').update(keyOf(mutant.fileName, mutant)).digest('hex'),
+  }));
+  return order
+    .sort((x, y) => (x.at < y.at ? -1 : 1))
+    .slice(0, count)
+    .map(({ mutant }) => mutant);
+}
+
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !(name in targets));
 if (unknown !== undefined) {
@@ -48,6 +88,9 @@ if (unknown !== undefined) {
 const rows = [];
 for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
   const { mutate, tests } = targets[name];
+  const all = await mutantsOf(mutate);
+  const sample = all.length > most ? sampleOf(all, most) : undefined;
+  const chosen = sample && new Set(sample.map((mutant) => keyOf(mutant.fileName, asReported(mutant))));
   const folder = mkdtempSync(join(tmpdir(), 'visavis-mutate-'));
   const report = join(folder, 'report.json');
   const config = join(folder, 'stryker.json');
@@ -57,7 +100,7 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
       testRunner: 'vitest',
       plugins: ['@stryker-mutator/vitest-runner'],
       vitest: { configFile: 'vitest.mutation.config.ts' },
-      mutate,
+      mutate: sample ? sample.map(rangeOf) : mutate,
       coverageAnalysis: 'perTest',
       // What runs once when a module is loaded cannot be switched on for one test.
       ignoreStatic: true,
@@ -85,7 +128,10 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
   rmSync(folder, { recursive: true, force: true });
   const counts = { killed: 0, survived: 0, ignored: 0 };
   for (const [file, { mutants }] of Object.entries(files)) {
-    for (const { status, location, replacement, mutatorName } of mutants) {
+    for (const mutant of mutants) {
+      const { status, location, replacement, mutatorName } = mutant;
+      // A range holds the mutants inside it too.
+      if (chosen && !chosen.has(keyOf(file, mutant))) continue;
       if (['Killed', 'Timeout'].includes(status)) counts.killed += 1;
       else if (['Survived', 'NoCoverage'].includes(status)) {
         counts.survived += 1;
@@ -97,9 +143,11 @@ for (const name of asked.length > 0 ? asked : Object.keys(targets)) {
     }
   }
   const tried = counts.killed + counts.survived;
-  rows.push(
-    `| ${name} | ${mutate.map((glob) => `\`${glob}\``).join(', ')} | ${tried} | ${((100 * counts.killed) / tried).toFixed(1)} |`,
-  );
+  const share = counts.killed / tried;
+  // Of a sample, with the standard error of its share.
+  const of = sample ? ` of ${all.length} (± ${(100 * Math.sqrt((share * (1 - share)) / tried)).toFixed(1)} %)` : '';
+  const sources = mutate.map((pattern) => `\`${pattern}\``).join(', ');
+  rows.push(`| ${name} | ${sources} | ${tried}${of} | ${(100 * share).toFixed(1)} |`);
   console.log(rows.at(-1));
 }
 console.log(['', '| target | sources | mutants tried | killed in % |', '|---|---|---|---|', ...rows].join('\n'));

@@ -19,45 +19,67 @@ export interface StudyFixture {
   token: string;
 }
 
+export interface RenderedModel {
+  name: string;
+  prompts: string;
+  colour: [number, number, number];
+  width?: number;
+  height?: number;
+  /** Seeds that the prompt at a position is rendered with. */
+  seedsOf?: (position: number) => number[];
+}
+
 /** The model's name is in its PNGs' text chunk, so that a test can see whether it gets out. */
 export async function addRenderedModel(
   db: Database,
   images: ImageStore,
-  { name, prompts, colour }: { name: string; prompts: string; colour: [number, number, number] },
+  { name, prompts, colour, width = 8, height = 8, seedsOf = () => [0] }: RenderedModel,
 ): Promise<void> {
   const modelId = randomUUID();
   await insertModel(db, { id: modelId, name, kind: 'imported', settings: {}, createdAt: 1 });
   const set = (await findPromptSet(db, prompts))!;
   for (const prompt of await listPrompts(db, set.id)) {
-    const pixels = new Uint8Array(8 * 8 * 3).map((_, i) => (colour[i % 3]! + prompt.position * 7) % 256);
-    const sha256 = await images.put(await encodePng(pixels, 8, 8, { model: name }));
-    await insertRender(db, {
-      id: randomUUID(),
-      modelId: modelId,
-      promptId: prompt.id,
-      seed: 0,
-      imageSha256: sha256,
-      width: 8,
-      height: 8,
-      provenance: {},
-      createdAt: 1,
-    });
+    for (const seed of seedsOf(prompt.position)) {
+      const pixels = new Uint8Array(width * height * 3).map(
+        (_, i) => (colour[i % 3]! + prompt.position * 7 + seed * 3) % 256,
+      );
+      const imageSha256 = await images.put(await encodePng(pixels, width, height, { model: name }));
+      const made = { imageSha256, width, height, provenance: {}, createdAt: 1 };
+      await insertRender(db, { id: randomUUID(), modelId, promptId: prompt.id, seed, ...made });
+    }
   }
 }
 
-/** An open study of two rendered models. */
+/** Prompts 0 … n − 1, of categories Animals and Arts in turn. */
+export async function importNumberedPrompts(db: Database, pairs: number, name = 'prompts'): Promise<void> {
+  const file = join(temporaryFolder(), 'prompts.tsv');
+  const rows = Array.from({ length: pairs }, (_, i) => `prompt ${i}\t${i % 2 === 0 ? 'Animals' : 'Arts'}\tBasic\t`);
+  await writeFile(file, `Prompt\tCategory\tChallenge\tNote\n${rows.join('\n')}\n`);
+  await importPrompts(db, { file, name });
+}
+
+type Size = Pick<RenderedModel, 'width' | 'height'>;
+
+/** An open study of two rendered models. @param sizes of their images */
 export async function openStudyOf(
   db: Database,
-  { pairs, ...design }: { pairs: number } & Partial<StudyDesign>,
+  { pairs, sizes, ...design }: { pairs: number; sizes?: [Size, Size] } & Partial<StudyDesign>,
 ): Promise<StudyFixture> {
   const dataFolder = temporaryFolder();
   const images = new ImageStore(dataFolder);
-  const file = join(dataFolder, 'prompts.tsv');
-  const rows = Array.from({ length: pairs }, (_, i) => `prompt ${i}\t${i % 2 === 0 ? 'Animals' : 'Arts'}\tBasic\t`);
-  await writeFile(file, `Prompt\tCategory\tChallenge\tNote\n${rows.join('\n')}\n`);
-  await importPrompts(db, { file, name: 'prompts' });
-  await addRenderedModel(db, images, { name: design.a ?? 'aardvark', prompts: 'prompts', colour: [200, 30, 30] });
-  await addRenderedModel(db, images, { name: design.b ?? 'buffalo', prompts: 'prompts', colour: [30, 30, 200] });
+  await importNumberedPrompts(db, pairs);
+  await addRenderedModel(db, images, {
+    name: design.a ?? 'aardvark',
+    prompts: 'prompts',
+    colour: [200, 30, 30],
+    ...sizes?.[0],
+  });
+  await addRenderedModel(db, images, {
+    name: design.b ?? 'buffalo',
+    prompts: 'prompts',
+    colour: [30, 30, 200],
+    ...sizes?.[1],
+  });
   const { study } = await createStudy(db, {
     name: 'study',
     prompts: 'prompts',

@@ -190,7 +190,7 @@ describe('a step', () => {
 
   it('says how many pairs are ordered as people did, and by how much', async () => {
     // Pair 1: model gap .2 − .5 = −.3, reference 0: logit .3. Pair 2: model gap 0, reference .4 − .3 = .1: logit .1.
-    // Pair 3: logit −.2; pair 4: 0, which is no order.
+    // Pair 3: .7 against .5: −.2. Pair 4: .1 against .5: .4. Three of four are ordered as people did.
     const parts = [
       result(1, [0, 0, 1], [0.2, 0.6, 0.5, 0.6], [0, 0.4, 0, 0.3]),
       result(1, [0, 0, 1], [0.7, 0.1, 0.5, 0.5], [0, 0, 0, 0]),
