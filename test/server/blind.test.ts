@@ -1,7 +1,10 @@
 /** @file Nothing that an annotator receives tells which model made an image. */
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../db/open.ts';
 import type { AssignmentView } from '../../contract/annotate.ts';
+import { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { studyReport } from '../../server/study/study-report.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
@@ -75,5 +78,56 @@ describe('blinding', () => {
         chunks.push(image.toString('latin1', offset + 4, offset + 8));
       expect(chunks.filter((chunk) => !['IHDR', 'IDAT', 'IEND', 'pHYs'].includes(chunk))).toEqual([]);
     }
+  });
+
+  it('the left image is the left one’s render and the right the right one’s, on both sides, with sizes that follow', async () => {
+    const { db } = await freshSqlite();
+    // Of different sizes, so that a size that stays behind is noticed too.
+    const fixture = await openStudyOf(db, {
+      pairs: 4,
+      votesPerPair: 3,
+      sizes: [
+        { width: 8, height: 8 },
+        { width: 12, height: 10 },
+      ],
+    });
+    const server = await testServer(db, fixture.dataFolder);
+    const store = new ImageStore(fixture.dataFolder);
+    const pixelsOf = async (bytes: Uint8Array) =>
+      sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const sides = { left: 0, right: 0 };
+    for (const participant of ['ann', 'bob', 'cy']) {
+      const client = await TestClient.connect(server.url, fixture.token, participant);
+      for (let assignment = await client.next(); assignment !== null; assignment = await client.next()) {
+        const onRecord = await db
+          .selectFrom('assignment as x')
+          .innerJoin('pair as p', 'p.id', 'x.pair_id')
+          .innerJoin('render as a', 'a.id', 'p.render_a_id')
+          .innerJoin('render as b', 'b.id', 'p.render_b_id')
+          .select(['x.side_a', 'a.image_sha256 as a', 'b.image_sha256 as b'])
+          .where('x.id', '=', assignment.id)
+          .executeTakeFirstOrThrow();
+        sides[onRecord.side_a] += 1;
+        const expected = {
+          left: onRecord.side_a === 'left' ? onRecord.a : onRecord.b,
+          right: onRecord.side_a === 'left' ? onRecord.b : onRecord.a,
+        };
+        for (const side of ['left', 'right'] as const) {
+          const { url, width, height } = assignment[side];
+          const shown = await pixelsOf(Buffer.from(await (await fetch(server.url + url)).arrayBuffer()));
+          const made = await pixelsOf(await store.read(expected[side]));
+          expect(shown.data.equals(made.data), `${side} of ${assignment.id}`).toBe(true);
+          expect([width, height]).toEqual([made.info.width, made.info.height]);
+        }
+        for (const criterion of assignment.criteria) await client.vote(assignment.id, criterion, onRecord.side_a);
+      }
+      client.close();
+    }
+    await server.close();
+    expect(sides).toEqual({ left: 6, right: 6 });
+    // Everybody chose A, wherever it was.
+    const { criteria, modelA } = await studyReport(db, fixture.name);
+    expect(modelA).toBe('aardvark');
+    for (const { wins, votes } of criteria) expect([wins, votes.a, votes.b]).toEqual([4, 12, 0]);
   });
 });

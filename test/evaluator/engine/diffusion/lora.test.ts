@@ -1,0 +1,299 @@
+/** @file Adapters into weights: W + s·(α/r)·B·A by hand, in every layout and key style; what fits nothing is refused by key. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { mergeAdapters, readAdapter, type NetworkName } from '../../../../evaluator/engine/diffusion/lora.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../../../../evaluator/engine/onnx/float16.ts';
+import {
+  attributeType,
+  dataType,
+  readModel,
+  writeModel,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../../../../evaluator/engine/onnx/model-file.ts';
+import { encodeSafeTensors, type SafeTensor } from '../../../../evaluator/engine/onnx/safetensors.ts';
+import { temporaryFolder } from '../../../support/folders.ts';
+
+// A layer of 3 inputs and 2 outputs, an adapter of rank 2. B·A = [[1, 0], [2, −1]]·[[1, 2, 3], [0, 1, −1]]
+//   = [[1, 2, 3], [2, 3, 7]]
+const down: SafeTensor = { shape: [2, 3], data: Float32Array.of(1, 2, 3, 0, 1, -1) };
+const up: SafeTensor = { shape: [2, 2], data: Float32Array.of(1, 0, 2, -1) };
+const product = [1, 2, 3, 2, 3, 7];
+const weight = [10, 20, 30, 40, 50, 60];
+const transposed = (rows: readonly number[]) => [rows[0], rows[3], rows[1], rows[4], rows[2], rows[5]] as number[];
+
+function adapterFile(tensors: Record<string, SafeTensor>): string {
+  const file = join(temporaryFolder(), 'adapter.safetensors');
+  writeFileSync(file, encodeSafeTensors(new Map(Object.entries(tensors))));
+  return file;
+}
+const pair = (path: string) => ({ [`${path}.lora.down.weight`]: down, [`${path}.lora.up.weight`]: up });
+
+const bytes = (data: Float32Array | Uint16Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+function tensor(name: string, dims: number[], values: number[], half = false): OnnxTensor {
+  const data = Float32Array.from(values);
+  const rawData = bytes(half ? float32ToFloat16(data) : data);
+  return { name, dims, dataType: half ? dataType.float16 : dataType.float32, rawData };
+}
+const node = (opType: string, name: string, input: string[], attribute: OnnxNode['attribute'] = []): OnnxNode => ({
+  opType,
+  name,
+  input,
+  output: [`${name}_out`],
+  attribute,
+});
+async function network(nodes: OnnxNode[], initializer: OnnxTensor[]): Promise<string> {
+  const file = join(temporaryFolder(), 'model.onnx');
+  const model: OnnxModel = {
+    irVersion: 9,
+    opsetImport: [{ version: 17 }],
+    graph: {
+      name: 'g',
+      node: nodes,
+      initializer,
+      input: [{ name: 'x' }],
+      output: [{ name: nodes.at(-1)!.output[0]! }],
+      valueInfo: [],
+    },
+  };
+  await writeModel(file, model);
+  return file;
+}
+const matmul = (path: string, name = 'onnx::MatMul_1') => node('MatMul', `${path}/MatMul`, ['x', name]);
+
+/** The merged weights by name, and the patched graph. */
+async function merge(file: string, adapters: { file: string; scale: number }[], name: NetworkName = 'unet') {
+  const read = await Promise.all(
+    adapters.map(async ({ file: from, scale }) => ({ adapter: await readAdapter(from), scale })),
+  );
+  const source = await mergeAdapters(file, name, read);
+  if (source.patch === undefined) return { source, weights: {}, model: undefined };
+  const patched = join(temporaryFolder(), 'patched.onnx');
+  writeFileSync(patched, source.patch.model as Uint8Array);
+  const model = await readModel(patched);
+  const weights = Object.fromEntries(
+    source.patch.weights.map(({ path, data }) => {
+      const { dataType: type, externalData } = model.graph.initializer.find((other) => other.name === path)!;
+      expect(externalData).toEqual([
+        { key: 'location', value: path },
+        { key: 'offset', value: '0' },
+        { key: 'length', value: String(data.length) },
+      ]);
+      const copy = new Uint8Array(data).buffer;
+      return [
+        path,
+        [...(type === dataType.float16 ? float16ToFloat32(new Uint16Array(copy)) : new Float32Array(copy))],
+      ];
+    }),
+  );
+  return { source, weights, model };
+}
+const only = (weights: Record<string, number[]>) => {
+  expect(Object.keys(weights)).toHaveLength(1);
+  return Object.values(weights)[0]!;
+};
+
+describe('merging', () => {
+  const sum = weight.map((w, i) => w + product[i]!);
+  it('a MatMul’s weight lies transposed, [in, out]', async () => {
+    const file = await network([matmul('/a/to_q')], [tensor('onnx::MatMul_1', [3, 2], transposed(weight))]);
+    const { weights, model } = await merge(file, [{ file: adapterFile(pair('unet.a.to_q')), scale: 1 }]);
+    expect(only(weights)).toEqual(transposed(sum));
+    // The node reads the new weight, the old one is gone, and the file on disk is as it was.
+    expect(model!.graph.node[0]!.input[1]).toBe('visavis.merged.a_to_q');
+    expect(model!.graph.initializer.map((t) => [t.name, t.dims])).toEqual([['visavis.merged.a_to_q', [3, 2]]]);
+    expect((await readModel(file)).graph.initializer[0]!.name).toBe('onnx::MatMul_1');
+  });
+  it('a Gemm’s with transB does not, without it does', async () => {
+    const transB = [{ name: 'transB', type: attributeType.int, i: 1 }];
+    const straight = await network([node('Gemm', '/a/Gemm', ['x', 'w', 'b'], transB)], [tensor('w', [2, 3], weight)]);
+    expect(only((await merge(straight, [{ file: adapterFile(pair('unet.a')), scale: 1 }])).weights)).toEqual(sum);
+    const turned = await network([node('Gemm', '/a/Gemm', ['x', 'w'])], [tensor('w', [3, 2], transposed(weight))]);
+    expect(only((await merge(turned, [{ file: adapterFile(pair('unet.a')), scale: 1 }])).weights)).toEqual(
+      transposed(sum),
+    );
+  });
+  it('a 1 × 1 convolution is a layer', async () => {
+    const file = await network([node('Conv', '/proj_in/Conv', ['x', 'w'])], [tensor('w', [2, 3, 1, 1], weight)]);
+    const conv = {
+      'unet.proj_in.lora.down.weight': { shape: [2, 3, 1, 1], data: down.data },
+      'unet.proj_in.lora.up.weight': { shape: [2, 2, 1, 1], data: up.data },
+    };
+    expect(only((await merge(file, [{ file: adapterFile(conv), scale: 1 }])).weights)).toEqual(sum);
+  });
+  it('is scaled by s·α/r; without α by s', async () => {
+    const file = await network([matmul('/a')], [tensor('onnx::MatMul_1', [3, 2], transposed(weight))]);
+    const alpha = {
+      'lora_unet_a.lora_down.weight': down,
+      'lora_unet_a.lora_up.weight': up,
+      'lora_unet_a.alpha': { shape: [], data: Float32Array.of(1) },
+    };
+    // ½ · 1/2 = ¼ of the product
+    expect(only((await merge(file, [{ file: adapterFile(alpha), scale: 0.5 }])).weights)).toEqual(
+      transposed(weight.map((w, i) => w + product[i]! / 4)),
+    );
+    expect(only((await merge(file, [{ file: adapterFile(pair('a')), scale: -2 }])).weights)).toEqual(
+      transposed(weight.map((w, i) => w - 2 * product[i]!)),
+    );
+  });
+  it('of two adapters adds both, also where they meet; other layers keep their weights', async () => {
+    const file = await network(
+      [matmul('/a'), matmul('/b', 'onnx::MatMul_2'), matmul('/c', 'onnx::MatMul_3')],
+      [1, 2, 3].map((n) => tensor(`onnx::MatMul_${n}`, [3, 2], transposed(weight))),
+    );
+    const [one, two] = [adapterFile(pair('unet.a')), adapterFile({ ...pair('unet.a'), ...pair('unet.b') })];
+    const { weights, model } = await merge(file, [
+      { file: one, scale: 1 },
+      { file: two, scale: 2 },
+    ]);
+    expect(weights).toEqual({
+      'visavis.merged.a': transposed(weight.map((w, i) => w + 3 * product[i]!)),
+      'visavis.merged.b': transposed(weight.map((w, i) => w + 2 * product[i]!)),
+    });
+    expect(model!.graph.node.map(({ input }) => input[1])).toEqual([
+      'visavis.merged.a',
+      'visavis.merged.b',
+      'onnx::MatMul_3',
+    ]);
+    expect(model!.graph.initializer.map(({ name }) => name)).toContain('onnx::MatMul_3');
+  });
+  it('a half network gets half weights; behind a Cast to float32 the merged one is float32', async () => {
+    const half = await network([matmul('/a', 'w')], [tensor('w', [3, 2], transposed(weight), true)]);
+    const merged = await merge(half, [{ file: adapterFile(pair('unet.a')), scale: 1 }]);
+    expect(only(merged.weights)).toEqual(transposed(sum));
+    expect(merged.model!.graph.initializer[0]!.dataType).toBe(dataType.float16);
+    const cast: OnnxNode = {
+      opType: 'Cast',
+      name: 'cast',
+      input: ['w'],
+      output: ['w32'],
+      attribute: [{ name: 'to', type: attributeType.int, i: 1 }],
+    };
+    const behind = await network([cast, matmul('/a', 'w32')], [tensor('w', [3, 2], transposed(weight), true)]);
+    const other = await merge(behind, [{ file: adapterFile(pair('unet.a')), scale: 1 }]);
+    expect(only(other.weights)).toEqual(transposed(sum));
+    expect(other.model!.graph.initializer.map(({ name, dataType: type }) => [name, type])).toEqual([
+      ['visavis.merged.a', dataType.float32],
+    ]);
+    // The Cast that nobody reads any more went with its weight.
+    expect(other.model!.graph.node.map(({ opType }) => opType)).toEqual(['MatMul']);
+  });
+  it('leaves a network alone that no adapter is for', async () => {
+    const file = await network([matmul('/a')], [tensor('onnx::MatMul_1', [3, 2], transposed(weight))]);
+    const adapter = adapterFile(pair('text_encoder.a'));
+    expect((await merge(file, [{ file: adapter, scale: 1 }])).source).toEqual({ file });
+    expect(only((await merge(file, [{ file: adapter, scale: 1 }], 'text_encoder')).weights)).toEqual(transposed(sum));
+  });
+});
+
+describe('refusals', () => {
+  it('keys that match no weight are listed, the first eight of many', async () => {
+    const file = await network([matmul('/a')], [tensor('onnx::MatMul_1', [3, 2], weight)]);
+    const some = adapterFile({ ...pair('unet.a'), ...pair('unet.b') });
+    await expect(merge(file, [{ file: some, scale: 1 }])).rejects.toThrow(
+      `${some} does not fit ${file}: 1 of 2 keys match no weight: unet.b.lora.down.weight.`,
+    );
+    const eight = adapterFile(
+      Object.assign({}, ...Array.from({ length: 8 }, (_, i) => pair(`unet.m${i}`))) as Record<string, SafeTensor>,
+    );
+    await expect(merge(file, [{ file: eight, scale: 1 }])).rejects.toThrow(/unet\.m7\.lora\.down\.weight\.$/);
+    const nine = adapterFile(
+      Object.assign({}, ...Array.from({ length: 9 }, (_, i) => pair(`unet.m${i}`))) as Record<string, SafeTensor>,
+    );
+    await expect(merge(file, [{ file: nine, scale: 1 }])).rejects.toThrow(/unet\.m7\.lora\.down\.weight and 1 more\.$/);
+  });
+  it.each([
+    ['fewer outputs', [3, 3], /makes \[2, 3\], the network's weight is \[3, 3\]; is it an adapter of another model\?/],
+    ['fewer inputs', [4, 2], /makes \[2, 3\], the network's weight is \[2, 4\]/],
+  ])('a layer of another shape is refused (%s)', async (_, dims, message) => {
+    const file = await network(
+      [matmul('/a')],
+      [tensor('onnx::MatMul_1', dims, Array<number>(dims[0]! * dims[1]!).fill(1))],
+    );
+    await expect(merge(file, [{ file: adapterFile(pair('unet.a')), scale: 1 }])).rejects.toThrow(message);
+  });
+  it('half a pair, ranks that differ, keys of no style, and an empty file', async () => {
+    const read = (tensors: Record<string, SafeTensor>) => readAdapter(adapterFile(tensors));
+    await expect(read({ 'unet.a.lora.down.weight': down })).rejects.toThrow(
+      '"unet.a.lora.down.weight" has only one of its two matrices.',
+    );
+    await expect(read({ 'unet.a.lora.up.weight': up })).rejects.toThrow('has only one of its two matrices.');
+    await expect(
+      read({ 'unet.a.lora.down.weight': down, 'unet.a.lora.up.weight': { shape: [2, 3], data: new Float32Array(6) } }),
+    ).rejects.toThrow('"unet.a.lora.down.weight" has rank 2 below and 3 above.');
+    await expect(read({ ...pair('unet.a'), 'unet.a.weight': down, 'x.bias': down })).rejects.toThrow(
+      '2 keys are of no LoRA style that visavis knows: unet.a.weight, x.bias.',
+    );
+    await expect(read({})).rejects.toThrow('holds no LoRA matrices.');
+  });
+});
+
+describe('key styles', () => {
+  const ends = { down: '.lora.down.weight', up: '.lora.up.weight' };
+  const kohya = { down: '.lora_down.weight', up: '.lora_up.weight' };
+  const peft = { down: '.lora_A.weight', up: '.lora_B.weight' };
+  it.each([
+    ['diffusers', 'unet.mid_block.attentions.0.attn1.to_q', ends, 'unet', 'mid_block_attentions_0_attn1_to_q'],
+    ['diffusers, text', 'text_encoder.layers.1.q_proj', ends, 'text_encoder', 'layers_1_q_proj'],
+    ['diffusers, second text', 'text_encoder_2.layers.1.q_proj', ends, 'text_encoder_2', 'layers_1_q_proj'],
+    ['no network named', 'mid_block.attn1.to_q', ends, 'unet', 'mid_block_attn1_to_q'],
+    [
+      'old processors',
+      'unet.attn1.processor.to_q',
+      { down: '_lora.down.weight', up: '_lora.up.weight' },
+      'unet',
+      'attn1_to_q',
+    ],
+    [
+      'old processors, out',
+      'unet.attn1.processor.to_out',
+      { down: '_lora.down.weight', up: '_lora.up.weight' },
+      'unet',
+      'attn1_to_out_0',
+    ],
+    ['PEFT', 'base_model.model.mid_block.attn1.to_q', peft, 'unet', 'mid_block_attn1_to_q'],
+    [
+      'PEFT, named adapter',
+      'unet.mid_block.attn1.to_q',
+      { down: '.lora_A.default.weight', up: '.lora_B.default.weight' },
+      'unet',
+      'mid_block_attn1_to_q',
+    ],
+    ['kohya', 'lora_unet_mid_block_attentions_0_attn1_to_q', kohya, 'unet', 'mid_block_attentions_0_attn1_to_q'],
+    [
+      'kohya, text',
+      'lora_te_text_model_encoder_layers_0_mlp_fc1',
+      kohya,
+      'text_encoder',
+      'text_model_encoder_layers_0_mlp_fc1',
+    ],
+    ['kohya, SDXL text', 'lora_te1_text_model_encoder', kohya, 'text_encoder', 'text_model_encoder'],
+    ['kohya, SDXL second text', 'lora_te2_text_model_encoder', kohya, 'text_encoder_2', 'text_model_encoder'],
+    // SDXL's blocks: inputs 4, 5 are down_blocks.1 (three layers a block after the first), 7, 8 down_blocks.2.
+    [
+      'original names',
+      'lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q',
+      kohya,
+      'unet',
+      'down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q',
+    ],
+    ['original names, 8', 'lora_unet_input_blocks_8_1_proj_in', kohya, 'unet', 'down_blocks_2_attentions_1_proj_in'],
+    [
+      'original names, middle',
+      'lora_unet_middle_block_1_transformer_blocks_9_attn2_to_v',
+      kohya,
+      'unet',
+      'mid_block_attentions_0_transformer_blocks_9_attn2_to_v',
+    ],
+    ['original names, up', 'lora_unet_output_blocks_5_1_proj_out', kohya, 'unet', 'up_blocks_1_attentions_2_proj_out'],
+  ] as [string, string, typeof ends, NetworkName, string][])('%s: %s', async (_, path, style, name, expected) => {
+    const { modules, file } = await readAdapter(adapterFile({ [path + style.down]: down, [path + style.up]: up }));
+    expect([...modules[name].keys()]).toEqual([expected]);
+    const { rank, ...module } = { rank: down.shape[0], ...modules[name].get(expected)! };
+    expect(module).toMatchObject({ alpha: rank, down, up });
+    expect(file).toMatch(/adapter\.safetensors$/);
+    expect(Object.values(modules).reduce((n, { size }) => n + size, 0)).toBe(1);
+  });
+});

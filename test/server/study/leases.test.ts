@@ -1,0 +1,151 @@
+/** @file How long a seat is held, what renews it, and who gets it when it expires. Time is a parameter. */
+import { randomUUID } from 'node:crypto';
+import { expect, it } from 'vitest';
+import type { Database } from '../../../db/open.ts';
+import type { AssignmentView, VoteInput } from '../../../contract/annotate.ts';
+import {
+  holdAgain,
+  joinStudy,
+  nextAssignment,
+  preloadAssignment,
+  releaseSoon,
+} from '../../../server/study/assignments.ts';
+import { castVote, undoLast } from '../../../server/study/votes.ts';
+import { onBothEngines } from '../../support/databases.ts';
+import { openStudyOf } from '../../support/studies.ts';
+
+const lease = 60_000;
+const times = { leaseMs: lease, graceMs: 5_000 };
+
+onBothEngines('leases', (fresh) => {
+  async function setUp(pairs: number, options: object = {}) {
+    const { db } = await fresh();
+    const { token } = await openStudyOf(db, { pairs, votesPerPair: 1, criteria: ['appeal', 'general'], ...options });
+    return { db, join: (participant: string) => joinStudy(db, { token, participant }, 1) };
+  }
+  const ballot = (assignment: AssignmentView, criterion: string): VoteInput =>
+    ({ voteId: randomUUID(), assignmentId: assignment.id, criterion, choice: 'left', responseTimeMs: 9 }) as VoteInput;
+  const expiry = async (db: Database, id: string) =>
+    (await db.selectFrom('assignment').select('expires_at').where('id', '=', id).executeTakeFirstOrThrow()).expires_at;
+
+  it('last from when they are given; the page is told', async () => {
+    const { db, join } = await setUp(1);
+    const assignment = (await nextAssignment(db, await join('ann'), times, 1000))!;
+    expect(assignment.expiresAt).toBe(1000 + lease);
+    expect(await expiry(db, assignment.id)).toBe(1000 + lease);
+  });
+
+  it('are renewed by asking for the assignment again, and by a vote', async () => {
+    const { db, join } = await setUp(1);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const assignment = (await nextAssignment(db, ann, times, 0))!;
+    expect((await nextAssignment(db, ann, times, 50_000))!.expiresAt).toBe(50_000 + lease);
+    expect(await expiry(db, assignment.id)).toBe(50_000 + lease);
+    await castVote(db, ann, ballot(assignment, 'appeal'), times, 100_000);
+    expect(await expiry(db, assignment.id)).toBe(100_000 + lease);
+    // Neither the first nor the second lease would last until here.
+    expect(await nextAssignment(db, bob, times, 159_999)).toBeNull();
+    expect(await nextAssignment(db, bob, times, 160_001)).not.toBeNull();
+  });
+
+  it('end at their time and not before', async () => {
+    const { db, join } = await setUp(1);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    await nextAssignment(db, ann, times, 0);
+    expect(await nextAssignment(db, bob, times, lease)).toBeNull();
+    expect(await nextAssignment(db, bob, times, lease + 1)).not.toBeNull();
+  });
+
+  it('end soon after a disconnection, never later than they would have', async () => {
+    const { db, join } = await setUp(2);
+    const ann = await join('ann');
+    const assignment = (await nextAssignment(db, ann, times, 0))!;
+    await releaseSoon(db, ann, times, 10_000);
+    expect(await expiry(db, assignment.id)).toBe(15_000);
+    await releaseSoon(db, ann, times, 12_000);
+    expect(await expiry(db, assignment.id)).toBe(15_000);
+    await holdAgain(db, ann, times, 14_000);
+    expect(await expiry(db, assignment.id)).toBe(14_000 + lease);
+  });
+
+  it('of one person are not those of another', async () => {
+    const { db, join } = await setUp(2);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const [hers, his] = [(await nextAssignment(db, ann, times, 0))!, (await nextAssignment(db, bob, times, 0))!];
+    expect(hers.id).not.toBe(his.id);
+    await releaseSoon(db, ann, times, 10);
+    await holdAgain(db, bob, times, 20);
+    expect([await expiry(db, hers.id), await expiry(db, his.id)]).toEqual([5010, 20 + lease]);
+  });
+
+  it('a pair with a vote whose lease expired comes back to its annotator first', async () => {
+    const { db, join } = await setUp(3);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const assignment = (await nextAssignment(db, ann, times, 0))!;
+    await castVote(db, ann, ballot(assignment, 'appeal'), times, 1);
+    // Bob's request frees what has expired; he takes another pair, or this one.
+    const his = (await nextAssignment(db, bob, times, 100_000))!;
+    const back = (await nextAssignment(db, ann, times, 100_001))!;
+    const taken = await db
+      .selectFrom('assignment as x')
+      .innerJoin('assignment as y', 'y.pair_id', 'x.pair_id')
+      .select('x.id')
+      .where('x.id', '=', his.id)
+      .where('y.id', '=', assignment.id)
+      .executeTakeFirst();
+    if (taken === undefined) {
+      expect(back).toMatchObject({ id: assignment.id, criteria: ['general'], expiresAt: 100_001 + lease });
+    } else {
+      // It is gone, and she never gets a pair twice.
+      expect(back.id).not.toBe(assignment.id);
+    }
+  });
+
+  it('a pair that expired without a vote may come again, one with a vote whose seat is taken never does', async () => {
+    const { db, join } = await setUp(1, { votesPerPair: 2 });
+    const [ann, bob, cy] = [await join('ann'), await join('bob'), await join('cy')];
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    await castVote(db, ann, ballot(first, 'appeal'), times, 1);
+    // Two seats; both are taken by others once hers has expired.
+    expect(await nextAssignment(db, bob, times, 100_000)).not.toBeNull();
+    expect(await nextAssignment(db, cy, times, 100_000)).not.toBeNull();
+    expect(await nextAssignment(db, ann, times, 100_001)).toBeNull();
+    expect(await nextAssignment(db, ann, times, 300_000)).toBeNull();
+  });
+
+  it('preloading leases one pair beyond the current one, and nothing to somebody who holds none', async () => {
+    const { db, join } = await setUp(2);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    expect(await preloadAssignment(db, ann, times, 0)).toEqual({ urls: [] });
+    await nextAssignment(db, ann, times, 0);
+    expect((await preloadAssignment(db, ann, times, 10)).urls).toHaveLength(2);
+    expect(await nextAssignment(db, bob, times, 20)).toBeNull();
+    // Nothing is left to preload for somebody who holds the last.
+    const { db: small, join: joinSmall } = await setUp(1);
+    const cy = await joinSmall('cy');
+    await nextAssignment(small, cy, times, 0);
+    expect(await preloadAssignment(small, cy, times, 1)).toEqual({ urls: [] });
+  });
+
+  it('undo leases the reopened pair for a whole lease, each time it is asked', async () => {
+    const { db, join } = await setUp(2);
+    const ann = await join('ann');
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    for (const criterion of first.criteria) await castVote(db, ann, ballot(first, criterion), times, 10);
+    expect((await undoLast(db, ann, times, 1000)).expiresAt).toBe(1000 + lease);
+    expect(await expiry(db, first.id)).toBe(1000 + lease);
+    expect((await undoLast(db, ann, times, 2000)).expiresAt).toBe(2000 + lease);
+    expect(await expiry(db, first.id)).toBe(2000 + lease);
+    await expect(undoLast(db, await join('bob'), times, 1)).rejects.toMatchObject({ code: 'nothing-to-undo' });
+  });
+
+  it('progress is the person’s own', async () => {
+    const { db, join } = await setUp(3);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    expect(first).toMatchObject({ done: 0, total: 3 });
+    for (const criterion of first.criteria) await castVote(db, ann, ballot(first, criterion), times, 1);
+    expect(await nextAssignment(db, ann, times, 2)).toMatchObject({ done: 1, total: 3 });
+    expect(await nextAssignment(db, bob, times, 3)).toMatchObject({ done: 0, total: 3 });
+  });
+});
