@@ -96,4 +96,138 @@ describe('imported votes', () => {
     expect((await importVotes(await file('a.jsonl', jsonl))).rows.used).toBe(1);
     await expect(importVotes(await file('b.csv.gz', gzipSync(good).subarray(0, 30)))).rejects.toThrow('cannot be read');
   });
+
+  it('cells are trimmed and lower-cased; a status other than counted is left out; columns may be called in capitals', async () => {
+    const path = await file(
+      'a.csv',
+      'Item, ANNOTATOR ,Choice,Status\n1,ann, A ,counted\n1,bob,TIE,\n1,cy,b,retracted\n2,cy,B,counted\n',
+    );
+    const { votes, rows } = await importVotes(path);
+    expect([...votes.outcome.slice(0, votes.count)]).toEqual([0, 2, 1]);
+    expect(skips(rows)).toEqual(['1: its status is retracted, not counted']);
+    expect(rows.skipped[0]!.examples).toEqual(['row 3, status']);
+  });
+
+  it('what is optional is read: criterion, category, challenge, side, time', async () => {
+    const path = await file(
+      'a.csv',
+      `${header},criterion,category,challenge,left,response_time_ms\n1,ann,a,appeal,Animals,Basic,b,1200\n1,bob,b,,Animals,Basic,A,\n2,ann,tie,general,,,,soon\n`,
+    );
+    const { votes, modelA, modelB } = await importVotes(path);
+    expect(votes.criteria).toEqual(['appeal', 'general']);
+    expect([...votes.criterion.slice(0, 3)]).toEqual([0, 1, 1]);
+    expect(votes.items).toEqual([
+      { id: '1', category: 'Animals', challenge: 'Basic' },
+      { id: '2', category: null, challenge: null },
+    ]);
+    expect(votes.annotators).toEqual(['ann', 'bob']);
+    // A on the right, on the left, unknown.
+    expect([...votes.sideOfA.slice(0, 3)]).toEqual([1, 0, -1]);
+    expect([...votes.responseTimeMs.slice(0, 3)]).toEqual([1200, NaN, NaN]);
+    expect([modelA, modelB]).toEqual(['A', 'B']);
+  });
+
+  it('the choice and the side are turned with the models, a tie and no side are not', async () => {
+    const path = await file(
+      'a.csv',
+      `${header},model_a,model_b,left\n1,ann,a,x,y,\n2,ann,b,y,x,a\n3,ann,tie,y,x,b\n4,ann,a,y,x,\n5,ann,b,,,a\n`,
+    );
+    const { votes, modelA, modelB, rows } = await importVotes(path);
+    expect([modelA, modelB]).toEqual(['x', 'y']);
+    expect([...votes.outcome.slice(0, 5)]).toEqual([0, 0, 2, 1, 1]);
+    expect([...votes.sideOfA.slice(0, 5)]).toEqual([-1, 1, 0, -1, 0]);
+    expect(rows.notes).toEqual(['3 rows name the models the other way round; their choices were turned.']);
+  });
+
+  it('a side that is neither model leaves the row out', async () => {
+    const { rows } = await importVotes(await file('a.csv', `${header},left\n1,ann,a,a\n2,ann,a,north\n`));
+    expect(skips(rows)).toEqual(['1: left is not a or b']);
+    expect(rows.skipped[0]!.examples).toEqual(['row 2, left']);
+  });
+
+  it('k is the most common number of votes, of two as common the larger', async () => {
+    const rowsOf = (votes: number[]) =>
+      votes.flatMap((n, item) => Array.from({ length: n }, (_, person) => `${item},p${person},a`)).join('\n');
+    const k = async (votes: number[]) =>
+      (await importVotes(await file('a.csv', `${header}\n${rowsOf(votes)}\n`))).votesPerPair;
+    expect(await k([3, 3, 1, 2])).toBe(3);
+    expect(await k([1, 1, 3])).toBe(1);
+    expect(await k([2, 2, 4, 4, 1])).toBe(4);
+  });
+
+  it('a second vote is one on the same item and criterion by the same annotator, wherever it stands', async () => {
+    const path = await file(
+      'a.csv',
+      `${header},criterion\n1,ann,a,x\n2,ann,a,x\n1,ann,b,y\n1,bob,b,x\n1,ann,b,x\n2,bob,a,x\n2,ann,b,x\n1,cy,tie,x\n`,
+    );
+    const { votes, rows } = await importVotes(path);
+    expect(rows).toMatchObject({ read: 8, used: 6 });
+    expect(rows.skipped[0]).toEqual({
+      reason: 'this annotator has voted on this item and criterion already; the first vote counts',
+      count: 2,
+      examples: ['row 5, annotator', 'row 7, annotator'],
+    });
+    const kept = Array.from({ length: votes.count }, (_, i) =>
+      [
+        votes.items[votes.item[i]!]!.id,
+        votes.annotators[votes.annotator[i]!],
+        votes.criteria[votes.criterion[i]!],
+        votes.outcome[i],
+      ].join(' '),
+    );
+    expect(kept).toEqual(['1 ann x 0', '2 ann x 0', '1 ann y 1', '1 bob x 1', '2 bob x 0', '1 cy x 2']);
+  });
+
+  it('three examples of each reason are shown, all are counted', async () => {
+    const bad = Array.from({ length: 5 }, (_, i) => `${i},ann,maybe`).join('\n');
+    const { rows } = await importVotes(await file('a.csv', `${header}\n9,ann,a\n${bad}\n`));
+    expect(rows.skipped).toEqual([
+      {
+        reason: 'the choice is not a, b or tie',
+        count: 5,
+        examples: ['row 2, choice', 'row 3, choice', 'row 4, choice'],
+      },
+    ]);
+  });
+
+  it('JSONL rows may have their keys in any order; nothing, null and a list are told apart', async () => {
+    const lines = [
+      { item: 1, annotator: 'ann', choice: 'a', category: null },
+      { choice: 'b', item: 1, annotator: 'bob' },
+      { item: 1, annotator: ['cy'], choice: 'a' },
+      { item: 2, annotator: 'ann', choice: 'tie', category: 'Arts', other: { x: 1 } },
+    ];
+    const { rows, votes } = await importVotes(
+      await file('a.jsonl', `${lines.map((line) => JSON.stringify(line)).join('\n')}\n[1]\nnot json\n`),
+    );
+    expect(skips(rows)).toEqual([
+      '1: the value is no text or number',
+      '1: it is no JSON object',
+      '1: it is not valid JSON',
+    ]);
+    expect(rows.skipped.map(({ examples }) => examples[0])).toEqual(['row 3, annotator', 'row 5, row', 'row 6, row']);
+    expect([...votes.outcome.slice(0, votes.count)]).toEqual([0, 1, 2]);
+    expect(votes.items.map(({ category }) => category)).toEqual([null, 'Arts']);
+  });
+
+  it('more than 256 criteria are a mistaken column', async () => {
+    const many = (n: number) => Array.from({ length: n }, (_, i) => `${i},ann,a,c${i}`).join('\n');
+    await expect(importVotes(await file('a.csv', `${header},criterion\n${many(257)}\n`))).rejects.toThrow(
+      'more than 256 criteria',
+    );
+    expect((await importVotes(await file('b.csv', `${header},criterion\n${many(256)}\n`))).votes.criteria).toHaveLength(
+      256,
+    );
+  });
+
+  it('thousands of votes are kept in order', async () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => `${i},p${i % 7},${i % 3 === 0 ? 'a' : 'b'}`);
+    const { votes } = await importVotes(await file('a.csv', `${header}\n${rows.join('\n')}\n`));
+    expect(votes.count).toBe(5000);
+    for (const i of [0, 1023, 1024, 4999]) {
+      expect(votes.items[votes.item[i]!]!.id).toBe(String(i));
+      expect(votes.annotators[votes.annotator[i]!]).toBe(`p${i % 7}`);
+      expect(votes.outcome[i]).toBe(i % 3 === 0 ? 0 : 1);
+    }
+  });
 });

@@ -66,10 +66,12 @@ const tenVotes: Row[] = [
 ];
 
 describe('a report of ten votes', () => {
-  const whole = report(tenVotes, items);
-  const general = whole.criteria[0]!;
+  // Made in each test: what runs while tests are collected belongs to none of them.
+  const make = () => report(tenVotes, items);
+  const makeGeneral = () => make().criteria[0]!;
 
   it('says whose it is', () => {
+    const whole = make();
     expect(whole).toMatchObject({ study: 's', modelA: 'A', modelB: 'B', simulated: false, votesPerPair: 3 });
     expect(whole.criteria).toHaveLength(1);
     expect([whole.comparisons, whole.rewards]).toEqual([[], []]);
@@ -77,11 +79,13 @@ describe('a report of ten votes', () => {
   });
 
   it('counts pairs and majorities', () => {
+    const general = makeGeneral();
     expect(general).toMatchObject({ criterion: 'general', pairs: 4, decided: 3, incomplete: 1 });
     expect(general).toMatchObject({ wins: 1, losses: 1, ties: 1, split: 0 });
   });
 
   it('gives both win rates with Wilson’s 95 %', () => {
+    const general = makeGeneral();
     // 1.5 of 3: ½ ± z√(.25/3 + z²/36)/(1 + z²/3) = ½ ± .3746654
     expect(general.winRate).toMatchObject({ n: 3, rule: '(W+T/2)/N', method: 'wilson', value: 0.5 });
     expect(general.winRate.low).toBeCloseTo(0.1253346, 6);
@@ -94,6 +98,7 @@ describe('a report of ten votes', () => {
   });
 
   it('tests, weighs evidence, and counts votes', () => {
+    const general = makeGeneral();
     expect(general.signTest).toEqual({ p: 1 });
     // 2²/(3·C(2,1))
     expect(general.evidence.eValue).toBeCloseTo(4 / 6, 12);
@@ -108,6 +113,7 @@ describe('a report of ten votes', () => {
   });
 
   it('measures agreement on the three complete pairs', () => {
+    const general = makeGeneral();
     // P̄ = (1/3 + 1 + 1/3)/3 = 5/9; shares 3/9, 4/9, 2/9: P̄e = 29/81; κ = (45 − 29)/52
     expect(general.agreement.fleissKappa).toBeCloseTo(16 / 52, 12);
     // D_o = 4, D_e = 52/8: α = 1 − 32/52
@@ -116,11 +122,13 @@ describe('a report of ten votes', () => {
   });
 
   it('measures the side: 3 of 8 votes for an image are for the left one', () => {
+    const general = makeGeneral();
     // Left: ann on p0, bob on p1, ann on p3. Ties have no side.
     expect(general.sideBias).toMatchObject({ leftShare: 3 / 8, n: 8 });
   });
 
   it('slices by category and challenge, alphabetically; an item without one is in none', () => {
+    const general = makeGeneral();
     const counts = (slices: typeof general.byCategory) =>
       slices.map(({ name, wins, losses, ties, split, winRate, p, pHolm }) => [
         name,
@@ -145,6 +153,7 @@ describe('a report of ten votes', () => {
   });
 
   it('lists annotators by name: votes, median times, share that the majority confirms', () => {
+    const whole = make();
     expect(whole.annotators).toEqual([
       // p0 and p1 confirmed, p2 not, p3 undecided; median of 1000, 2000, 4000, 9000
       { id: 'ann', votes: 4, medianResponseTimeMs: 3000, agreementWithMajority: 2 / 3, excluded: false },
@@ -197,29 +206,29 @@ describe('numbers that are undefined say why', () => {
 describe('intervals are of 95 %', () => {
   // 60 won of 100: the bootstrap's distribution is Binomial(100, .6)/100, whose 2.5 % and 97.5 % points are .50 and .69.
   const { rows, items: places } = decided([...repeat(60, 'a'), ...repeat(40, 'b')]);
-  const [general] = report(rows, places, { votesPerPair: 1 }).criteria;
+  const makeGeneral = () => report(rows, places, { votesPerPair: 1 }).criteria[0]!;
   it('the bootstrap over prompts has the binomial’s quantiles', () => {
-    expect(general!.bootstrap).toMatchObject({ resamples: 2000, seed: 0, unit: 'prompt', method: 'percentile' });
-    for (const { low, high } of [general!.bootstrap, general!.bootstrap.bca]) {
+    expect(makeGeneral().bootstrap).toMatchObject({ resamples: 2000, seed: 0, unit: 'prompt', method: 'percentile' });
+    for (const { low, high } of [makeGeneral().bootstrap, makeGeneral().bootstrap.bca]) {
       expect(Math.abs(low! - 0.5)).toBeLessThanOrEqual(0.0101);
       expect(Math.abs(high! - 0.69)).toBeLessThanOrEqual(0.0101);
     }
   });
   it('Wilson’s is the published one', () => {
     // 60 of 100: .5020026–.6905987
-    expect(general!.winRate.low).toBeCloseTo(0.5020026, 6);
-    expect(general!.winRate.high).toBeCloseTo(0.6905987, 6);
+    expect(makeGeneral().winRate.low).toBeCloseTo(0.5020026, 6);
+    expect(makeGeneral().winRate.high).toBeCloseTo(0.6905987, 6);
   });
   it('the seed is said and changes the draws', () => {
     const other = report(rows, places, { votesPerPair: 1, seed: 7 }).criteria[0]!;
     expect(other.bootstrap.seed).toBe(7);
     expect(other.bootstrapAnnotators.seed).toBe(7);
-    expect(other.winRate).toEqual(general!.winRate);
+    expect(other.winRate).toEqual(makeGeneral().winRate);
   });
   it('what these pairs can detect: .6396 of 100 (normal approximation, power .8)', () => {
     // n = ((1.959964·½ + .841621·√(p(1 − p)))/(p − ½))² = 100 at p = .6376 (continuous); the exact test needs a little more.
-    expect(general!.detectableWinRate!).toBeGreaterThan(0.63);
-    expect(general!.detectableWinRate!).toBeLessThan(0.66);
+    expect(makeGeneral().detectableWinRate!).toBeGreaterThan(0.63);
+    expect(makeGeneral().detectableWinRate!).toBeLessThan(0.66);
   });
   it('side bias has its prompts’ interval', () => {
     // One vote each, half for the left: Binomial(100, ½)/100 has .40 and .60.
@@ -228,6 +237,97 @@ describe('intervals are of 95 %', () => {
     expect(leftShare).toBe(0.5);
     expect(Math.abs(low! - 0.4)).toBeLessThanOrEqual(0.0101);
     expect(Math.abs(high! - 0.6)).toBeLessThanOrEqual(0.0101);
+  });
+  it('BCa moves where the distribution is skewed', () => {
+    // 95 of 100: Binomial(100, .95) has the percentiles .90 and .99. z₀ = Φ⁻¹(.474) = −.065, a = (1 − 2p)/(6√(npq)) = −.0688:
+    // the levels become .0078 and .946, whose points are .89 and .98.
+    const skewed = decided([...repeat(95, 'a'), ...repeat(5, 'b')]);
+    const { bootstrap } = report(skewed.rows, skewed.items, { votesPerPair: 1 }).criteria[0]!;
+    expect([bootstrap.low, bootstrap.high]).toEqual([expect.closeTo(0.9, 1.9), expect.closeTo(0.99, 1.9)]);
+    expect(Math.abs(bootstrap.bca.low! - 0.89)).toBeLessThanOrEqual(0.0101);
+    expect(Math.abs(bootstrap.bca.high! - 0.98)).toBeLessThanOrEqual(0.0101);
+    expect(bootstrap.bca.low!).toBeLessThan(bootstrap.low!);
+  });
+  it('agreement has its prompts’ interval', () => {
+    // Two votes a pair, a third of the pairs split, the others shared: P̄ = 2/3, chance ½, κ = 1/3 with the standard error
+    // 2√(2/9/300) = .0544 (the chance's own variation is of second order).
+    const rows300 = Array.from({ length: 300 }, (_, i) =>
+      ['ann', 'bob'].map((annotator, n): Row => ({
+        item: `i${i}`,
+        annotator,
+        choice: i % 3 === 0 ? (n === 0 ? 'a' : 'b') : i % 3 === 1 ? 'a' : 'b',
+      })),
+    ).flat();
+    const { agreement } = report(rows300, {}, { votesPerPair: 2 }).criteria[0]!;
+    expect(agreement.fleissKappa).toBeCloseTo(1 / 3, 12);
+    for (const { low, high } of [agreement.fleissKappaInterval, agreement.krippendorffAlphaInterval]) {
+      expect(Math.abs(low! - 0.2267)).toBeLessThan(0.015);
+      expect(Math.abs(high! - 0.44)).toBeLessThan(0.015);
+    }
+  });
+  it('items with other than k votes are in α’s interval and not in κ’s', () => {
+    // Ten pairs agree, ten do not, at k = 2; twenty pairs of three votes agree: α rises, κ does not see them.
+    const pairs = (n: number, from: number, votes: Choice[]) =>
+      Array.from({ length: n }, (_, i) =>
+        votes.map((choice, person): Row => ({ item: `i${from + i}`, annotator: `p${person}`, choice })),
+      ).flat();
+    const twos = [...pairs(10, 0, ['a', 'a']), ...pairs(10, 10, ['b', 'b']), ...pairs(20, 20, ['a', 'b'])];
+    const threes = [...pairs(50, 40, ['a', 'a', 'a']), ...pairs(50, 90, ['b', 'b', 'b'])];
+    const without = report(twos, {}, { votesPerPair: 2 }).criteria[0]!.agreement;
+    const all = report([...twos, ...threes], {}, { votesPerPair: 2 }).criteria[0]!.agreement;
+    expect(all.fleissKappa).toBe(without.fleissKappa);
+    expect(all.fleissKappaInterval.high! - all.fleissKappaInterval.low!).toBeGreaterThan(0.4);
+    expect(all.krippendorffAlpha!).toBeGreaterThan(0.7);
+    expect(all.krippendorffAlphaInterval.low!).toBeGreaterThan(all.fleissKappaInterval.high!);
+  });
+});
+
+describe('the interval over annotators', () => {
+  const votesOf = (people: Record<string, Choice>, pairs: number): Row[] =>
+    Object.entries(people).flatMap(([annotator, choice]) =>
+      Array.from({ length: pairs }, (_, i) => ({ item: `i${i}`, annotator, choice })),
+    );
+  const interval = (rows: Row[], votesPerPair: number) =>
+    report(rows, {}, { votesPerPair }).criteria[0]!.bootstrapAnnotators;
+  it('of two who never agree is everything: both drawn are one of them in half of the draws', () => {
+    expect(interval(votesOf({ ann: 'a', bob: 'b' }, 5), 2)).toMatchObject({
+      low: 0,
+      high: 1,
+      resamples: 500,
+      unit: 'annotator',
+    });
+  });
+  it('of people who all say the same is a point', () => {
+    expect(interval(votesOf({ ann: 'a', bob: 'a', cy: 'a' }, 5), 3)).toMatchObject({ low: 1, high: 1 });
+    expect(interval(votesOf({ ann: 'tie', bob: 'tie' }, 5), 2)).toMatchObject({ low: 0.5, high: 0.5 });
+  });
+  it('takes each pair’s majority anew: a tie by two of three can become A, never B', () => {
+    // Draws without ann: a tie, ½. With ann alone: A. One of each in lead: by majority.
+    const { low, high } = interval(votesOf({ ann: 'a', bob: 'tie', cy: 'tie' }, 4), 3);
+    expect([low, high]).toEqual([0.5, 1]);
+  });
+  it('knows its criterion: votes on another do not count', () => {
+    const rows = [
+      ...votesOf({ ann: 'a', bob: 'a' }, 5),
+      ...votesOf({ ann: 'b', bob: 'b' }, 5).map((row) => ({ ...row, criterion: 'appeal' })),
+    ];
+    const { criteria } = report(rows, {}, { votesPerPair: 2 });
+    expect(criteria.map(({ bootstrapAnnotators: { low, high } }) => [low, high])).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+  });
+  it('works on a part of a large file and is centred on the whole', () => {
+    // 12,000 pairs, 7,000 of them won, by four people who agree: every draw gives the same share.
+    const rows = Array.from({ length: 12_000 }, (_, i) =>
+      ['ann', 'bob', 'cy', 'dee'].map((annotator): Row => ({ item: `i${i}`, annotator, choice: i < 7000 ? 'a' : 'b' })),
+    ).flat();
+    const { low, high } = interval(rows, 4);
+    expect(low).toBeCloseTo(7 / 12, 10);
+    expect(high).toBeCloseTo(7 / 12, 10);
+  });
+  it('needs two people', () => {
+    expect(interval(votesOf({ ann: 'a' }, 3), 1).low).toBeNull();
   });
 });
 
