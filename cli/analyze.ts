@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { Command } from 'commander';
 import { wholeNumber } from './numbers.ts';
 import { printJson } from './output.ts';
@@ -21,15 +20,10 @@ export function analyzeCommand(): Command {
     .option('--data <dir>', 'data directory; not used')
     .option('--json', 'print JSON')
     .action(async (file: string, options: Options) => {
-      const { importVotes } = await import('../evaluator/votes/import.ts');
-      const { buildReport } = await import('../evaluator/votes/report.ts');
-      const { rows, votesPerPair, ...imported } = await importVotes(file);
-      const report = buildReport({
-        ...imported,
-        study: basename(file),
-        simulated: false,
-        votesPerPair: options.votes ?? votesPerPair,
+      const { analyze } = await import('../evaluator/votes/analyze.ts');
+      const { rows, ...report } = await analyze(file, {
         seed: options.seed,
+        ...(options.votes === undefined ? {} : { votesPerPair: options.votes }),
       });
       if (options.json) {
         printJson({ ...report, rows });

@@ -29,33 +29,22 @@ export function generateCommand(): Command {
     .option('--data <dir>', 'data directory; not used')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
-      const { readPipelineFolder } = await import('../evaluator/engine/diffusion/folder.ts');
-      const { Renderer } = await import('../evaluator/renders/renderer.ts');
-      const { defaultSettings } = await import('../evaluator/models/add.ts');
-      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
-      const { encodePng } = await import('../evaluator/engine/images/png.ts');
-      if (!options.out.toLowerCase().endsWith('.png'))
-        throw new BadInput(`--out is ${options.out}; it must end in .png.`);
-      const settings = defaultSettings(await readPipelineFolder(options.pipeline), options);
-      const { devices, notes } = await chooseDevices(options.device);
-      for (const note of notes) console.error(`visavis: ${note}`);
-      const renderer = await Renderer.start({ folder: options.pipeline, adapters: adaptersOf(options) }, devices[0]!);
-      interruptSignal().addEventListener('abort', () => renderer.stop());
+      const { renderImage } = await import('../evaluator/renders/generate.ts');
+      const { out, latents, json, ...request } = options;
+      if (!out.toLowerCase().endsWith('.png')) throw new BadInput(`--out is ${out}; it must end in .png.`);
       try {
-        const [image] = await renderer.generate({ prompts: [options.prompt], seeds: [options.seed], settings });
-        const { width, height } = settings;
-        await writeOutput(
-          options.out,
-          await encodePng(image!.pixels, width, height, { prompt: options.prompt, seed: options.seed, ...settings }),
-        );
-        if (options.latents !== undefined) await writeOutput(options.latents, image!.latents);
-        if (options.json)
-          printJson({ out: options.out, ...settings, seed: options.seed, latents: options.latents ?? null });
+        const image = await renderImage({
+          ...request,
+          adapters: adaptersOf(options),
+          signal: interruptSignal(),
+          onNote: (note) => console.error(`visavis: ${note}`),
+        });
+        await writeOutput(out, image.png);
+        if (latents !== undefined) await writeOutput(latents, image.latents);
+        if (json) printJson({ out, ...image.settings, seed: options.seed, latents: latents ?? null });
       } catch (error) {
         if ((error as Error).name !== 'Stopped') throw error;
         process.exitCode = exitCode.failed;
-      } finally {
-        await renderer.close();
       }
     });
 }

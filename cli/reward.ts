@@ -20,26 +20,18 @@ export function rewardCommand(): Command {
     .requiredOption('--prompt <text...>', 'prompts')
     .option('--device <device>', 'cpu, cuda[:ID], webgpu', 'cpu')
     .option('--json', 'print JSON: { "scores": number[image][prompt] }')
-    .action(async ({ kind, network: folder, image, prompt, device, json }: Options) => {
-      const { readNetworkFolder } = await import('../evaluator/rewards/network-folder.ts');
-      const { RewardScorer } = await import('../evaluator/rewards/reward-scorer.ts');
-      const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
-      const network = await readNetworkFolder(folder, kind);
-      const { devices } = await chooseDevices(device);
-      const scorer = new RewardScorer(network, { device: devices[0]! });
-      try {
-        const scores = await scorer.scoreAll(image, prompt);
-        if (json) printJson({ scores });
-        else {
-          const rows = image.map((file, i) => [file, ...scores[i]!.map((score) => score.toPrecision(6))]);
-          printTable(
-            ['image', ...prompt],
-            rows,
-            prompt.map((_, i) => i + 1),
-          );
-        }
-      } finally {
-        await scorer.close();
+    .action(async ({ image: images, prompt: prompts, json, ...request }: Options) => {
+      const { scoreImages } = await import('../evaluator/rewards/reward.ts');
+      const scores = await scoreImages({ ...request, images, prompts });
+      if (json) {
+        printJson({ scores });
+        return;
       }
+      const rows = images.map((file, i) => [file, ...scores[i]!.map((score) => score.toPrecision(6))]);
+      printTable(
+        ['image', ...prompts],
+        rows,
+        prompts.map((_, i) => i + 1),
+      );
     });
 }

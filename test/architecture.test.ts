@@ -28,7 +28,7 @@ const allowed: Record<string, string[]> = {
 };
 /** Files whose row is their own, with the reason. */
 const exceptions: Record<string, string[]> = {
-  // Reads a file of votes; the rest of the folder is pure.
+  // The file of votes is read here; the rest of the folder is pure.
   'evaluator/votes/import.ts': ['evaluator/votes', 'evaluator/engine/files'],
 };
 /** Folder → the only packages that it may import. */
