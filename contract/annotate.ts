@@ -1,59 +1,69 @@
 /** @file The socket namespace `/annotate`: what an annotator's page and the server say to each other. */
 import { z } from 'zod';
-import { choiceSchema, criterionSchema, errorCodeSchema, type ErrorCode } from './words.ts';
+import { choiceSchema, criterionSchema, errorCodeSchema } from './words.ts';
 
 export const handshakeSchema = z.object({
-  token: z.string().min(1).max(200),
-  /** The crowd platform's id. Without one the server gives the browser an id in a cookie. */
-  participant: z.string().trim().min(1).max(200).optional(),
+  token: z.string().min(1).max(200).describe('From the invite link.'),
+  participant: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe("The crowd platform's id. Without one the server gives the browser an id in a cookie."),
 });
 
 export const imageSchema = z.object({
-  url: z.string(),
-  width: z.int().positive(),
-  height: z.int().positive(),
+  url: z.string().describe('Path of the image on this server; it belongs to one side of one assignment.'),
+  width: z.int().positive().describe('Pixels.'),
+  height: z.int().positive().describe('Pixels.'),
 });
 
 export const assignmentSchema = z.object({
-  id: z.string(),
-  /** Still to be answered, in the order in which they are asked. */
-  criteria: z.array(criterionSchema),
-  /** Null while the criterion being asked hides it. */
-  prompt: z.string().nullable(),
-  left: imageSchema,
-  right: imageSchema,
-  ties: z.boolean(),
-  expiresAt: z.int(),
-  done: z.int().nonnegative(),
-  total: z.int().nonnegative(),
+  id: z.string().describe('Of this assignment.'),
+  criteria: z.array(criterionSchema).describe('Still to be answered, in the order in which they are asked.'),
+  prompt: z.string().nullable().describe('Null while the criterion being asked hides it.'),
+  left: imageSchema.describe('The image on the left.'),
+  right: imageSchema.describe('The image on the right.'),
+  ties: z.boolean().describe('Whether a tie may be voted.'),
+  expiresAt: z.int().describe('When the lease ends, milliseconds since 1970.'),
+  done: z.int().nonnegative().describe('Pairs that this annotator has finished.'),
+  total: z.int().nonnegative().describe('Pairs of the study.'),
 });
 export type AssignmentView = z.infer<typeof assignmentSchema>;
 
 export const voteSchema = z.object({
-  voteId: z.uuid(),
-  assignmentId: z.string().min(1).max(100),
-  criterion: criterionSchema,
-  choice: choiceSchema,
-  responseTimeMs: z.number().finite().nonnegative().max(1e9).transform(Math.round),
+  voteId: z.uuid().describe('Made by the client; the same id again is the same vote.'),
+  assignmentId: z.string().min(1).max(100).describe('Of the assignment that is voted on.'),
+  criterion: criterionSchema.describe('The question that is answered.'),
+  choice: choiceSchema.describe('The answer, as the annotator sees the sides.'),
+  responseTimeMs: z
+    .number()
+    .finite()
+    .nonnegative()
+    .max(1e9)
+    .transform(Math.round)
+    .describe('From both images being shown to the answer, milliseconds.'),
 });
 export type VoteInput = z.infer<typeof voteSchema>;
 
 export const voteResultSchema = z.object({
-  counted: z.boolean(),
-  remaining: z.array(criterionSchema),
-  /** The prompt as soon as the next question may show it. */
-  prompt: z.string().nullable(),
+  counted: z.boolean().describe('False when the seat had gone to somebody else: the vote is kept as surplus.'),
+  remaining: z.array(criterionSchema).describe('Criteria of this assignment that are still open.'),
+  prompt: z.string().nullable().describe('The prompt as soon as the next question may show it.'),
 });
 export type VoteResult = z.infer<typeof voteResultSchema>;
 
-export const preloadSchema = z.object({ urls: z.array(z.string()) });
+export const preloadSchema = z.object({
+  urls: z.array(z.string()).describe('Images of the pair after this one, left then right; empty when there is none.'),
+});
 export type Preload = z.infer<typeof preloadSchema>;
 
-export const failureSchema = z.object({ code: errorCodeSchema, message: z.string() });
-export interface Failure {
-  code: ErrorCode;
-  message: string;
-}
+export const failureSchema = z.object({
+  code: errorCodeSchema.describe('What kind of refusal, for programs.'),
+  message: z.string().describe('One sentence for a person.'),
+});
+export type Failure = z.infer<typeof failureSchema>;
 export type Acknowledgement<T> = { ok: true; data: T } | { ok: false; error: Failure };
 type Acknowledge<T> = (answer: Acknowledgement<T>) => void;
 

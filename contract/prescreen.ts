@@ -1,80 +1,169 @@
-/** @file Pre-screening over HTTP: what is asked, how far it is, and the screen that comes out. */
+/** @file Pre-screening over HTTP: what is asked, how far it is, and the result that comes out. */
 import { z } from 'zod';
 
 const number = z.number().nullable();
 const name = z.string().min(1).max(200);
+const path = z.string().min(1);
 
 export const prescreenRequestSchema = z
   .strictObject({
-    prompts: name,
-    baseline: name,
-    /** Models that are there already. */
-    candidates: z.array(name).max(200).default([]),
-    /** A LoRA adapter in the server's inbox: the baseline with this adapter becomes the model `name`. */
-    adapter: z.strictObject({ name, path: z.string().min(1), scale: z.number().default(1) }).optional(),
-    /** Folders of training runs in the server's inbox. */
-    checkpoints: z.array(z.string().min(1)).max(20).default([]),
-    /** A folder of 00000.png … or a manifest in the server's inbox, imported as the model `name`. */
-    images: z.strictObject({ name, path: z.string().min(1) }).optional(),
-    /** With images in the same multipart request: the name of the model that they become. */
-    upload: z.strictObject({ name }).optional(),
-    rewards: z.array(name).min(1).max(20),
-    require: z.array(z.string().min(1).max(200)).max(50).default([]),
-    seed: z.int().min(0).default(0),
+    prompts: name.describe('Name of the prompt set.'),
+    baseline: name.describe('Name of the model that the others are compared with.'),
+    candidates: z.array(name).max(200).default([]).describe('Names of models that are there already.'),
+    adapter: z
+      .strictObject({
+        name: name.describe('Name of the model that the baseline becomes with this adapter.'),
+        path: path.describe("A LoRA file in the server's inbox."),
+        scale: z.number().default(1).describe('Multiplies the adapter.'),
+      })
+      .optional()
+      .describe('A LoRA adapter that becomes a candidate.'),
+    checkpoints: z
+      .array(path)
+      .max(20)
+      .default([])
+      .describe("Folders of training runs in the server's inbox; each checkpoint becomes a candidate."),
+    images: z
+      .strictObject({
+        name: name.describe('Name of the model that the images become.'),
+        path: path.describe("A folder of 00000.png … or a manifest in the server's inbox."),
+      })
+      .optional()
+      .describe('Images made by other programs.'),
+    upload: z
+      .strictObject({ name: name.describe('Name of the model that the images become.') })
+      .optional()
+      .describe('Given with images in the same multipart request.'),
+    rewards: z.array(name).min(1).max(20).describe('Names of the reward models.'),
+    require: z.array(z.string().min(1).max(200)).max(50).default([]).describe('Gates, as "reward.winRate>=0.55".'),
+    seed: z.int().min(0).default(0).describe('Of the renders.'),
   })
   .meta({ id: 'PrescreenRequest' });
 export type PrescreenRequest = z.infer<typeof prescreenRequestSchema>;
 
-const estimateSchema = z.object({ value: number, low: number, high: number });
-const winRateSchema = estimateSchema.extend({
-  n: z.int(),
-  rule: z.literal('(W+T/2)/N'),
-  method: z.literal('wilson'),
-  why: z.string().optional(),
+const estimateSchema = z.object({
+  value: number.describe('The estimate; null where it is undefined.'),
+  low: number.describe('Lower end of the 95 % interval over prompts.'),
+  high: number.describe('Upper end of the 95 % interval over prompts.'),
 });
-const countsSchema = { wins: z.int(), losses: z.int(), ties: z.int() };
+const p = number.describe('Two-sided p value, 0 … 1.');
+const winRateSchema = estimateSchema.extend({
+  n: z.int().describe('Prompts with a score of both models.'),
+  rule: z.literal('(W+T/2)/N').describe('The formula: W higher scores, T equal ones, N prompts.'),
+  method: z.literal('wilson').describe("The interval's method."),
+  why: z.string().optional().describe('Why it is undefined, in words.'),
+});
+const counts = {
+  wins: z.int().describe('Prompts on which the candidate scores higher.'),
+  losses: z.int().describe('Prompts on which the baseline scores higher.'),
+  ties: z.int().describe('Prompts with equal scores.'),
+};
+const deviceSeconds = z.number().describe("Seconds in the device's runs since the training began.");
+const step = z.int().describe('Optimiser steps.');
 
 export const candidateResultSchema = z.object({
-  model: z.string(),
-  checkpoint: z.object({ run: z.string(), step: z.int(), deviceSeconds: number }).nullable(),
-  ...countsSchema,
-  missing: z.int(),
-  winRate: winRateSchema,
-  bootstrap: z.object({ low: number, high: number, resamples: z.int(), seed: z.int(), unit: z.literal('prompt') }),
-  signTest: z.object({ p: number, pHolm: number }),
-  median: estimateSchema,
-  baselineMedian: estimateSchema,
-  medianDifference: estimateSchema,
-  probabilityBest: number,
-  byCategory: z.array(
-    z.object({ name: z.string(), ...countsSchema, winRate: winRateSchema, p: number, pHolm: number }),
+  model: z.string().describe('Name of the candidate.'),
+  checkpoint: z
+    .object({
+      run: z.string().describe("Name of the training run's folder."),
+      step,
+      deviceSeconds: deviceSeconds.nullable().describe('Seconds in the device, null where the run has no log.'),
+    })
+    .nullable()
+    .describe('Which step of which training run it is; null for another model.'),
+  ...counts,
+  missing: z.int().describe('Prompts without a score of both models.'),
+  winRate: winRateSchema.describe('Over the baseline.'),
+  bootstrap: z
+    .object({
+      low: number.describe('Lower end of the 95 % interval.'),
+      high: number.describe('Upper end of the 95 % interval.'),
+      resamples: z.int().describe('Samples drawn.'),
+      seed: z.int().describe('Of the draws.'),
+      unit: z.literal('prompt').describe('What is drawn with replacement.'),
+    })
+    .describe('The win rate over prompts drawn with replacement.'),
+  signTest: z
+    .object({ p, pHolm: number.describe('p corrected (Holm) for the number of candidates.') })
+    .describe('Exact two-sided sign test.'),
+  median: estimateSchema.describe("The candidate's median reward."),
+  baselineMedian: estimateSchema.describe("The baseline's median reward."),
+  medianDifference: estimateSchema.describe('Their difference.'),
+  probabilityBest: number.describe(
+    "Share of the bootstrap's samples of prompts in which this candidate's median is the highest.",
   ),
+  byCategory: z
+    .array(
+      z.object({
+        name: z.string().describe('The category.'),
+        ...counts,
+        winRate: winRateSchema.describe('Over the baseline.'),
+        p,
+        pHolm: number.describe('p corrected (Holm) for the number of categories.'),
+      }),
+    )
+    .describe('Alphabetical.'),
 });
 export const rewardResultSchema = z.object({
-  reward: z.string(),
-  kind: z.string(),
-  candidates: z.array(candidateResultSchema),
-  best: z.object({ model: z.string(), probabilityBest: z.number(), indistinguishable: z.array(z.string()) }).nullable(),
+  reward: z.string().describe('Name of the reward.'),
+  kind: z.string().describe('Which reward model it is, as pickscore.'),
+  candidates: z.array(candidateResultSchema).describe('In the order of the request, then checkpoints by step.'),
+  best: z
+    .object({
+      model: z.string().describe('Name of the candidate with the highest median.'),
+      probabilityBest: z.number().describe('Share of the samples of prompts in which it is the highest.'),
+      indistinguishable: z
+        .array(z.string())
+        .describe("Candidates whose median these prompts cannot tell from the best's at 95 %."),
+    })
+    .nullable()
+    .describe('Null while no candidate has a score.'),
   equalTime: z
     .object({
-      deviceSeconds: z.number(),
-      runs: z.array(
-        z.object({ run: z.string(), model: z.string(), step: z.int(), deviceSeconds: z.number(), median: number }),
-      ),
-      winRates: z.array(z.object({ a: z.string(), b: z.string(), winRate: winRateSchema })),
+      deviceSeconds: z.number().describe('The time that all runs had, seconds.'),
+      runs: z
+        .array(
+          z.object({
+            run: z.string().describe("Name of the training run's folder."),
+            model: z.string().describe('Name of its last checkpoint within that time.'),
+            step,
+            deviceSeconds,
+            median: number.describe("The checkpoint's median reward."),
+          }),
+        )
+        .describe("Each run's checkpoint."),
+      winRates: z
+        .array(
+          z.object({
+            a: z.string().describe('A run.'),
+            b: z.string().describe('Another run.'),
+            winRate: winRateSchema.describe("Of the first's checkpoint over the second's."),
+          }),
+        )
+        .describe('Runs over one another.'),
     })
-    .nullable(),
+    .nullable()
+    .describe('Runs compared after equal training time; null with fewer than two timed runs.'),
 });
 export const prescreenResultSchema = z
   .object({
-    promptSet: z.string(),
-    prompts: z.int(),
-    baseline: z.string(),
-    seed: z.int(),
-    rewards: z.array(rewardResultSchema),
-    requirements: z.array(z.object({ requirement: z.string(), model: z.string(), value: number, met: z.boolean() })),
-    passed: z.boolean(),
-    problems: z.array(z.string()),
+    promptSet: z.string().describe('Name of the prompt set.'),
+    prompts: z.int().describe('Prompts of the set.'),
+    baseline: z.string().describe('Name of the baseline.'),
+    seed: z.int().describe('Of the renders.'),
+    rewards: z.array(rewardResultSchema).describe('In the order of the request.'),
+    requirements: z
+      .array(
+        z.object({
+          requirement: z.string().describe('The gate, as it was given.'),
+          model: z.string().describe('Name of the candidate.'),
+          value: number.describe('Its number.'),
+          met: z.boolean().describe('An undefined number meets nothing.'),
+        }),
+      )
+      .describe('Every gate on every named candidate, and of each run on its best checkpoint.'),
+    passed: z.boolean().describe('Every gate is met.'),
+    problems: z.array(z.string()).describe('Sentences: renders and scores that failed, and are missing here.'),
   })
   .meta({ id: 'PrescreenResult' });
 export type PrescreenResult = z.infer<typeof prescreenResultSchema>;
@@ -86,35 +175,57 @@ export type GateResult = PrescreenResult['requirements'][number];
 
 export const prescreenSchema = z
   .object({
-    id: z.string(),
-    state: z.enum(['queued', 'running', 'done', 'failed']),
-    request: prescreenRequestSchema,
-    progress: z.object({ task: z.string(), done: z.int(), total: z.int() }).nullable(),
-    result: prescreenResultSchema.nullable(),
-    /** What `visavis prescreen` would have ended with: 0, 3 when a gate was not met; null until it is done. */
-    exitCode: z.int().nullable(),
-    error: z.string().nullable(),
-    createdAt: z.int(),
-    updatedAt: z.int(),
+    id: z.string().describe('Of the prescreen.'),
+    state: z.enum(['queued', 'running', 'done', 'failed']).describe('Where it is.'),
+    request: prescreenRequestSchema.describe('What was asked.'),
+    progress: z
+      .object({
+        task: z.string().describe('What is under way, as "render MODEL".'),
+        done: z.int().describe('Of that, so many are done.'),
+        total: z.int().describe('Of so many.'),
+      })
+      .nullable()
+      .describe('Null before it begins.'),
+    result: prescreenResultSchema.nullable().describe('Null until it is done.'),
+    exitCode: z
+      .int()
+      .nullable()
+      .describe('What `visavis prescreen` would have ended with: 0, 1 failed, 3 a gate was not met; null until then.'),
+    error: z.string().nullable().describe('Why it failed, in one sentence.'),
+    createdAt: z.int().describe('Milliseconds since 1970.'),
+    updatedAt: z.int().describe('When its process was last heard of, milliseconds since 1970.'),
   })
   .meta({ id: 'Prescreen' });
 export type Prescreen = z.infer<typeof prescreenSchema>;
-export const prescreenListSchema = z.object({ prescreens: z.array(prescreenSchema) });
+export const prescreenListSchema = z.object({ prescreens: z.array(prescreenSchema).describe('Newest first.') });
 
 export const studyFromScreenSchema = z.strictObject({
-  name,
-  votesPerPair: z.int().min(1).max(99).default(3),
+  name: name.describe('Of the new study.'),
+  votesPerPair: z.int().min(1).max(99).default(3).describe('Votes that a pair needs for each criterion.'),
   criteria: z
     .array(z.enum(['general', 'appeal', 'alignment']))
     .min(1)
-    .default(['general', 'appeal', 'alignment']),
-  ties: z.boolean().default(false),
-  seed: z.int().min(0).default(0),
-  promptSample: z.int().min(1).optional(),
-  /** How many times likelier a prompt on which the rewards disagree is sampled; with promptSample. */
-  disagreement: z.number().min(1).max(100).default(1),
+    .default(['general', 'appeal', 'alignment'])
+    .describe('What annotators are asked.'),
+  ties: z.boolean().default(false).describe('Whether a tie may be voted.'),
+  seed: z.int().min(0).default(0).describe('Of the order of the pairs, the sides and the sample.'),
+  promptSample: z.int().min(1).optional().describe('Prompts in a sample stratified by category; all by default.'),
+  disagreement: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe('How many times likelier a prompt on which the rewards disagree is sampled; with promptSample.'),
 });
 export type StudyFromScreen = z.infer<typeof studyFromScreenSchema>;
+
+export const createdStudySchema = z.object({
+  name: z.string().describe('Of the new study.'),
+  state: z.string().describe('draft'),
+  a: z.string().describe('Name of model A.'),
+  b: z.string().describe('Name of model B.'),
+  pairs: z.int().describe('Pairs of the study.'),
+});
 
 export interface PrescreenServerEvents {
   'prescreen:progress': (prescreen: Prescreen) => void;

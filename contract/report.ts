@@ -2,140 +2,200 @@
 import { z } from 'zod';
 
 const number = z.number().nullable();
-const why = z.string().optional();
-
-const interval = { low: number, high: number };
+const why = z.string().optional().describe('Why a number is undefined, in words.');
+const interval = {
+  low: number.describe('Lower end of the 95 % interval.'),
+  high: number.describe('Upper end of the 95 % interval.'),
+};
+const intervalSchema = z.object(interval);
+const p = number.describe('Two-sided p value, 0 … 1.');
+const counts = {
+  wins: z.int().describe('Pairs that the majority gives to A.'),
+  losses: z.int().describe('Pairs that the majority gives to B.'),
+  ties: z.int().describe('Pairs whose majority is a tie.'),
+  split: z.int().describe('Decided pairs without a majority; they count ½ in a win rate.'),
+};
 
 export const winRateSchema = z.object({
-  value: number,
+  value: number.describe('Share, 0 … 1.'),
   ...interval,
-  n: z.int(),
-  rule: z.string(),
-  method: z.string(),
+  n: z.int().describe('Pairs that it is of.'),
+  rule: z.string().describe('The formula, W wins, L losses, T ties and splits, N = W + L + T.'),
+  method: z.string().describe("The interval's method."),
   why,
 });
 
-const intervalSchema = z.object(interval);
-
 export const sliceSchema = z.object({
-  name: z.string(),
-  wins: z.int(),
-  losses: z.int(),
-  ties: z.int(),
-  split: z.int(),
-  winRate: winRateSchema,
-  p: number,
-  /** p corrected (Holm) for the number of slices of its kind. */
-  pHolm: number,
+  name: z.string().describe('The category or challenge.'),
+  ...counts,
+  winRate: winRateSchema.describe('(W + T/2)/N of this slice.'),
+  p,
+  pHolm: number.describe('p corrected (Holm) for the number of slices of its kind.'),
 });
 
-const bootstrapSchema = z.object({ ...interval, resamples: z.int(), seed: z.int(), why });
+const bootstrapSchema = z.object({
+  ...interval,
+  resamples: z.int().describe('Samples drawn.'),
+  seed: z.int().describe('Of the draws.'),
+  why,
+});
 
 export const criterionReportSchema = z.object({
-  criterion: z.string(),
-  pairs: z.int(),
-  decided: z.int(),
-  incomplete: z.int(),
-  wins: z.int(),
-  losses: z.int(),
-  ties: z.int(),
-  split: z.int(),
-  winRate: winRateSchema,
-  winRateNoTies: winRateSchema,
-  /** An unbiased win rate over the whole prompt set, when the study's sample took some prompts more than others. */
+  criterion: z.string().describe('general, appeal, alignment, or what the file calls it.'),
+  pairs: z.int().describe('Pairs of the study, or items of the file.'),
+  decided: z.int().describe('Pairs with all their votes.'),
+  incomplete: z.int().describe('Pairs with fewer votes than they need; undecided.'),
+  ...counts,
+  winRate: winRateSchema.describe('(W + T/2)/N over decided pairs.'),
+  winRateNoTies: winRateSchema.describe('W/(W + L) over won and lost pairs.'),
   winRateWeighted: z
     .object({
-      value: number,
+      value: number.describe('Share, 0 … 1.'),
       ...interval,
-      effectiveN: number,
-      strata: z.int(),
-      rule: z.string(),
-      method: z.string(),
+      effectiveN: number.describe('Pairs of a simple random sample with the same variance.'),
+      strata: z.int().describe('Groups of prompts that were sampled at different rates.'),
+      rule: z.string().describe('The formula.'),
+      method: z.string().describe("The interval's method."),
       why,
     })
-    .nullable(),
-  bootstrap: bootstrapSchema.extend({
-    unit: z.literal('prompt'),
-    method: z.literal('percentile'),
-    bca: intervalSchema,
-  }),
-  /** A second analysis: annotators drawn with replacement, each pair's majority taken anew. */
-  bootstrapAnnotators: bootstrapSchema.extend({ unit: z.literal('annotator') }),
-  signTest: z.object({ p: number, why }),
-  /** Holds however often one looks: H0 may be rejected at 5 % once eValue reaches 20. Over won and lost pairs. */
-  evidence: z.object({ eValue: number, ...interval, n: z.int(), says: z.string() }),
-  /** Smallest majority win rate that this many decided pairs detect with power .8 at 5 %. */
-  detectableWinRate: number,
-  votes: z.object({ a: z.int(), b: z.int(), tie: z.int(), shareA: number, why }),
-  agreement: z.object({
-    fleissKappa: number,
-    fleissKappaInterval: intervalSchema,
-    krippendorffAlpha: number,
-    krippendorffAlphaInterval: intervalSchema,
-    unanimous: number,
-    why,
-  }),
-  sideBias: z.object({ leftShare: number, ...interval, n: z.int(), why }),
-  byCategory: z.array(sliceSchema),
-  byChallenge: z.array(sliceSchema),
+    .nullable()
+    .describe(
+      "Unbiased for the whole prompt set, when the study's sample took some prompts more than others; else null.",
+    ),
+  bootstrap: bootstrapSchema
+    .extend({
+      unit: z.literal('prompt').describe('What is drawn with replacement.'),
+      method: z.literal('percentile').describe("The interval's method."),
+      bca: intervalSchema.describe('The bias-corrected and accelerated interval from the same draws.'),
+    })
+    .describe('The win rate over prompts drawn with replacement.'),
+  bootstrapAnnotators: bootstrapSchema
+    .extend({ unit: z.literal('annotator').describe('What is drawn with replacement.') })
+    .describe("A second analysis: annotators drawn with replacement, each pair's majority taken anew."),
+  signTest: z.object({ p, why }).describe('Exact sign test of won against lost pairs.'),
+  evidence: z
+    .object({
+      eValue: number.describe(
+        'The null hypothesis may be rejected at 5 % once it reaches 20, however often one looks.',
+      ),
+      low: number.describe('Lower end of the 95 % confidence sequence for W/(W + L).'),
+      high: number.describe('Upper end of the 95 % confidence sequence for W/(W + L).'),
+      n: z.int().describe('Won and lost pairs.'),
+      says: z.string().describe('What may be said, in words.'),
+    })
+    .describe('Holds however often the study is watched while it runs.'),
+  detectableWinRate: number.describe(
+    'Smallest win rate that this many won and lost pairs detect with power .8 at 5 %.',
+  ),
+  votes: z
+    .object({
+      a: z.int().describe('Votes for A.'),
+      b: z.int().describe('Votes for B.'),
+      tie: z.int().describe('Votes for a tie.'),
+      shareA: number.describe('(a + tie/2) over all votes, 0 … 1; not the majority win rate.'),
+      why,
+    })
+    .describe('Votes, not majorities.'),
+  agreement: z
+    .object({
+      fleissKappa: number.describe("Fleiss' κ over pairs with all their votes."),
+      fleissKappaInterval: intervalSchema.describe('Over prompts drawn with replacement.'),
+      krippendorffAlpha: number.describe("Krippendorff's α, nominal, over pairs with two or more votes."),
+      krippendorffAlphaInterval: intervalSchema.describe('Over prompts drawn with replacement.'),
+      unanimous: number.describe('Share of complete pairs on which all votes are the same.'),
+      why,
+    })
+    .describe('How far annotators agree.'),
+  sideBias: z
+    .object({
+      leftShare: number.describe('Share of the votes for an image that are for the left one.'),
+      ...interval,
+      n: z.int().describe('Votes for an image whose side is on record.'),
+      why,
+    })
+    .describe('½ is no bias.'),
+  byCategory: z.array(sliceSchema).describe('Alphabetical.'),
+  byChallenge: z.array(sliceSchema).describe('Alphabetical.'),
 });
 
 export const annotatorReportSchema = z.object({
-  id: z.string(),
-  votes: z.int(),
-  medianResponseTimeMs: number,
-  /** Share of this person's votes, on pairs with a majority, that the majority (their own vote in it) confirms. */
-  agreementWithMajority: number,
-  excluded: z.boolean(),
-});
-
-const agreementSchema = z.object({ value: number, ...interval, n: z.int(), why });
-
-/** A reward on the study's own pairs. Agreement: 1 where both name the same image, ½ where one says tie, 0 else. */
-export const rewardReportSchema = z.object({
-  reward: z.string(),
-  winRate: winRateSchema,
-  medianA: number,
-  medianB: number,
-  /** On general preference, or the study's first criterion where that was not asked. */
-  agreementWithPeople: agreementSchema,
-  byCriterion: z.array(
-    z.object({
-      criterion: z.string(),
-      agreement: agreementSchema,
-      byCategory: z.array(agreementSchema.extend({ name: z.string() })),
-    }),
+  id: z.string().describe("The annotator's id, as the crowd platform or the file has it."),
+  votes: z.int().describe('Votes that count.'),
+  medianResponseTimeMs: number.describe('Milliseconds; null where no vote has a time.'),
+  agreementWithMajority: number.describe(
+    "Share of this person's votes, on pairs with a majority, that the majority (their own vote in it) confirms.",
   ),
+  excluded: z.boolean().describe('Whether the votes are left out of the results.'),
 });
 
-/** McNemar's exact test: do two criteria favour A equally often on the pairs that both decide? */
+const agreementSchema = z.object({
+  value: number.describe('1 where both name the same image, ½ where one says tie, 0 else; the mean over pairs.'),
+  ...interval,
+  n: z.int().describe('Pairs that people have decided and the reward has scored.'),
+  why,
+});
+
+/** A reward on the study's own pairs. */
+export const rewardReportSchema = z.object({
+  reward: z.string().describe('Name of the reward.'),
+  winRate: winRateSchema.describe('Share of pairs whose image of A scores higher; equal scores count ½.'),
+  medianA: number.describe("Median score of A's images."),
+  medianB: number.describe("Median score of B's images."),
+  agreementWithPeople: agreementSchema.describe(
+    "On general preference, or the study's first criterion where that was not asked.",
+  ),
+  byCriterion: z
+    .array(
+      z.object({
+        criterion: z.string().describe('The criterion.'),
+        agreement: agreementSchema.describe('Over all its pairs.'),
+        byCategory: z
+          .array(agreementSchema.extend({ name: z.string().describe('The category.') }))
+          .describe('Alphabetical.'),
+      }),
+    )
+    .describe('The same for every criterion.'),
+});
+
 export const comparisonSchema = z.object({
-  criteria: z.tuple([z.string(), z.string()]),
-  onlyFirst: z.int(),
-  onlySecond: z.int(),
-  p: number,
+  criteria: z.tuple([z.string(), z.string()]).describe('The two criteria.'),
+  onlyFirst: z.int().describe('Pairs that go to A on the first and to B on the second.'),
+  onlySecond: z.int().describe('Pairs that go to B on the first and to A on the second.'),
+  p,
 });
 
 export const reportSchema = z.object({
-  study: z.string(),
-  modelA: z.string(),
-  modelB: z.string(),
-  simulated: z.boolean(),
-  votesPerPair: z.int(),
-  criteria: z.array(criterionReportSchema),
-  comparisons: z.array(comparisonSchema),
-  annotators: z.array(annotatorReportSchema),
-  rewards: z.array(rewardReportSchema),
+  study: z.string().describe('Name of the study, or of the file.'),
+  modelA: z.string().describe('Whose wins a win rate counts.'),
+  modelB: z.string().describe('The other model.'),
+  simulated: z.boolean().describe("True when the votes are simulated annotators'."),
+  votesPerPair: z.int().describe('Votes that a pair needs for each criterion.'),
+  criteria: z.array(criterionReportSchema).describe('In the order in which they are asked.'),
+  comparisons: z
+    .array(comparisonSchema)
+    .describe("McNemar's exact test: do two criteria favour A equally often on the pairs that both decide?"),
+  annotators: z.array(annotatorReportSchema).describe('By id.'),
+  rewards: z.array(rewardReportSchema).describe("Rewards that have scored the study's images, by name."),
 });
 
 /** What `analyze` adds: what became of the file's rows. */
 export const analysisSchema = reportSchema.extend({
-  rows: z.object({
-    read: z.int(),
-    used: z.int(),
-    skipped: z.array(z.object({ reason: z.string(), count: z.int(), examples: z.array(z.string()) })),
-    notes: z.array(z.string()),
-  }),
+  rows: z
+    .object({
+      read: z.int().describe('Rows of the file, without the header.'),
+      used: z.int().describe('Rows that are votes in this report.'),
+      skipped: z
+        .array(
+          z.object({
+            reason: z.string().describe('Why.'),
+            count: z.int().describe('Rows.'),
+            examples: z.array(z.string()).describe('The first few, with row and column.'),
+          }),
+        )
+        .describe('Rows that are no votes here.'),
+      notes: z.array(z.string()).describe('What was read in a way that is worth knowing.'),
+    })
+    .describe("What became of the file's rows."),
 });
 
 export type Report = z.infer<typeof reportSchema>;

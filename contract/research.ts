@@ -3,27 +3,33 @@ import { z } from 'zod';
 import { criterionSchema, studyStateSchema } from './words.ts';
 
 export const studySummarySchema = z.object({
-  name: z.string(),
-  state: studyStateSchema,
-  promptSet: z.string(),
-  modelA: z.string(),
-  modelB: z.string(),
-  criteria: z.array(criterionSchema),
-  votesPerPair: z.int(),
-  ties: z.boolean(),
-  pairs: z.int(),
-  /** True when the numbers are of simulated annotators, because no person has voted yet. */
-  simulated: z.boolean(),
-  votes: z.int(),
-  votesNeeded: z.int(),
-  annotators: z.int(),
-  createdAt: z.int(),
+  name: z.string().describe('Of the study.'),
+  state: studyStateSchema.describe('Where it is: draft, open, paused or closed.'),
+  promptSet: z.string().describe('Name of its prompt set.'),
+  modelA: z.string().describe('Name of model A, whose wins a win rate counts.'),
+  modelB: z.string().describe('Name of model B.'),
+  criteria: z.array(criterionSchema).describe('In the order in which they are asked.'),
+  votesPerPair: z.int().describe('Votes that a pair needs for each criterion.'),
+  ties: z.boolean().describe('Whether a tie may be voted.'),
+  pairs: z.int().describe('Pairs of the study.'),
+  simulated: z
+    .boolean()
+    .describe('True when the numbers are of simulated annotators, because no person has voted yet.'),
+  votes: z.int().describe('Votes that count.'),
+  votesNeeded: z.int().describe('Votes of a finished study: pairs × votes a pair × criteria.'),
+  annotators: z.int().describe('Annotators with a vote that counts.'),
+  createdAt: z.int().describe('Milliseconds since 1970.'),
 });
 export type StudySummary = z.infer<typeof studySummarySchema>;
 
-export const studyListSchema = z.object({ studies: z.array(studySummarySchema) });
+export const studyListSchema = z.object({ studies: z.array(studySummarySchema).describe('Newest first.') });
 
-export const studyChangeSchema = z.object({ state: studyStateSchema });
+export const studyChangeSchema = z.object({ state: studyStateSchema.describe('The state that it goes to.') });
+
+export const inviteSchema = z.object({
+  path: z.string().describe("Path of the annotators' link."),
+  url: z.string().optional().describe('The whole link, where the public address is configured.'),
+});
 
 export interface ResearchServerEvents {
   'study:progress': (study: StudySummary) => void;

@@ -22,7 +22,7 @@ export { dawidSkene } from './statistics/dawid-skene.ts';
 export { fleissKappa, randolphKappa, type Kappa } from './statistics/fleiss-kappa.ts';
 export { holm } from './statistics/holm.ts';
 export { krippendorffAlpha, type Alpha, type Metric } from './statistics/krippendorff-alpha.ts';
-export { decide, majority, worth, type Decision } from './statistics/majority.ts';
+export { decide, majority, points, type Decision } from './statistics/majority.ts';
 export { mcnemarChiSquared, mcnemarExact } from './statistics/mcnemar.ts';
 export { detectableWinRate, promptsNeeded, signTestPower } from './statistics/power.ts';
 export { confidenceSequence, eValue } from './statistics/sequential.ts';

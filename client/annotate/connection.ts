@@ -1,11 +1,6 @@
 /** @file The socket, with answers as promises. An answer that does not come is asked for again by the caller. */
 import { io, type Socket } from 'socket.io-client';
-import type {
-  Acknowledgement,
-  AnnotateClientEvents,
-  AnnotateServerEvents,
-  Failure,
-} from '../../contract/annotate.ts';
+import type { Acknowledgement, AnnotateClientEvents, AnnotateServerEvents, Failure } from '../../contract/annotate.ts';
 
 export type AnnotateSocket = Socket<AnnotateServerEvents, AnnotateClientEvents>;
 

@@ -8,7 +8,8 @@ import { checkSize, readPipelineFolder, type PipelineFolder } from '../engine/di
 import { readAdapter } from '../engine/diffusion/lora.ts';
 import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
 import { chooseSampler } from '../engine/diffusion/samplers/choose.ts';
-import { identifyFile, identifyPipeline, type ModelSettings } from './settings.ts';
+import { hashFile } from '../engine/files/hashes.ts';
+import { hashPipeline, type ModelSettings } from './settings.ts';
 
 export interface SettingsRequest {
   sampler?: string | undefined;
@@ -39,9 +40,9 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
   const adapters: ModelSettings['adapters'] = [];
   for (const { file, scale } of request.adapters) {
     await readAdapter(file);
-    adapters.push({ ...(await identifyFile(resolve(file))), scale });
+    adapters.push({ ...(await hashFile(resolve(file))), scale });
   }
-  const { files, sha256 } = await identifyPipeline(folder.folder);
+  const { files, sha256 } = await hashPipeline(folder.folder);
   const settings: ModelSettings = {
     pipeline: folder.folder,
     pipelineSha256: sha256,

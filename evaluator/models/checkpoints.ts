@@ -14,7 +14,8 @@ import { findModel, insertModel } from '../../db/queries/models.ts';
 import { insertCheckpoint } from '../../db/queries/prescreens.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { readAdapter } from '../engine/diffusion/lora.ts';
-import { checkModelFiles, identifyFile, type ModelSettings } from './settings.ts';
+import { hashFile } from '../engine/files/hashes.ts';
+import { checkModelFiles, type ModelSettings } from './settings.ts';
 
 interface Found {
   file: string;
@@ -68,7 +69,7 @@ export async function addVariant(
   if (base.kind !== 'pipeline')
     throw new BadInput(`"${baseline}" consists of imported images; an adapter needs a baseline with a pipeline.`);
   const settings = base.settings as ModelSettings;
-  const identity = await identifyFile(resolve(adapter));
+  const identity = await hashFile(resolve(adapter));
   const existing = await findModel(db, name);
   if (existing !== undefined) {
     const [other] = existing.kind === 'pipeline' ? (existing.settings as ModelSettings).adapters : [];

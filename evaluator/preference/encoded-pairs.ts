@@ -12,7 +12,7 @@ import { bilinear, resize } from '../engine/images/resize.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { createSession, type Session } from '../engine/onnx/session.ts';
 import { floatTensor, toFloat32 } from '../engine/onnx/tensors.ts';
-import { digestOf, identifyFiles } from '../models/settings.ts';
+import { digestOf, hashFiles } from '../engine/files/hashes.ts';
 import { keyOf, VectorCache } from '../engine/files/vector-cache.ts';
 import type { KeptPair } from './filter.ts';
 import type { PreferenceSource } from './preference-rows.ts';
@@ -117,7 +117,7 @@ async function encodeImages(request: EncodingRequest): Promise<{ latents: Vector
   const file = join(folder.folder, 'vae_encoder', 'model.onnx');
   if (!existsSync(file))
     throw new BadInput(`${folder.folder} has no vae_encoder/model.onnx; training needs it to read images.`);
-  const name = digestOf(await identifyFiles(folder.folder, ['vae_encoder']), `${width}x${height}`);
+  const name = digestOf(await hashFiles(folder.folder, ['vae_encoder']), `${width}x${height}`);
   const latents = new VectorCache(join(cacheFolder, `${name}.vve`));
   const indices = [...new Set(pairs.flatMap(({ winner, loser }) => [winner.row.index, loser.row.index]))];
   const needed = new Set(
@@ -184,7 +184,7 @@ async function encodeImage(
 async function encodeCaptions({ folder, pairs, cacheFolder, device, onProgress }: EncodingRequest) {
   const names = folder.kind === 'sdxl' ? ['text_encoder', 'text_encoder_2'] : ['text_encoder'];
   const tokenizers = ['tokenizer', 'tokenizer_2'].slice(0, names.length);
-  const name = digestOf(await identifyFiles(folder.folder, [...names, ...tokenizers]), 'states');
+  const name = digestOf(await hashFiles(folder.folder, [...names, ...tokenizers]), 'states');
   const texts = new VectorCache(join(cacheFolder, `${name}.vve`));
   const sessions = await Promise.all(
     names.map((part) => createSession({ file: join(folder.folder, part, 'model.onnx') }, device)),

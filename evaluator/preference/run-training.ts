@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { checkSize, readPipelineFolder, unetOf } from '../engine/diffusion/folder.ts';
 import type { Device } from '../engine/onnx/device.ts';
-import { identifyFile } from '../models/settings.ts';
+import { hashFile } from '../engine/files/hashes.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
 import { decidedPairs } from './filter.ts';
 import { openPreferences } from './preference-rows.ts';
@@ -44,7 +44,7 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
   const pairs = decidedPairs(source.rows);
   const encoded = await EncodedPairs.create({ ...request, folder, source, pairs, width, height });
   try {
-    const unet = await identifyFile(unetOf(folder.folder));
+    const unet = await hashFile(unetOf(folder.folder));
     const data = createHash('sha256');
     for (const { caption, winner, loser } of encoded.pairs) data.update(`${caption}\0${winner}\0${loser}\n`);
     const identity = {

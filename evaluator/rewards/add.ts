@@ -6,12 +6,12 @@ import { findReward, insertReward, replaceNetwork } from '../../db/queries/rewar
 import { BadInput } from '../engine/files/bad-input.ts';
 import { readNetworkFolder, type RewardNetwork } from './network-folder.ts';
 import { RewardScorer } from './reward-scorer.ts';
-import { firstChanged, identifyFile, type FileIdentity } from '../models/settings.ts';
+import { firstChanged, hashFile, type HashedFile } from '../engine/files/hashes.ts';
 
 /** What the reward's row keeps. */
 export interface RewardSettings {
   network: RewardNetwork;
-  files: FileIdentity[];
+  files: HashedFile[];
   /** exp(logit_scale), 1 for a scorer without one. */
   logitScale: number;
   /** Names of the towers' embedding caches. */
@@ -45,11 +45,11 @@ export async function addReward(
 
 async function readSettings(folder: string, kind: string): Promise<RewardSettings> {
   const network = await readNetworkFolder(folder, kind);
-  const files = await Promise.all(network.files.map((file) => identifyFile(join(network.folder, file), file)));
+  const files = await Promise.all(network.files.map((file) => hashFile(join(network.folder, file), file)));
   const scorer = new RewardScorer(network, { device: { kind: 'cpu' } });
   try {
     const logitScale = await scorer.logitScale();
-    const isTokenizer = ({ path }: FileIdentity) => /^(tokenizer|vocab|merges|special_tokens)/.test(path);
+    const isTokenizer = ({ path }: HashedFile) => /^(tokenizer|vocab|merges|special_tokens)/.test(path);
     const of = (file: string | null) => files.filter(({ path }) => file !== null && path.startsWith(file));
     return {
       network,
@@ -64,7 +64,7 @@ async function readSettings(folder: string, kind: string): Promise<RewardSetting
 }
 
 /** The hashes without the names: the same tower in two folders is one tower. */
-function digest(files: readonly FileIdentity[], extra = ''): string {
+function digest(files: readonly HashedFile[], extra = ''): string {
   const hash = createHash('sha256').update(extra);
   for (const { sha256 } of files) hash.update(sha256);
   return hash.digest('hex');

@@ -19,7 +19,7 @@ export function decide(a: number, b: number, tie: number, votesPerPair: number):
 }
 
 /** What a decided pair is worth to A, undefined while it is incomplete. A split counts ½, like a tie, and is reported apart. */
-export function worth(decision: Decision): number | undefined {
+export function points(decision: Decision): number | undefined {
   if (decision === 'incomplete') return undefined;
   return decision === 'a' ? 1 : decision === 'b' ? 0 : 0.5;
 }

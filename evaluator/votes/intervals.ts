@@ -2,7 +2,7 @@
 import { bcaInterval, percentileInterval, resample } from '../statistics/bootstrap.ts';
 import { fleissKappa } from '../statistics/fleiss-kappa.ts';
 import { alphaOf } from '../statistics/krippendorff-alpha.ts';
-import { majority, worth } from '../statistics/majority.ts';
+import { majority, points } from '../statistics/majority.ts';
 import { hashOf, mix } from '../statistics/mix.ts';
 import { Random } from '../statistics/random.ts';
 import type { Interval } from '../statistics/wilson.ts';
@@ -46,7 +46,7 @@ export function promptIntervals(
   const sorted = [...groups].sort(([x], [y]) => x - y).map(([, group]) => group);
   const classes = sorted.map((group) => group.item);
   const sizes = sorted.map((group) => group.size);
-  const value = classes.map((item) => worth(item.decision));
+  const value = classes.map((item) => points(item.decision));
   const rate = (counts: ArrayLike<number>): number => {
     let [sum, n] = [0, 0];
     for (let c = 0; c < classes.length; c++) {
@@ -100,7 +100,7 @@ function keyOf({ a, b, tie, sided, left }: ItemTally): number {
 
 /** The jackknife of a mean is known: each decided item left out. */
 function bca(rates: Float64Array, items: readonly ItemTally[]): Interval | null {
-  const values = items.map((item) => worth(item.decision)).filter((value) => value !== undefined);
+  const values = items.map((item) => points(item.decision)).filter((value) => value !== undefined);
   if (values.length < 2) return percentileInterval(rates);
   const sum = values.reduce((total, value) => total + value, 0);
   // Sorted: the sums over it are the same in whatever order the items came.
@@ -168,13 +168,13 @@ export function annotatorInterval(
       if (a + b + tie === 0) continue;
       const size = ballots.sizes[g]!;
       n += size;
-      sum += size * worth(majority(a, b, tie))!;
+      sum += size * points(majority(a, b, tie))!;
     }
     return n === 0 ? NaN : sum / n;
   };
   weights.fill(1);
   // The interval of a part is moved to the centre of the whole.
-  const all = decided.reduce((sum, item) => sum + worth(item.decision)!, 0) / decided.length;
+  const all = decided.reduce((sum, item) => sum + points(item.decision)!, 0) / decided.length;
   const shift = stride === 1 ? 0 : all - rate();
   const rates = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {

@@ -5,7 +5,7 @@
 import { signTest } from '../statistics/binomial-test.ts';
 import { holm } from '../statistics/holm.ts';
 import { alphaOf } from '../statistics/krippendorff-alpha.ts';
-import { worth } from '../statistics/majority.ts';
+import { points } from '../statistics/majority.ts';
 import { mcnemarExact } from '../statistics/mcnemar.ts';
 import { detectableWinRate } from '../statistics/power.ts';
 import { confidenceSequence, eValue } from '../statistics/sequential.ts';
@@ -116,10 +116,10 @@ function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]):
     if (weight === null) return null;
     const stratum = strata.get(weight) ?? { size: 0, n: 0, points: 0 };
     stratum.size += weight;
-    const points = worth(entry.decision);
-    if (points !== undefined) {
+    const worth = points(entry.decision);
+    if (worth !== undefined) {
       stratum.n += 1;
-      stratum.points += points;
+      stratum.points += worth;
     }
     strata.set(weight, stratum);
   }

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { reportSchema } from '../../contract/report.ts';
 import { failureSchema } from '../../contract/annotate.ts';
 import {
+  createdStudySchema,
   prescreenListSchema,
   prescreenRequestSchema,
   prescreenSchema,
   studyFromScreenSchema,
 } from '../../contract/prescreen.ts';
 import { trainingRunListSchema } from '../../contract/training.ts';
-import { studyChangeSchema, studyListSchema, studySummarySchema } from '../../contract/research.ts';
+import { inviteSchema, studyChangeSchema, studyListSchema, studySummarySchema } from '../../contract/research.ts';
 
 interface Row {
   method: 'get' | 'patch' | 'post';
@@ -33,7 +34,7 @@ const rows: Row[] = [
     method: 'get',
     path: '/api/studies/{name}/invite',
     summary: "The path of the annotators' link",
-    answer: z.object({ path: z.string(), url: z.string().optional() }),
+    answer: inviteSchema,
   },
   {
     method: 'get',
@@ -54,7 +55,7 @@ const rows: Row[] = [
   {
     method: 'get',
     path: '/api/prescreens/{id}',
-    summary: 'One prescreen: how far it is, and its screen',
+    summary: 'One prescreen: how far it is, and its result',
     answer: prescreenSchema,
   },
   {
@@ -62,7 +63,7 @@ const rows: Row[] = [
     path: '/api/prescreens/{id}/study',
     summary: 'A study of the two best models ({id} may be "last")',
     body: studyFromScreenSchema,
-    answer: z.object({ name: z.string(), state: z.string(), a: z.string(), b: z.string(), pairs: z.int() }),
+    answer: createdStudySchema,
   },
 ];
 
@@ -76,7 +77,10 @@ export function openApi(): object {
       ...(body === undefined ? {} : { requestBody: { required: true, content: json(body, 'input') } }),
       responses: {
         200: { description: 'Done', content: json(answer, 'output') },
-        default: { description: 'Refused', content: json(z.object({ error: failureSchema }), 'output') },
+        default: {
+          description: 'Refused',
+          content: json(z.object({ error: failureSchema.describe('Why.') }), 'output'),
+        },
       },
     };
   }
