@@ -43,7 +43,7 @@ function filesUnder(folder: string): string[] {
   return readdirSync(join(projectRoot, folder)).flatMap((name) => {
     const path = `${folder}/${name}`;
     if (statSync(join(projectRoot, path)).isDirectory()) return filesUnder(path);
-    return /\.(ts|svelte)$/.test(name) ? [path] : [];
+    return /\.(ts|svelte)$/.test(name) && !path.includes('/node_modules/') ? [path] : [];
   });
 }
 
@@ -54,6 +54,9 @@ function importsOf(file: string): string[] {
 
 const targetOf = (file: string, name: string) =>
   relative(projectRoot, normalize(join(projectRoot, dirname(file), name)));
+
+let everything: string[] | undefined;
+const filesUnderAll = () => (everything ??= ['scripts', 'test', ...roots].flatMap(filesUnder));
 
 const inside = (file: string, place: string) => file === place || file.startsWith(`${place}/`);
 const longest = (file: string, rows: object) =>
@@ -104,5 +107,60 @@ describe('architecture', () => {
     expect(closure.size).toBeGreaterThan(40);
     for (const [file, from] of closure)
       expect(file, `${from} imports ${file}`).not.toMatch(/^evaluator\/engine\/(onnx|diffusion|autodiff)\//);
+  });
+
+  const architecture = readFileSync(join(projectRoot, 'docs/architecture.md'), 'utf8');
+  const folders = readdirSync(projectRoot, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => relative(projectRoot, join(entry.parentPath, entry.name)))
+    .filter((folder) => roots.includes(folder.split('/')[0]!) && !folder.includes('assets'));
+
+  it('every folder of the tree is on the map, and has a README that names its files', () => {
+    expect(folders.length).toBeGreaterThan(30);
+    for (const folder of folders) {
+      const name = folder.split('/').at(-1)!;
+      // Rows of one kind, as rules and samplers, are said with the folder that they are in.
+      const onMap = architecture.includes(`${name}/`) || ['rules', 'samplers', 'scorers', 'migrations'].includes(name);
+      expect(onMap, `docs/architecture.md does not show ${folder}`).toBe(true);
+      expect(existsSync(join(projectRoot, folder, 'README.md')), `${folder} has no README.md`).toBe(true);
+    }
+  });
+
+  it('every file that a document names is there, and every arrow’s function is in its file', () => {
+    const documents = ['docs/architecture.md', 'CONTRIBUTING.md', ...folders.map((folder) => `${folder}/README.md`)];
+    for (const document of documents) {
+      const text = readFileSync(join(projectRoot, document), 'utf8');
+      for (const [, path] of text.matchAll(/`([\w-]+(?:\/[\w.-]+)*\.(?:ts|mjs|json|sql|svelte))`/g)) {
+        const places = [path!, join(dirname(document), path!)];
+        const elsewhere = filesUnderAll().some((file) => file.endsWith(`/${path!}`));
+        const there = places.some((place) => existsSync(join(projectRoot, place))) || elsewhere;
+        expect(there || path!.startsWith('name'), `${document} names ${path!}, which is not there`).toBe(true);
+      }
+    }
+    const rows = [...architecture.matchAll(/^\| [^|]+ \| ([^|]+) \| (`[^|]+`) \|$/gm)];
+    expect(rows.length).toBeGreaterThan(12);
+    for (const [, functions, files] of rows) {
+      const names = [...functions!.matchAll(/`(\w+)`/g)].map((match) => match[1]!);
+      const paths = [...files!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
+      const full = paths.map((path) => (path.includes('/') ? path : `${dirname(paths[0]!)}/${path}`));
+      const sources = full.map((path) => readFileSync(join(projectRoot, path), 'utf8')).join('\n');
+      for (const name of names)
+        expect(sources, `${name} is not in ${full.join(', ')}`).toMatch(
+          new RegExp(`export (async )?function ${name}\\b`),
+        );
+    }
+  });
+
+  it('every source file begins with what it is', () => {
+    const without = roots
+      .flatMap(filesUnder)
+      .filter((file) => file.endsWith('.ts'))
+      .filter(
+        (file) =>
+          !/^(\/\/\/ <reference[^\n]*\n)?\/\*\*[\s*]*@file [A-Z0-9`]/.test(
+            readFileSync(join(projectRoot, file), 'utf8'),
+          ),
+      );
+    expect(without).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+/** @file Starts the annotator's page. */
 import { mount } from 'svelte';
 import './annotate.css';
 import App from './App.svelte';

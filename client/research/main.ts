@@ -1,3 +1,4 @@
+/** @file Starts the researcher's page. */
 import { mount } from 'svelte';
 import './research.css';
 import App from './App.svelte';

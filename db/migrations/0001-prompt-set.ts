@@ -1,3 +1,4 @@
+/** @file Prompt sets and their prompts. */
 import type { Migration } from 'kysely';
 
 export const promptSet: Migration = {

@@ -1,3 +1,4 @@
+/** @file Models. */
 import { sql, type Migration } from 'kysely';
 
 export const model: Migration = {

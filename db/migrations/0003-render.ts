@@ -1,3 +1,4 @@
+/** @file Renders, and the last failure where there is none. */
 import type { Migration } from 'kysely';
 
 export const render: Migration = {

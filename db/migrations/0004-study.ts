@@ -1,3 +1,4 @@
+/** @file Studies, pairs and seats. */
 import { sql, type Migration } from 'kysely';
 
 /**

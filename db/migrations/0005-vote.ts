@@ -1,3 +1,4 @@
+/** @file Annotators, assignments, votes, retractions, slots. */
 import { sql, type Migration } from 'kysely';
 
 /** Votes and retractions are only ever inserted. `slot.vote_id` points at the vote that counts now. */

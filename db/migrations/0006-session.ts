@@ -1,3 +1,4 @@
+/** @file Login links and the server's secret. */
 import type { Migration } from 'kysely';
 
 export const session: Migration = {

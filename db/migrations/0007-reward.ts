@@ -1,3 +1,4 @@
+/** @file Rewards and scores. */
 import type { Migration } from 'kysely';
 
 export const reward: Migration = {

@@ -1,3 +1,4 @@
+/** @file Checkpoints and prescreens; a pair's weight. */
 import { sql, type Migration } from 'kysely';
 
 export const prescreen: Migration = {

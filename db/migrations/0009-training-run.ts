@@ -1,3 +1,4 @@
+/** @file Training runs. */
 import type { Migration } from 'kysely';
 
 export const trainingRun: Migration = {

@@ -1,3 +1,4 @@
+/** @file The state of a lease that ran out gets its name. */
 import { sql, type Kysely, type Migration } from 'kysely';
 import { isPostgres } from '../engine.ts';
 

@@ -1,3 +1,4 @@
+/** @file Queries on annotators, seats and assignments: who sits where, until when, and what is shown. */
 import { sql } from 'kysely';
 import { isPostgres } from '../engine.ts';
 import type { Database } from '../open.ts';

@@ -1,3 +1,4 @@
+/** @file Queries on models. */
 import type { Database } from '../open.ts';
 import type { ModelTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

@@ -1,3 +1,4 @@
+/** @file Queries on prescreens and on the checkpoints that are models. */
 import type { ExpressionBuilder } from 'kysely';
 import type { Database } from '../open.ts';
 import type { CheckpointTable, PrescreenTable, Tables } from '../tables.ts';

@@ -1,3 +1,4 @@
+/** @file Queries on prompt sets. */
 import type { Database } from '../open.ts';
 import type { PromptSetTable, PromptTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

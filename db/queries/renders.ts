@@ -1,3 +1,4 @@
+/** @file Queries on renders and their failures. */
 import type { Database } from '../open.ts';
 import type { RenderFailureTable, RenderTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

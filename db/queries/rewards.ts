@@ -1,3 +1,4 @@
+/** @file Queries on rewards and scores; scores of an earlier network never count. */
 import type { Database } from '../open.ts';
 import type { RewardTable, ScoreTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

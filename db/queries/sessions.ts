@@ -1,3 +1,4 @@
+/** @file Queries on login links and secrets. */
 import type { Database } from '../open.ts';
 
 export async function insertLoginLink(db: Database, keySha256: string, expiresAt: number): Promise<void> {

@@ -1,3 +1,4 @@
+/** @file Queries on studies, pairs and progress. */
 import type { Database } from '../open.ts';
 import type { PairTable, Population, SeatTable, SlotTable, StudyState, StudyTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

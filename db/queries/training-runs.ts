@@ -1,3 +1,4 @@
+/** @file Queries on training runs. */
 import type { Database } from '../open.ts';
 import type { TrainingRunTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

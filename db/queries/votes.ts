@@ -1,3 +1,4 @@
+/** @file Queries on votes, slots and retractions. Votes are only inserted. */
 import type { Database } from '../open.ts';
 import type { Choice, Population, Side, VoteTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';

@@ -1,3 +1,4 @@
+/** @file A prescreen result as CSV. */
 import { stringify } from 'csv-stringify/sync';
 import type { PrescreenResult } from '../../contract/prescreen.ts';
 

@@ -1,3 +1,4 @@
+/** @file A JSON file, or one sentence. */
 import { readFile } from 'node:fs/promises';
 import { BadInput } from './bad-input.ts';
 

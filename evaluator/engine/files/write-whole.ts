@@ -1,3 +1,4 @@
+/** @file Files that are there whole or not at all. */
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 

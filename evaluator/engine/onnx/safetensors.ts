@@ -1,3 +1,4 @@
+/** @file Reading and writing safetensors. */
 /**
  * @file safetensors: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
  * Source: huggingface/safetensors README, Format.

@@ -1,3 +1,4 @@
+/** @file LAION's aesthetic predictor. */
 import type { Scorer } from './scorer.ts';
 
 /**

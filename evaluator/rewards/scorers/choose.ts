@@ -1,3 +1,4 @@
+/** @file From a kind's name to its scorer. */
 import { BadInput } from '../../engine/files/bad-input.ts';
 import { aesthetic } from './aesthetic.ts';
 import { clipScore } from './clip-score.ts';

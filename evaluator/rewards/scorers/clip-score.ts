@@ -1,3 +1,4 @@
+/** @file CLIP score. */
 import type { Scorer } from './scorer.ts';
 
 /**

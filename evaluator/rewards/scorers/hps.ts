@@ -1,3 +1,4 @@
+/** @file HPS v2 and v2.1. */
 import type { Scorer } from './scorer.ts';
 
 /**

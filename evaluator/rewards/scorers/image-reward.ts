@@ -1,3 +1,4 @@
+/** @file ImageReward. */
 import type { Scorer } from './scorer.ts';
 
 /** The mean and standard deviation of the raw reward over its authors' data, in their released code. */

@@ -1,3 +1,4 @@
+/** @file Every gradient rule by its operator. */
 import { activations } from './activations.ts';
 import { arithmetic } from './arithmetic.ts';
 import { attention } from './attention.ts';

@@ -1,3 +1,4 @@
+/** @file What a gradient rule is. */
 import type { OnnxNode } from '../../onnx/model-file.ts';
 import type { Graph } from '../graph.ts';
 
