@@ -1,4 +1,4 @@
-/** @file visavis analyze: the report on votes collected with other tools. */
+/** @file `visavis analyze`: the report on votes collected with other tools. */
 import { Command } from 'commander';
 import { wholeNumber } from './numbers.ts';
 import { printJson } from './output.ts';

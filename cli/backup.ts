@@ -1,4 +1,4 @@
-/** @file visavis backup: a copy of the database while the server runs. */
+/** @file `visavis backup`: a copy of the database while the server runs. */
 import { Command } from 'commander';
 import { withWorkspace, type DataOption } from './context.ts';
 

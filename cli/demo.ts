@@ -1,4 +1,4 @@
-/** @file visavis demo: the first run, from starter prompts to an open study and a server. */
+/** @file `visavis demo`: the first run, from starter prompts to an open study and a server. */
 import { spawn } from 'node:child_process';
 import { Command } from 'commander';
 import type { Database } from '../db/open.ts';

@@ -1,4 +1,4 @@
-/** @file visavis doctor: devices, versions, what is missing and the line that mends it. */
+/** @file `visavis doctor`: devices, versions, what is missing and the line that mends it. */
 import { cpus, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { databaseLocation, dataFolderOf } from '../server/config.ts';

@@ -1,4 +1,4 @@
-/** @file visavis export: a study's votes for other programs. */
+/** @file `visavis export`: a study's votes for other programs. */
 import { Command, Option } from 'commander';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 

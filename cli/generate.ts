@@ -1,4 +1,4 @@
-/** @file visavis generate: one image, without a database. */
+/** @file `visavis generate`: one image, without a database. */
 import { Command } from 'commander';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { exitCode, interruptSignal, writeOutput } from './context.ts';

@@ -1,4 +1,4 @@
-/** @file visavis models, and the sampler's flags that other commands share. */
+/** @file `visavis models`, and the sampler's flags that other commands share. */
 import { Command } from 'commander';
 import { listModels } from '../db/queries/models.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';

@@ -1,4 +1,4 @@
-/** @file visavis plan: prompts needed, or the smallest win rate that can be detected. */
+/** @file `visavis plan`: prompts needed, or the smallest win rate that can be detected. */
 import { Command } from 'commander';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { detectableWinRate, majorityOutcomes, promptsNeeded, signTestPower } from '../evaluator/statistics/power.ts';

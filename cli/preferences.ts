@@ -1,4 +1,4 @@
-/** @file visavis preferences: inspect and filter preference data. */
+/** @file `visavis preferences`: inspect and filter preference data. */
 import { Command, Option } from 'commander';
 import { printJson, printTable } from './output.ts';
 import { keepChoices, rowChoices, type Keep, type RowChoice } from '../evaluator/preference/filter.ts';

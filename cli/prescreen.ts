@@ -1,4 +1,4 @@
-/** @file visavis prescreen: candidates against a baseline by rewards, with gates. */
+/** @file `visavis prescreen`: candidates against a baseline by rewards, with gates. */
 import { Command } from 'commander';
 import type { PrescreenResult } from '../contract/prescreen.ts';
 import { exitCode, interruptSignal, withWorkspace, writeOutput, type DataOption } from './context.ts';

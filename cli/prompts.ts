@@ -1,4 +1,4 @@
-/** @file visavis prompts: import, fetch, list, show. */
+/** @file `visavis prompts`: import, fetch, list, show. */
 import { Command } from 'commander';
 import { findPromptSet, listPrompts, listPromptSets } from '../db/queries/prompts.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';

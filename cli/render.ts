@@ -1,4 +1,4 @@
-/** @file visavis render: what a model has not rendered yet. */
+/** @file `visavis render`: what a model has not rendered yet. */
 import { Command } from 'commander';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';

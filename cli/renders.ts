@@ -1,4 +1,4 @@
-/** @file visavis renders: images of other programs. */
+/** @file `visavis renders`: images of other programs. */
 import { Command } from 'commander';
 import { withWorkspace, type DataOption } from './context.ts';
 import { newName } from './numbers.ts';

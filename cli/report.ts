@@ -1,4 +1,4 @@
-/** @file visavis report, and how a report is printed. */
+/** @file `visavis report`, and how a report is printed. */
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import type { Report } from '../contract/report.ts';

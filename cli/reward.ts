@@ -1,4 +1,4 @@
-/** @file visavis reward: images and prompts scored without a database. */
+/** @file `visavis reward`: images and prompts scored without a database. */
 import { Command } from 'commander';
 import { rewardKinds } from '../evaluator/rewards/scorers/scorer.ts';
 import { printJson, printTable } from './output.ts';

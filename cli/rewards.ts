@@ -1,4 +1,4 @@
-/** @file visavis rewards: reward models. */
+/** @file `visavis rewards`: reward models. */
 import { Command } from 'commander';
 import { listRewards } from '../db/queries/rewards.ts';
 import { rewardKinds } from '../evaluator/rewards/scorers/scorer.ts';

@@ -1,4 +1,4 @@
-/** @file visavis score: renders that a reward has not scored yet. */
+/** @file `visavis score`: renders that a reward has not scored yet. */
 import { Command } from 'commander';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';

@@ -1,4 +1,4 @@
-/** @file visavis serve: the server alone. */
+/** @file `visavis serve`: the server alone. */
 import { Command } from 'commander';
 import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { interruptSignal, withWorkspace, type DataOption, type Workspace } from './context.ts';

@@ -1,4 +1,4 @@
-/** @file visavis simulate: marked votes through the same code as people's. */
+/** @file `visavis simulate`: marked votes through the same code as people's. */
 import { Command } from 'commander';
 import { serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';

@@ -1,4 +1,4 @@
-/** @file visavis study: create, list, show, open, pause, close, invite. */
+/** @file `visavis study`: create, list, show, open, pause, close, invite. */
 import { Command } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
 import { criterionSchema } from '../contract/words.ts';

@@ -1,4 +1,4 @@
-/** @file visavis token: a bearer token for scripts. */
+/** @file `visavis token`: a bearer token for scripts. */
 import { Command, Option } from 'commander';
 import type { Scope } from '../server/http/session.ts';
 import { withWorkspace, type DataOption } from './context.ts';

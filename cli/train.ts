@@ -1,4 +1,4 @@
-/** @file visavis train: an adapter from preference data, or the trainer against reference cases. */
+/** @file `visavis train`: an adapter from preference data, or the trainer against reference cases. */
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { putTrainingRun } from '../db/queries/training-runs.ts';

@@ -1,4 +1,4 @@
-/** @file visavis worker: runs the prescreens that were submitted over HTTP. */
+/** @file `visavis worker`: runs the prescreens that were submitted over HTTP. */
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import type { Device } from '../evaluator/engine/onnx/device.ts';
