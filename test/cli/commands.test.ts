@@ -1,4 +1,4 @@
-/** @file Exit codes, sentences and JSON of the command line, as a script sees them. */
+/** @file Exit codes, sentences and JSON of the command line, as a script sees them. Slow: every case starts the program. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

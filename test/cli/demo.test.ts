@@ -1,4 +1,4 @@
-/** @file The first command that a newcomer runs. */
+/** @file The first command that a newcomer runs. Slow: it renders the whole demo. */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** @file The package as somebody installs it: packed, unpacked into an empty folder, used by its types and its functions. */
+/**
+ * @file The package as somebody installs it: packed, unpacked into an empty folder, used by its types and its
+ * functions. Slow: it packs the package and compiles against it.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

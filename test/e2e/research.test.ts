@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** @file A researcher looks at a screen of two runs' checkpoints and at a training run, on a desk and on a phone. */
+/**
+ * @file A researcher looks at a screen of two runs' checkpoints and at a training run, on a desk and on a phone. Slow:
+ * it drives a browser.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

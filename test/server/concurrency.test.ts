@@ -1,4 +1,4 @@
-/** @file Exactly k, at any concurrency, through real sockets. */
+/** @file Exactly k, at any concurrency, through real sockets. Slow: 64 clients on each engine. */
 import { expect, it } from 'vitest';
 import { countedVotes } from '../../db/queries/votes.ts';
 import { findStudy } from '../../db/queries/studies.ts';

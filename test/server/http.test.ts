@@ -1,3 +1,4 @@
+/** @file The researcher's session, the API, health, and refusals over HTTP and the socket. */
 import { describe, expect, it } from 'vitest';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';

@@ -1,4 +1,7 @@
-/** @file The server dies in the middle of voting: every acknowledged vote is there afterwards, once. */
+/**
+ * @file The server dies in the middle of voting: every acknowledged vote is there afterwards, once. Slow: it starts and
+ * kills servers.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';

@@ -1,4 +1,7 @@
-/** @file Pre-screening end to end: the command line with its exit codes, HTTP with its limits, and the study that follows. */
+/**
+ * @file Pre-screening end to end: the command line with its exit codes, HTTP with its limits, and the study that
+ * follows. Slow: it renders, scores and kills processes.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

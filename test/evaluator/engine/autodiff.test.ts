@@ -1,6 +1,7 @@
 /**
- * @file Each gradient rule, run by onnxruntime in float32, against central differences in float64 of the operator written down
- * in test/support/reference-operators.ts, and against a closed form where there is one.
+ * @file Each gradient rule, run by onnxruntime in float32, against central differences in float64 of the operator
+ * written down in test/support/reference-operators.ts, and against a closed form where there is one. Slow: central
+ * differences run every operator many times.
  */
 import { describe, expect, it } from 'vitest';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** @file Prompt files in every format, and what is wrong with others, with its line. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** @file Rendering a set: interrupted, sharded, failing, and folders that cannot be rendered with. */
+/**
+ * @file Rendering a set: interrupted, sharded, failing, and folders that cannot be rendered with. Slow: it starts
+ * processes that render.
+ */
 import { spawn } from 'node:child_process';
 import { cpSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

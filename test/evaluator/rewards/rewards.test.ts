@@ -1,4 +1,7 @@
-/** @file Rewards: pixels and scores against their goldens, odd images, wrong networks, gates and screens. */
+/**
+ * @file Rewards: pixels and scores against their goldens, odd images, wrong networks, gates and screens. Slow: it runs
+ * reward networks on large images.
+ */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';

@@ -1,3 +1,4 @@
+/** @file Files of votes collected with other tools: formats, columns, and every reason to leave a row out. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';

@@ -1,3 +1,4 @@
+/** @file CLIP's tokenizer against transformers, with the full vocabulary and the starter's. */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** @file The whole pipeline against diffusers' own results (test/fixtures/golden), and against itself everywhere. */
+/**
+ * @file The whole pipeline against diffusers' own results (test/fixtures/golden), and against itself everywhere. Slow:
+ * it runs whole pipelines.
+ */
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
