@@ -23,6 +23,7 @@ export const errorCodeSchema = z.enum([
   'nothing-to-undo',
   'conflict',
   'rate-limited',
+  'unavailable',
   'internal',
 ]);
 export type ErrorCode = z.infer<typeof errorCodeSchema>;

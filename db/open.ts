@@ -10,12 +10,14 @@ import {
   SqliteDriver,
   type DatabaseConnection,
   type Driver,
+  type QueryResult,
   type SqliteDatabase,
 } from 'kysely';
 import type BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { DatabaseError, migrate } from './migrate.ts';
 import { loadSqlite } from './sqlite-driver.ts';
+import { troubleOf } from './trouble.ts';
 import type { Tables } from './tables.ts';
 
 export type Database = Kysely<Tables>;
@@ -47,7 +49,8 @@ function openSqlite(file: string): Database {
     connection.pragma('journal_mode = WAL');
     connection.pragma('synchronous = FULL');
     connection.pragma('foreign_keys = ON');
-    connection.pragma('busy_timeout = 10000');
+    // Waiting for another process's lock must not stop this one: it is waited for in BusyRetries instead.
+    connection.pragma('busy_timeout = 20');
   } catch (error) {
     throw new DatabaseError(`Cannot open the database ${file}: ${(error as Error).message}.`);
   }
@@ -97,18 +100,65 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
+/** How long another process's lock is waited for. */
+const busyPatienceMs = 10_000;
+
+/** The one connection, which asks again while another process holds the file; the event loop goes on meanwhile. */
+class BusyRetries implements DatabaseConnection {
+  readonly #connection: DatabaseConnection;
+  constructor(connection: DatabaseConnection) {
+    this.#connection = connection;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    for (const until = Date.now() + busyPatienceMs; ;) {
+      try {
+        return await this.#connection.executeQuery<R>(query);
+      } catch (error) {
+        if (troubleOf(error)?.kind !== 'busy' || Date.now() > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 20));
+      }
+    }
+  }
+
+  streamQuery<R>(query: CompiledQuery, chunkSize?: number): AsyncIterableIterator<QueryResult<R>> {
+    return this.#connection.streamQuery<R>(query, chunkSize);
+  }
+}
+
 class ImmediateSqliteDriver extends SqliteDriver {
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    return new BusyRetries(await super.acquireConnection());
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
+
+  /** SQLite has rolled back by itself when the disk was full; its word against a second time must not hide the reason. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.rollbackTransaction(connection).catch((error: unknown) => {
+      if (!/no transaction is active/.test(String(error))) throw error;
+    });
+  }
 }
+
+/**
+ * Every wait is bounded. A process that hangs in a transaction loses it after a quarter of a minute, so that it blocks nobody
+ * for longer; who waits for its lock gives up before.
+ */
+const waits = ['lock_timeout=5s', 'idle_in_transaction_session_timeout=15s', 'statement_timeout=120s']
+  .map((setting) => `-c ${setting}`)
+  .join(' ');
 
 function openPostgres(url: string): Database {
   const types = new pg.TypeOverrides();
   // Milliseconds and seeds are bigint columns; all of them stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number);
-  const pool = new pg.Pool({ connectionString: url, types, max: 16 });
-  // An idle connection that the server ends must not end us; the next query gets a fresh one or its own error.
+  const pool = new pg.Pool({ connectionString: url, types, max: 16, connectionTimeoutMillis: 5000, options: waits });
+  // A connection that the server ends must not end us, idle or in the middle of a transaction: the query gets its own
+  // error, and the next one a fresh connection.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }

@@ -4,10 +4,10 @@ import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { pinoHttp } from 'pino-http';
-import { sql } from 'kysely';
 import type { Database } from '../db/open.ts';
+import { checkWritable } from '../db/queries/sessions.ts';
 import type { ImageStore } from '../evaluator/engine/images/store.ts';
-import { httpStatus, ServiceError, toFailure } from './errors.ts';
+import { httpStatus, logFailure, ServiceError, toFailure } from './errors.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import { openApi } from './http/openapi.ts';
@@ -65,7 +65,7 @@ export function createApp({ db, images, sessions, metrics, log, publicUrl, presc
 
   app.get('/healthz', (_request, response) => void response.json({ ok: true }));
   app.get('/readyz', async (_request, response) => {
-    await sql`select 1`.execute(db);
+    await checkWritable(db);
     response.json({ ok: true });
   });
   app.get('/metrics', async (_request, response) => {
@@ -93,7 +93,7 @@ function errorHandler(log: Logger): ErrorRequestHandler {
     const failure = isBadRequest(error)
       ? { code: 'bad-request' as const, message: `This request cannot be read: ${error.message}.` }
       : toFailure(error);
-    if (failure.code === 'internal') log.error(error);
+    if (!isBadRequest(error)) logFailure(log, error);
     response.status(httpStatus[failure.code]).json({ error: failure });
   };
 }

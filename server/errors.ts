@@ -1,4 +1,6 @@
 /** @file Expected refusals, from one closed list, and the HTTP status of each. */
+import type { Logger } from 'pino';
+import { troubleOf } from '../db/trouble.ts';
 import type { Failure } from '../contract/annotate.ts';
 import type { ErrorCode } from '../contract/words.ts';
 
@@ -25,11 +27,25 @@ export const httpStatus: Record<ErrorCode, number> = {
   'nothing-to-undo': 409,
   conflict: 409,
   'rate-limited': 429,
+  unavailable: 503,
   internal: 500,
 };
 
 /** What the caller sees of an error. A bug stays ours: its message and stack are logged, never sent. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof ServiceError) return { code: error.code, message: error.message };
+  if (troubleOf(error) !== undefined)
+    return {
+      code: 'unavailable',
+      message: 'The server cannot save right now. Nothing is lost; try again in a moment.',
+    };
   return { code: 'internal', message: 'Something went wrong on the server. Nothing was lost; try again.' };
+}
+
+/** Logs what is not the caller's: the database's trouble with its sentence, a bug with its stack. */
+export function logFailure(log: Logger, error: unknown): void {
+  if (error instanceof ServiceError) return;
+  const trouble = troubleOf(error);
+  if (trouble === undefined) log.error(error);
+  else log.error({ trouble: trouble.kind, reason: (error as Error).message }, trouble.sentence);
 }

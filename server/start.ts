@@ -28,7 +28,10 @@ const shutdownMs = 10_000;
 
 /** @throws Error with code EADDRINUSE when the port is taken */
 export async function startServer(db: Database, config: ServerConfig): Promise<RunningServer> {
-  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const stderr = pino.destination(2);
+  // Whoever read our log may be gone; votes are still taken.
+  stderr.on('error', () => undefined);
+  const log = pino({ level: config.logLevel }, stderr);
   const sessions = await Sessions.open(db);
   const metrics = new Metrics();
   const launcher = config.startsWorkers

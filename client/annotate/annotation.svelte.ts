@@ -1,7 +1,7 @@
 /** @file What the annotation page is doing. The components show it; nothing else talks to the server. */
 import type { AssignmentView, VoteInput } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
-import { ask, connect, Refusal, type AnnotateSocket } from './connection.ts';
+import { ask, connect, isPassing, Refusal, type AnnotateSocket } from './connection.ts';
 import { decodeImage } from './images.ts';
 import { forgetVote, pendingVote, rememberVote } from './pending-vote.ts';
 
@@ -43,9 +43,14 @@ export class Annotation {
     this.#socket.on('disconnect', () => (this.online = false));
     this.#socket.on('connect_error', (error) => {
       const data = (error as Error & { data?: { code: string; message: string } }).data;
-      // The server's word ends it; a network that is away does not.
-      if (data === undefined) this.online = false;
-      else this.#refuse(data);
+      // The server's word ends it; a network that is away, or a database, does not.
+      if (data !== undefined && !isPassing(data.code)) {
+        this.#refuse(data);
+        return;
+      }
+      this.online = false;
+      // After a refusal the socket does not try again by itself.
+      if (data !== undefined) setTimeout(() => this.#socket.connect(), 1000);
     });
   }
 

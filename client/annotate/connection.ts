@@ -12,6 +12,13 @@ export class Refusal extends Error {
   }
 }
 
+/** Refusals that are of the moment. */
+const passing = new Set<string>(['internal', 'rate-limited', 'unavailable'] satisfies Failure['code'][]);
+
+export function isPassing(code: string): boolean {
+  return passing.has(code);
+}
+
 /** How long to wait for an acknowledgement before it is asked for again. */
 const patienceMs = 8000;
 
@@ -42,7 +49,7 @@ export async function ask<E extends keyof AnnotateClientEvents>(
     if (answer === undefined) continue;
     if (answer.ok) return answer.data;
     // The server's own trouble passes; a refusal does not.
-    if (answer.error.code !== 'internal' && answer.error.code !== 'rate-limited') throw new Refusal(answer.error);
+    if (!isPassing(answer.error.code)) throw new Refusal(answer.error);
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }

@@ -17,6 +17,15 @@ export async function useLoginLink(db: Database, keySha256: string, now: number)
   return numUpdatedRows === 1n;
 }
 
+/** Reads and writes a row: a database that can only be read takes no votes. */
+export async function checkWritable(db: Database, now = Date.now()): Promise<void> {
+  await db
+    .insertInto('server_secret')
+    .values({ name: 'readiness', value: String(now) })
+    .onConflict((c) => c.column('name').doUpdateSet({ value: String(now) }))
+    .execute();
+}
+
 /** The named secret; the first caller's `fresh` value becomes it. */
 export async function serverSecret(db: Database, name: string, fresh: string): Promise<string> {
   await db

@@ -28,7 +28,8 @@ export async function receiveUpload(
   let body: unknown;
   let refusal: ServiceError | undefined;
   const refuse = (message: string) => (refusal ??= new ServiceError('bad-request', message));
-  const writes: Promise<void>[] = [];
+  /** Settled, never rejected: one that fails after the request has ended would have nobody to tell. */
+  const writes: Promise<unknown>[] = [];
   const seen = new Set<number>();
   let total = 0;
   let parser: busboy.Busboy;
@@ -71,12 +72,19 @@ export async function receiveUpload(
     }
     seen.add(Number(match[1]));
     const file = join(folder, `${match[1]!.padStart(5, '0')}.${match[2]!.toLowerCase()}`);
-    writes.push(pipeline(stream, createWriteStream(file, { flags: 'wx' })));
+    const written = pipeline(stream, createWriteStream(file, { flags: 'wx' }));
+    writes.push(
+      written.then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    );
   });
   parser.on('filesLimit', () => refuse(`There are more than ${limits.files} images.`));
   try {
     await pipeline(request, parser);
-    await Promise.all(writes);
+    const failed = (await Promise.all(writes)).find((error) => error !== undefined);
+    if (failed !== undefined) throw failed as Error;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
     throw new ServiceError(

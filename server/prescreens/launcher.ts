@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { logFailure } from '../errors.ts';
 
 export interface Launcher {
   /** Something was submitted. */
@@ -40,7 +41,7 @@ export function startLauncher(dataFolder: string, isWaiting: () => Promise<boole
         void look();
       });
     } catch (error) {
-      log.error(error);
+      logFailure(log, error);
     } finally {
       looking = false;
     }

@@ -13,7 +13,7 @@ import {
   type AnnotateClientEvents,
   type AnnotateServerEvents,
 } from '../../contract/annotate.ts';
-import { ServiceError, toFailure } from '../errors.ts';
+import { logFailure, ServiceError, toFailure } from '../errors.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { participantOf } from '../http/participant.ts';
 import {
@@ -76,7 +76,7 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
   namespace.on('connection', (socket) => {
     const { annotator } = socket.data;
     metrics.annotators.inc();
-    holdAgain(db, annotator, leases).catch((error: unknown) => log.error(error));
+    holdAgain(db, annotator, leases).catch((error: unknown) => logFailure(log, error));
 
     function on<T>(event: keyof AnnotateClientEvents, handle: (payload: unknown) => Promise<T>): void {
       const listener = async (...received: unknown[]): Promise<void> => {
@@ -91,9 +91,8 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
           });
           answer({ ok: true, data: await handle(received.length > 1 ? received[0] : undefined) });
         } catch (error) {
-          const failure = toFailure(error);
-          if (failure.code === 'internal') log.error(error);
-          answer({ ok: false, error: failure });
+          logFailure(log, error);
+          answer({ ok: false, error: toFailure(error) });
         }
         stopClock();
       };
@@ -122,7 +121,7 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
       metrics.annotators.dec();
       const elsewhere = [...namespace.sockets.values()].some((other) => other.data.annotator.id === annotator.id);
       if (elsewhere) return;
-      releaseSoon(db, annotator, leases).catch((error: unknown) => log.error(error));
+      releaseSoon(db, annotator, leases).catch((error: unknown) => logFailure(log, error));
     });
   });
 }
@@ -137,6 +136,6 @@ function parse<T extends z.ZodType>(schema: T, payload: unknown): z.infer<T> {
 
 function connectError(error: unknown, log: Logger): Error {
   const failure = toFailure(error);
-  if (failure.code === 'internal') log.error(error);
+  logFailure(log, error);
   return Object.assign(new Error(failure.message), { data: failure });
 }

@@ -10,6 +10,7 @@ import type { Database } from '../../db/open.ts';
 import type { ResearchClientEvents, ResearchServerEvents } from '../../contract/research.ts';
 import type { PrescreenClientEvents, PrescreenServerEvents } from '../../contract/prescreen.ts';
 import type { Sessions } from '../http/session.ts';
+import { logFailure } from '../errors.ts';
 import { readPrescreen } from '../prescreens/prescreens.ts';
 import { studySummary } from '../study/summary.ts';
 
@@ -83,7 +84,7 @@ export function serveResearchers(
     if (polling) return;
     polling = true;
     poll()
-      .catch((error: unknown) => log.error(error))
+      .catch((error: unknown) => logFailure(log, error))
       .finally(() => (polling = false));
   }, intervalMs);
   return () => clearInterval(timer);
