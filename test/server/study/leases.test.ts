@@ -148,4 +148,65 @@ onBothEngines('leases', (fresh) => {
     expect(await nextAssignment(db, ann, times, 2)).toMatchObject({ done: 1, total: 3 });
     expect(await nextAssignment(db, bob, times, 3)).toMatchObject({ done: 0, total: 3 });
   });
+
+  it('a pair with a vote that expired and is free again is revived for its annotator, with what is left of it', async () => {
+    const { db, join } = await setUp(1, { votesPerPair: 2, criteria: ['appeal', 'general', 'alignment'] });
+    const [ann, cy, bob] = [await join('ann'), await join('cy'), await join('bob')];
+    const hers = (await nextAssignment(db, ann, times, 0))!;
+    const others = (await nextAssignment(db, cy, times, 0))!;
+    await castVote(db, ann, ballot(hers, 'appeal'), times, 1);
+    for (const criterion of others.criteria) await castVote(db, cy, ballot(others, criterion), times, 2);
+    // Cy's next request frees her seat, and Cy, who sat at this pair, cannot take it.
+    expect(await nextAssignment(db, cy, times, 100_000)).toBeNull();
+    const state = async () =>
+      (await db.selectFrom('assignment').select('state').where('id', '=', hers.id).executeTakeFirstOrThrow()).state;
+    expect(await state()).toBe('expired');
+    expect(await nextAssignment(db, ann, times, 100_001)).toMatchObject({
+      id: hers.id,
+      criteria: ['general', 'alignment'],
+      expiresAt: 100_001 + lease,
+    });
+    expect(await state()).toBe('leased');
+    expect(await nextAssignment(db, bob, times, 100_002)).toBeNull();
+  });
+
+  it('a late vote on a free seat takes the seat back until it is finished', async () => {
+    const { db, join } = await setUp(1, { votesPerPair: 2, criteria: ['appeal', 'general', 'alignment'] });
+    const [ann, cy, bob] = [await join('ann'), await join('cy'), await join('bob')];
+    const hers = (await nextAssignment(db, ann, times, 0))!;
+    const others = (await nextAssignment(db, cy, times, 0))!;
+    for (const criterion of others.criteria) await castVote(db, cy, ballot(others, criterion), times, 2);
+    expect(await nextAssignment(db, cy, times, 100_000)).toBeNull();
+    expect(await castVote(db, ann, ballot(hers, 'appeal'), times, 100_001)).toMatchObject({
+      counted: true,
+      remaining: ['general', 'alignment'],
+    });
+    expect(await expiry(db, hers.id)).toBe(100_001 + lease);
+    expect(await nextAssignment(db, bob, times, 100_002)).toBeNull();
+    for (const criterion of ['general', 'alignment'])
+      expect(await castVote(db, ann, ballot(hers, criterion), times, 100_003)).toMatchObject({ counted: true });
+    const { state } = await db
+      .selectFrom('assignment')
+      .select('state')
+      .where('id', '=', hers.id)
+      .executeTakeFirstOrThrow();
+    expect(state).toBe('done');
+  });
+
+  it('what lies far behind is looked at again at the end', async () => {
+    const { db, join } = await setUp(40);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const his = (await nextAssignment(db, bob, times, 0))!;
+    let now = 1;
+    for (let n = 0; n < 39; n++) {
+      const assignment = (await nextAssignment(db, ann, times, now++))!;
+      expect(assignment.id).not.toBe(his.id);
+      for (const criterion of assignment.criteria) await castVote(db, ann, ballot(assignment, criterion), times, now++);
+    }
+    expect(await nextAssignment(db, ann, times, now)).toBeNull();
+    const pairOf = async (id: string) =>
+      (await db.selectFrom('assignment').select('pair_id').where('id', '=', id).executeTakeFirstOrThrow()).pair_id;
+    const last = (await nextAssignment(db, ann, times, 200_000))!;
+    expect(await pairOf(last.id)).toBe(await pairOf(his.id));
+  });
 });

@@ -187,6 +187,12 @@ describe('exports', () => {
       { ...shared, choice: 'b', response_time_ms: 7, status: 'counted', created_at: '1970-01-01T00:00:00.040Z' },
     ]);
     expect(votes.find(({ annotator }) => annotator === 'bob')).toMatchObject({ choice: 'tie', status: 'counted' });
+    expect((await studyReport(db, name)).criteria[0]).toMatchObject({
+      wins: 0,
+      losses: 1,
+      ties: 1,
+      votes: { a: 0, b: 1, tie: 1 },
+    });
 
     const { text, rows } = await exportVotes(db, name, 'votes-jsonl');
     expect(rows).toBe(3);

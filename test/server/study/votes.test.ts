@@ -81,6 +81,24 @@ onBothEngines('votes', (fresh) => {
     });
   });
 
+  it('somebody else’s voteId, and an assignment that is not there, are refused', async () => {
+    const { db, join } = await setUp({ pairs: 2 });
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const hers = (await nextAssignment(db, ann, times, 0))!;
+    const his = (await nextAssignment(db, bob, times, 0))!;
+    const vote = ballot(hers, 'appeal');
+    await castVote(db, ann, vote, times, 1);
+    await expect(castVote(db, bob, { ...vote, assignmentId: his.id }, times, 2)).rejects.toMatchObject({
+      code: 'vote-id-reused',
+    });
+    await expect(castVote(db, ann, { ...vote, criterion: 'general' }, times, 2)).rejects.toMatchObject({
+      code: 'vote-id-reused',
+    });
+    await expect(castVote(db, ann, { ...ballot(hers, 'general'), assignmentId: 'x' }, times, 2)).rejects.toMatchObject({
+      code: 'not-found',
+    });
+  });
+
   it('a second vote on one criterion is refused', async () => {
     const { db, fixture, join } = await setUp({ pairs: 1 });
     const ann = await join('ann');
