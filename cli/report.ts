@@ -1,6 +1,7 @@
 /** @file `visavis report`, and how a report is printed. */
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
+import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
 import type { Report } from '../contract/report.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
@@ -170,6 +171,6 @@ export function reportCsv(report: Report): string {
       p,
       p_holm: pHolm,
     })),
-    { header: true },
+    { header: true, cast: { string: escapeCell } },
   );
 }

@@ -77,7 +77,7 @@ async function runOne(
       if (source === undefined) continue;
       // A worker before this one may have imported them already.
       if ((await findModel(db, source.name)) === undefined)
-        await importRenders(db, images, { source: source.path, prompts, model: source.name });
+        await importRenders(db, images, { source: source.path, prompts, model: source.name, confined: true });
       names.push(source.name);
     }
     await rm(folder, { recursive: true, force: true });

@@ -3,7 +3,7 @@
  * are read when they are needed. Sources: a parquet file, a folder of parquet shards, CSV or JSONL; a file larger than memory
  * is read row group by row group.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import {
   asyncBufferFromFile,
@@ -14,6 +14,7 @@ import {
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { BadInput } from '../engine/files/bad-input.ts';
+import { readForeign } from '../engine/files/foreign-file.ts';
 import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
 
 export interface PreferenceRow {
@@ -159,7 +160,7 @@ async function* parquetImages(shards: readonly Shard[], indices: readonly number
 }
 
 async function openManifest(file: string): Promise<PreferenceSource> {
-  const text = await readFile(file, 'utf8');
+  const text = (await readForeign(file)).toString('utf8');
   const read = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
   const intern = interner();
   const paths: [string, string][] = [];
@@ -180,10 +181,7 @@ async function openManifest(file: string): Promise<PreferenceSource> {
         const images = await Promise.all(
           paths[index]!.map(async (path) => {
             if (path === '') throw new BadInput(`${file}: a pair of "${rows[index]!.caption}" names no image files.`);
-            const image = resolve(dirname(file), path);
-            return readFile(image).catch((error: unknown) => {
-              throw new BadInput(`Cannot read ${image}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
-            });
+            return readForeign(resolve(dirname(file), path), { place: file });
           }),
         );
         yield { index, images: images as unknown as [Uint8Array, Uint8Array] };

@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
+import { escapeCell } from '../engine/files/spreadsheet.ts';
 import { ParquetWriter, schemaFromColumnData, fileWriter } from 'hyparquet-writer';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { replaceWhole } from '../engine/files/write-whole.ts';
@@ -24,7 +25,10 @@ export async function writePairs(file: string, source: PreferenceSource, pairs: 
       await writeFile(temporary, lines.map((line) => `${line}\n`).join(''));
     } else if (format === '.csv') {
       const rows = pairs.map((pair) => withPaths(fieldsOf(pair), source, file));
-      await writeFile(temporary, stringify(rows, { header: true, columns: Object.keys(rows[0] ?? fieldsNone) }));
+      await writeFile(
+        temporary,
+        stringify(rows, { header: true, columns: Object.keys(rows[0] ?? fieldsNone), cast: { string: escapeCell } }),
+      );
     } else throw new BadInput(`${file} must end in .parquet, .jsonl or .csv.`);
   });
 }

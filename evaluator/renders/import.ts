@@ -3,7 +3,7 @@
  * leaves nothing half imported.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import type { Database } from '../../db/open.ts';
@@ -11,6 +11,7 @@ import { findModel, insertModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
 import { insertRender, listRenders } from '../../db/queries/renders.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
+import { readForeign } from '../engine/files/foreign-file.ts';
 import { withoutMetadata } from '../engine/images/png.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
@@ -20,6 +21,8 @@ export interface RenderImport {
   source: string;
   prompts: string;
   model: string;
+  /** Every image must lie in the source's folder, links followed: for sources that a request names. */
+  confined?: boolean;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -34,12 +37,14 @@ interface Entry {
 const formats: Record<string, string> = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' };
 /** Longest side: beyond it no page shows an image and decoding alone takes gigabytes. */
 const mostPixels = 16_384;
+/** 8192²: a file of a megabyte may unfold to more, and take a quarter of a minute. */
+const mostArea = 2 ** 26;
 
 /** @throws BadInput with the file or line that cannot be used; nothing is imported then */
 export async function importRenders(
   db: Database,
   images: ImageStore,
-  { source, prompts: setName, model: modelName, onProgress }: RenderImport,
+  { source, prompts: setName, model: modelName, confined = false, onProgress }: RenderImport,
   now = Date.now(),
 ): Promise<{ imported: number; prompts: number }> {
   const set = await findPromptSet(db, setName);
@@ -51,7 +56,9 @@ export async function importRenders(
   }
   const info = await stat(source).catch(() => undefined);
   if (info === undefined) throw new BadInput(`There is no file or folder ${source}.`);
-  const entries = info.isDirectory() ? await folderEntries(source, prompts) : await manifestEntries(source, prompts);
+  const isFolder = info.isDirectory();
+  const entries = isFolder ? await folderEntries(source, prompts) : await manifestEntries(source, prompts);
+  const root = confined ? (isFolder ? source : dirname(source)) : undefined;
   if (entries.length === 0) throw new BadInput(`${source} holds no images.`);
   await refuseRepeats(db, entries, existing?.id, set.id);
 
@@ -59,7 +66,7 @@ export async function importRenders(
   // an image that no row names yet is only a spare file.
   const stored: { entry: Entry; sha256: string; width: number; height: number; original: string }[] = [];
   for (const entry of entries) {
-    stored.push({ entry, ...(await storeImage(images, entry)) });
+    stored.push({ entry, ...(await storeImage(images, entry, root)) });
     onProgress?.(stored.length, entries.length);
   }
   const modelId = existing?.id ?? randomUUID();
@@ -99,7 +106,7 @@ async function folderEntries(folder: string, prompts: readonly Prompt[]): Promis
 }
 
 async function manifestEntries(file: string, prompts: readonly Prompt[]): Promise<Entry[]> {
-  const text = await readFile(file, 'utf8');
+  const text = (await readForeign(file)).toString('utf8');
   const rows = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
   const byText = new Map(prompts.map((prompt) => [prompt.text, prompt]));
   return rows.map(({ line, fields }) => {
@@ -140,13 +147,8 @@ async function refuseRepeats(
   }
 }
 
-async function storeImage(images: ImageStore, { file, place }: Entry) {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    throw new BadInput(`${place}: cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
-  }
+async function storeImage(images: ImageStore, { file, place }: Entry, root: string | undefined) {
+  const bytes = await readForeign(file, { root, place });
   try {
     const { format, width, height, pages = 1 } = await sharp(bytes).metadata();
     if (!Object.values(formats).includes(format))
@@ -154,6 +156,11 @@ async function storeImage(images: ImageStore, { file, place }: Entry) {
     if (pages > 1) throw new BadInput(`${place}: ${file} is animated; a render is one still image.`);
     if (Math.max(width, height) > mostPixels) {
       throw new BadInput(`${place}: ${file} is ${width} × ${height}; the longest side may be ${mostPixels}.`);
+    }
+    if (width * height > mostArea) {
+      throw new BadInput(
+        `${place}: ${file} is ${width} × ${height}; an image may have ${mostArea / 2 ** 20} Mi pixels.`,
+      );
     }
     const png = await withoutMetadata(bytes);
     const size = await sharp(png).metadata();

@@ -1,5 +1,6 @@
 /** @file A prescreen result as CSV. */
 import { stringify } from 'csv-stringify/sync';
+import { escapeCell } from '../engine/files/spreadsheet.ts';
 import type { PrescreenResult } from '../../contract/prescreen.ts';
 
 /** One row a reward, candidate and slice; the whole set's slice is "all". */
@@ -33,5 +34,5 @@ export function resultCsv(result: PrescreenResult): string {
       }));
     }),
   );
-  return stringify(rows, { header: true });
+  return stringify(rows, { header: true, cast: { string: escapeCell } });
 }

@@ -1,5 +1,6 @@
 /** @file A study's votes for other programs: the whole log, with what became of each vote. `analyze` reads it back. */
 import { stringify } from 'csv-stringify/sync';
+import { escapeCell } from '../../evaluator/engine/files/spreadsheet.ts';
 import type { Database } from '../../db/open.ts';
 import { modelNames } from '../../db/queries/studies.ts';
 import { voteLog } from '../../db/queries/votes.ts';
@@ -58,7 +59,7 @@ export async function exportVotes(
   const votes = await exportedVotes(db, name, population);
   const text =
     format === 'votes-csv'
-      ? stringify(votes, { header: true })
+      ? stringify(votes, { header: true, cast: { string: escapeCell } })
       : votes.map((vote) => `${JSON.stringify(vote)}\n`).join('');
   return { text, rows: votes.length };
 }

@@ -1,6 +1,7 @@
 /** @file Rows of CSV and JSONL files, with the line that each stands on, for messages. */
 import { parse as parseCsv } from 'csv-parse/sync';
 import { BadInput } from './bad-input.ts';
+import { unescapeCell } from './spreadsheet.ts';
 
 export interface Row {
   line: number;
@@ -18,7 +19,8 @@ export function linesOf(text: string): { line: number; content: string }[] {
 /** @throws BadInput with the file and, from the parser, the line */
 export function csvRows(text: string, file: string): Row[] {
   try {
-    const records = parseCsv(text, { columns: true, info: true, skip_empty_lines: true, bom: true }) as unknown as {
+    const options = { columns: true, info: true, skip_empty_lines: true, bom: true, cast: unescapeCell };
+    const records = parseCsv(text, options) as unknown as {
       record: Record<string, string>;
       info: { lines: number };
     }[];

@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
 import { BadInput } from './bad-input.ts';
+import { unescapeCell } from './spreadsheet.ts';
 
 export interface TableSink {
   /** Rows that have come, for messages; counted from 1, without a header. */
@@ -62,6 +63,8 @@ async function openText(file: string): Promise<Readable> {
   return bytes.pipe(unzipped);
 }
 
+const isQuoted = (cell: string): boolean => cell.charCodeAt(0) === 39;
+
 async function readCsv(stream: Readable, sink: TableSink, delimiter: string): Promise<void> {
   const parser = stream.pipe(parse({ bom: true, delimiter, relax_column_count: true, skip_empty_lines: true }));
   stream.on('error', (error) => parser.destroy(error));
@@ -72,7 +75,7 @@ async function readCsv(stream: Readable, sink: TableSink, delimiter: string): Pr
       sink.begin(names);
     } else if (record.length !== names.length) {
       sink.skip(`it has ${record.length} fields, the header ${names.length}`);
-    } else sink.row(names, record);
+    } else sink.row(names, record.some(isQuoted) ? record.map(unescapeCell) : record);
   };
   // Events instead of an async iterator: a million of its promises take a second.
   await new Promise<void>((resolve, reject) => {

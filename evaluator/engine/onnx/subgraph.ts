@@ -1,7 +1,8 @@
 /** @file The part of a network that some of its outputs need: a one-file CLIP becomes an image and a text encoder. */
 import { ArgumentError } from '../../statistics/argument-error.ts';
 import { stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
+import { BadInput } from '../files/bad-input.ts';
 import { encodeModel, readModel, type OnnxGraph, type OnnxModel } from './model-file.ts';
 import type { NetworkSource } from './session.ts';
 
@@ -51,10 +52,13 @@ export async function cutNetwork(file: string, outputs: readonly string[]): Prom
   return { file, patch: { model: encodeModel(model), weights: [], files } };
 }
 
-/** The files beside the network that its initializers are in. */
+/** The files beside the network that its initializers are in. @throws BadInput for one that is elsewhere */
 export function externalFiles(model: OnnxModel): string[] {
   const names = model.graph.initializer
     .filter((tensor) => tensor.dataLocation === 1)
     .map((tensor) => tensor.externalData?.find(({ key }) => key === 'location')?.value ?? '');
+  const elsewhere = names.find((name) => isAbsolute(name) || name.split(/[\\/]/).includes('..'));
+  if (elsewhere !== undefined)
+    throw new BadInput(`The network keeps weights in "${elsewhere}", outside its folder; export it again.`);
   return [...new Set(names)];
 }

@@ -1,7 +1,8 @@
 /** @file The numbers of an initializer, wherever its bytes are. */
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BadInput } from '../files/bad-input.ts';
+import { foreignFile } from '../files/foreign-file.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
 import { dataType, type OnnxTensor } from './model-file.ts';
 
@@ -24,15 +25,13 @@ export async function readWeight(tensor: OnnxTensor, file: string): Promise<Floa
 
 async function readExternal(tensor: OnnxTensor, file: string): Promise<Uint8Array> {
   const entry = (key: string) => tensor.externalData?.find((other) => other.key === key)?.value;
-  const path = join(dirname(file), entry('location') ?? '');
+  const named = join(dirname(file), entry('location') ?? '');
   const offset = Number(entry('offset') ?? 0);
   const length = Number(entry('length'));
-  let handle;
-  try {
-    handle = await open(path);
-  } catch {
-    throw new BadInput(`${file} keeps its weights in ${path}, which is missing; copy both files.`);
-  }
+  if ((await stat(named).catch(() => undefined)) === undefined)
+    throw new BadInput(`${file} keeps its weights in ${named}, which is missing; copy both files.`);
+  const path = await foreignFile(named, { root: dirname(file), mostBytes: Infinity, place: file });
+  const handle = await open(path);
   try {
     const bytes = new Uint8Array(length);
     const { bytesRead } = await handle.read(bytes, 0, length, offset);
