@@ -1,11 +1,10 @@
 /** @file The socket namespace `/annotate`: what an annotator's page and the server say to each other. */
 import { z } from 'zod';
-import { choiceSchema, criterionSchema, errorCodeSchema } from './words.ts';
+import { choiceSchema, criterionSchema, errorCodeSchema, textSchema } from './words.ts';
 
 export const handshakeSchema = z.object({
-  token: z.string().min(1).max(200).describe('From the invite link.'),
-  participant: z
-    .string()
+  token: textSchema.min(1).max(200).describe('From the invite link.'),
+  participant: textSchema
     .trim()
     .min(1)
     .max(200)
@@ -33,8 +32,8 @@ export const assignmentSchema = z.object({
 export type AssignmentView = z.infer<typeof assignmentSchema>;
 
 export const voteSchema = z.object({
-  voteId: z.uuid().describe('Made by the client; the same id again is the same vote.'),
-  assignmentId: z.string().min(1).max(100).describe('Of the assignment that is voted on.'),
+  voteId: z.uuid().toLowerCase().describe('Made by the client; the same id again is the same vote.'),
+  assignmentId: textSchema.min(1).max(100).describe('Of the assignment that is voted on.'),
   criterion: criterionSchema.describe('The question that is answered.'),
   choice: choiceSchema.describe('The answer, as the annotator sees the sides.'),
   responseTimeMs: z

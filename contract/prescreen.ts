@@ -1,9 +1,10 @@
 /** @file Pre-screening over HTTP: what is asked, how far it is, and the result that comes out. */
 import { z } from 'zod';
+import { textSchema } from './words.ts';
 
 const number = z.number().nullable();
-const name = z.string().min(1).max(200);
-const path = z.string().min(1);
+const name = textSchema.min(1).max(200);
+const path = textSchema.min(1);
 
 export const prescreenRequestSchema = z
   .strictObject({

@@ -2,6 +2,14 @@
 import { z } from 'zod';
 import { criteria } from './criteria.ts';
 
+/**
+ * Text for a database: PostgreSQL takes no NUL, neither engine gives half a surrogate pair back as it came. Refused alike on both.
+ */
+export const textSchema = z
+  .string()
+  // eslint-disable-next-line no-control-regex
+  .refine((text) => !/\u0000|\p{Surrogate}/u.test(text), 'it holds a NUL character or half of a surrogate pair');
+
 export const criterionSchema = z.enum(criteria);
 
 export const choiceSchema = z.enum(['left', 'right', 'tie']);

@@ -40,6 +40,8 @@ export function pages(db: Database, sessions: Sessions): Router {
     sendPage(response.status(known ? 200 : 404), annotate);
   });
 
+  // A preview or a scanner looks before the researcher does; it must not use the link up. Express answers HEAD as GET otherwise.
+  router.head('/research/login', (_request, response) => void response.status(200).end());
   router.get('/research/login', async (request: Request, response: Response) => {
     const allowed = await guesses.consume(request.ip ?? '').then(
       () => true,

@@ -1,5 +1,7 @@
 /** @file The researcher's session, the API, health, and refusals over HTTP and the socket. */
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { Sessions } from '../../server/http/session.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
@@ -22,6 +24,9 @@ describe('http', () => {
     const { server, get } = await setUp();
     const link = new URL(await server.researcherLink());
     expect((await get('/api/studies')).status).toBe(401);
+    // A preview looks first; it does not use the link up.
+    const preview = await get(link.pathname + link.search, { method: 'HEAD' });
+    expect([preview.status, preview.headers.get('set-cookie')]).toEqual([200, null]);
     const first = await get(link.pathname + link.search);
     expect(first.status).toBe(303);
     const cookie = first.headers.get('set-cookie')!.split(';')[0]!;
@@ -103,6 +108,58 @@ describe('http', () => {
       expect(await client.refused('vote:cast', payload)).toBe('bad-request');
     }
     expect(await client.refused('vote:undo')).toBe('nothing-to-undo');
+    expect(await client.next()).not.toBeNull();
+    client.close();
+    await server.close();
+  });
+
+  it('a NUL and half a surrogate pair are refused, a voteId in capitals is the same vote', async () => {
+    const { server, fixture } = await setUp();
+    for (const participant of ['a\0b', 'a\ud800', '\udc00b'])
+      await expect(TestClient.connect(server.url, fixture.token, participant)).rejects.toMatchObject({
+        code: 'bad-token',
+      });
+    const client = await TestClient.connect(server.url, fixture.token, 'ann 😀');
+    const { id } = (await client.next())!;
+    const voteId = crypto.randomUUID();
+    const first = await client.vote(id, 'appeal', 'left', voteId);
+    expect(await client.vote(id, 'appeal', 'left', voteId.toUpperCase())).toEqual(first);
+    expect(
+      await client.refused('vote:cast', {
+        voteId: crypto.randomUUID(),
+        assignmentId: 'a\0',
+        criterion: 'appeal',
+        choice: 'left',
+        responseTimeMs: 1,
+      }),
+    ).toBe('bad-request');
+    client.close();
+    await server.close();
+  });
+
+  it('an upload that is cut off does not end the server', async () => {
+    const { server, db, fixture } = await setUp();
+    const token = (await Sessions.open(db)).token(Date.now() + 60_000);
+    const { port } = new URL(server.url);
+    for (let n = 0; n < 5; n++) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(Number(port), '127.0.0.1', () => {
+          const part =
+            '--b\r\nContent-Disposition: form-data; name="f"; filename="0000' +
+            n +
+            '.png"\r\nContent-Type: image/png\r\n\r\n';
+          socket.write(
+            `POST /api/prescreens HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n${part}`,
+          );
+          socket.write(Buffer.alloc(20_000, 1));
+          setTimeout(() => socket.destroy(), 50);
+        });
+        socket.once('close', () => resolve());
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    const client = await TestClient.connect(server.url, fixture.token, 'ann');
     expect(await client.next()).not.toBeNull();
     client.close();
     await server.close();
