@@ -140,6 +140,14 @@ describe('imported votes', () => {
     expect(rows.notes).toEqual(['3 rows name the models the other way round; their choices were turned.']);
   });
 
+  it('null in JSONL is an empty cell', async () => {
+    const row = { item: 1, annotator: 'ann', choice: 'a', criterion: null, category: null, left: null };
+    const lines = [row, { ...row, item: null }, { ...row, annotator: null }].map((line) => JSON.stringify(line));
+    const { votes, rows } = await importVotes(await file('a.jsonl', lines.join('\n')));
+    expect([votes.criteria, votes.items]).toEqual([['general'], [{ id: '1', category: null, challenge: null }]]);
+    expect(skips(rows)).toEqual(['1: the item is empty', '1: the annotator is empty']);
+  });
+
   it('a side that is neither model leaves the row out', async () => {
     const { rows } = await importVotes(await file('a.csv', `${header},left\n1,ann,a,a\n2,ann,a,north\n`));
     expect(skips(rows)).toEqual(['1: left is not a or b']);

@@ -185,12 +185,14 @@ describe('numbers that are undefined say why', () => {
     expect(general!.agreement).toMatchObject({ fleissKappa: null, krippendorffAlpha: null, unanimous: null });
     expect(general!.agreement.why).toBe('no item has all its ratings');
     expect(report([], items).annotators).toEqual([]);
+    expect(report([], {}).criteria[0]!.winRateWeighted).toBeNull();
   });
   it('of one vote a pair, and of votes that are all the same', () => {
     const { rows, items: places } = decided(repeat(3, 'a'));
-    expect(report(rows, places, { votesPerPair: 1 }).criteria[0]!.agreement.why).toBe(
-      'agreement needs at least two votes a pair',
-    );
+    expect(report(rows, places, { votesPerPair: 1 }).criteria[0]!.agreement).toMatchObject({
+      unanimous: null,
+      why: 'agreement needs at least two votes a pair',
+    });
     const same = ['ann', 'bob'].flatMap((annotator) => rows.map((row) => ({ ...row, annotator })));
     const { agreement } = report(same, places, { votesPerPair: 2 }).criteria[0]!;
     expect(agreement).toMatchObject({ fleissKappa: null, unanimous: 1 });
@@ -248,6 +250,10 @@ describe('intervals are of 95 %', () => {
     expect(Math.abs(bootstrap.bca.high! - 0.98)).toBeLessThanOrEqual(0.0101);
     expect(bootstrap.bca.low!).toBeLessThan(bootstrap.low!);
   });
+  it('pairs without a vote change nothing', () => {
+    const { bootstrap } = report(rows, { ...places, x: {}, y: {} }, { votesPerPair: 1 }).criteria[0]!;
+    expect(bootstrap).toEqual(makeGeneral().bootstrap);
+  });
   it('agreement has its prompts’ interval', () => {
     // Two votes a pair, a third of the pairs split, the others shared: P̄ = 2/3, chance ½, κ = 1/3 with the standard error
     // 2√(2/9/300) = .0544 (the chance's own variation is of second order).
@@ -264,6 +270,13 @@ describe('intervals are of 95 %', () => {
       expect(Math.abs(low! - 0.2267)).toBeLessThan(0.015);
       expect(Math.abs(high! - 0.44)).toBeLessThan(0.015);
     }
+  });
+  it('ties are a category of κ: of a, b, tie and a, a, a the chance is 4²/6² + 1/6² + 1/6² = ½, the agreement ½', () => {
+    const rows = ['ann', 'bob', 'cy'].flatMap((annotator, i): Row[] => [
+      { item: 'i0', annotator, choice: (['a', 'b', 'tie'] as const)[i]! },
+      { item: 'i1', annotator, choice: 'a' },
+    ]);
+    expect(report(rows, {}).criteria[0]!.agreement.fleissKappa).toBeCloseTo(0, 12);
   });
   it('items with other than k votes are in α’s interval and not in κ’s', () => {
     // Ten pairs agree, ten do not, at k = 2; twenty pairs of three votes agree: α rises, κ does not see them.
@@ -305,6 +318,17 @@ describe('the interval over annotators', () => {
     // Draws without ann: a tie, ½. With ann alone: A. One of each in lead: by majority.
     const { low, high } = interval(votesOf({ ann: 'a', bob: 'tie', cy: 'tie' }, 4), 3);
     expect([low, high]).toEqual([0.5, 1]);
+  });
+  it('pairs with the same votes count each: three that ann gives A and one that bob gives A', () => {
+    // ann drawn twice: ¾. bob twice: ¼. Both: every pair a tie, ½.
+    const { low, high } = interval(
+      Array.from({ length: 4 }, (_, i): Row[] => [
+        { item: `i${i}`, annotator: 'ann', choice: i < 3 ? 'a' : 'b' },
+        { item: `i${i}`, annotator: 'bob', choice: i < 3 ? 'b' : 'a' },
+      ]).flat(),
+      2,
+    );
+    expect([low, high]).toEqual([0.25, 0.75]);
   });
   it('knows its criterion: votes on another do not count', () => {
     const rows = [
@@ -379,6 +403,15 @@ describe('several criteria', () => {
       { criteria: ['general', 'appeal'], onlyFirst: 3, onlySecond: 1, p: expect.closeTo(10 / 16, 12) },
     ]);
   });
+  it.each(['a', 'b'] as const)('that agree on every pair (%s) have p = 1', (choice) => {
+    const { rows, items: places } = decided([choice]);
+    const both = [...rows, ...rows.map((row) => ({ ...row, criterion: 'appeal' }))];
+    expect(report(both, places, { votesPerPair: 1 }).comparisons[0]).toMatchObject({
+      onlyFirst: 0,
+      onlySecond: 0,
+      p: 1,
+    });
+  });
   it('that share no decided pair have no p', () => {
     const rows: Row[] = [
       { item: 'i0', annotator: 'ann', choice: 'a' },
@@ -436,6 +469,27 @@ describe('rewards beside people', () => {
       ['Y', 2, 0.5],
     ]);
     expect(q!.agreementWithPeople).toMatchObject({ n: 1, value: 0 });
+  });
+  it('people are their general preference, wherever it stands; without one, the first criterion', () => {
+    const of = (criterion: string) => {
+      const table = new VoteTableBuilder(['appeal', criterion]);
+      const add = (name: string, outcome: 0 | 1) =>
+        table.add({
+          item: table.itemIndex({ id: 'i', category: null, challenge: null }),
+          annotator: table.annotatorIndex('ann'),
+          criterion: table.criterionIndex(name),
+          outcome,
+          sideOfA: sides.unknown,
+          responseTimeMs: NaN,
+        });
+      add('appeal', outcomes.a);
+      add(criterion, outcomes.b);
+      const higherA = [{ reward: 'r', position: 0, scoreA: 2, scoreB: 1 }];
+      return report([], {}, { votes: table.finish(), votesPerPair: 1, scores: higherA }).rewards[0]!.agreementWithPeople
+        .value;
+    };
+    expect(of('general')).toBe(0);
+    expect(of('alignment')).toBe(1);
   });
   it('undecided pairs are no agreement', () => {
     const { rewards } = report([], places, { votesPerPair: 1, scores });
