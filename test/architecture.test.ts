@@ -126,6 +126,11 @@ describe('architecture', () => {
     }
   });
 
+  const fromTheRoot = new RegExp(
+    `\\b(${[...roots, 'scripts', 'test'].join('|')})/[\\w./-]+\\.(ts|mjs|svelte|sql)\\b`,
+    'g',
+  );
+
   it('every file that a document names is there, and every arrow’s function is in its file', () => {
     const documents = ['docs/architecture.md', 'CONTRIBUTING.md', ...folders.map((folder) => `${folder}/README.md`)];
     for (const document of documents) {
@@ -137,6 +142,10 @@ describe('architecture', () => {
         expect(there || path!.startsWith('name'), `${document} names ${path!}, which is not there`).toBe(true);
       }
     }
+    const guides = readdirSync(join(projectRoot, 'docs')).filter((name) => name.endsWith('.md'));
+    for (const guide of ['README.md', 'CHANGELOG.md', ...guides.map((name) => `docs/${name}`)])
+      for (const [path] of readFileSync(join(projectRoot, guide), 'utf8').matchAll(fromTheRoot))
+        expect(existsSync(join(projectRoot, path)), `${guide} names ${path}, which is not there`).toBe(true);
     const rows = [...architecture.matchAll(/^\| [^|]+ \| ([^|]+) \| (`[^|]+`) \|$/gm)];
     expect(rows.length).toBeGreaterThan(12);
     for (const [, functions, files] of rows) {
