@@ -87,7 +87,7 @@ async function setUp(): Promise<Database> {
         renders.map(({ id, position, seed }) => {
           // With another seed everything is turned: it must not count.
           const gap = position === 2 ? 0 : position < 2 ? sign : 1;
-          const value = model === 'x' ? gap * (seed === 0 ? 1 : -1) : 0;
+          const value = 5 + (model === 'x' ? gap * (seed === 0 ? 1 : -1) : 0);
           return { renderId: id, rewardId: name, networkSha256: 'n', value, createdAt: 1 };
         }),
       );

@@ -233,6 +233,16 @@ describe('a sample', () => {
     expect(pairs.reduce((sum, { weight }) => sum + weight!, 0)).toBe(20);
   });
 
+  it('takes in the ratio of the factor: 2 to 1 of 10 and 10 are 4 and 2 of 6', async () => {
+    const db = await setUp(20);
+    const prompts = await listPrompts(db, (await findPromptSet(db, 'prompts'))!.id);
+    const chosen = new Set(prompts.slice(0, 10).map(({ id }) => id));
+    const { study } = await createStudy(db, { ...base, promptSample: 6, oversample: { prompts: chosen, factor: 2 } });
+    const weights = (await listPairs(db, study.id)).map(({ promptId, weight }) => [chosen.has(promptId), weight]);
+    expect(weights.filter(([isChosen]) => isChosen)).toEqual(Array(4).fill([true, 2.5]));
+    expect(weights.filter(([isChosen]) => !isChosen)).toEqual(Array(2).fill([false, 5]));
+  });
+
   it('represents both strata, and never takes more than there are', async () => {
     const db = await setUp(10);
     const set = (await findPromptSet(db, 'prompts'))!;
