@@ -11,6 +11,7 @@ import { httpStatus, logFailure, ServiceError, toFailure } from './errors.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import { openApi } from './http/openapi.ts';
+import type { Origins } from './http/origins.ts';
 import { pages } from './http/pages.ts';
 import type { PrescreenParts } from './http/prescreens.ts';
 import { researchApi } from './http/research.ts';
@@ -22,14 +23,15 @@ export interface AppParts {
   sessions: Sessions;
   metrics: Metrics;
   log: Logger;
+  origins: Origins;
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db'>;
 }
 
-export function createApp({ db, images, sessions, metrics, log, publicUrl, prescreens }: AppParts): Express {
+export function createApp({ db, images, sessions, metrics, log, origins, publicUrl, prescreens }: AppParts): Express {
   const app = express();
   app.set('etag', false);
-  app.set('trust proxy', 'loopback');
+  app.set('trust proxy', origins.trusted);
   app.disable('x-powered-by');
   app.use(
     pinoHttp({
@@ -75,8 +77,8 @@ export function createApp({ db, images, sessions, metrics, log, publicUrl, presc
 
   app.use(annotatorImages(db, images));
   app.use(compression());
-  app.use(pages(db, sessions));
-  app.use('/api', express.json({ limit: '100kb' }), researchApi(db, sessions, publicUrl, prescreens));
+  app.use(pages({ db, sessions, origins }));
+  app.use('/api', express.json({ limit: '100kb' }), researchApi({ db, sessions, origins, publicUrl, prescreens }));
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');
   });

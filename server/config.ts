@@ -1,6 +1,7 @@
 /** @file What the server is started with. Flags win over the environment. */
 import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { resolve } from 'node:path';
+import { trustedProxies, type TrustedProxies } from './http/origins.ts';
 import type { UploadLimits } from './http/upload.ts';
 import type { LeaseTimes } from './study/assignments.ts';
 
@@ -11,6 +12,8 @@ export interface ServerConfig {
   leases: LeaseTimes;
   /** The address in links; differs from host and port behind a proxy. VISAVIS_PUBLIC_URL. */
   publicUrl: string | undefined;
+  /** Whose X-Forwarded-… headers are believed. VISAVIS_TRUST_PROXY; a proxy on this machine. */
+  trustedProxies: TrustedProxies;
   logLevel: string;
   /** The only folder whose files a request over HTTP may name. VISAVIS_INBOX; inbox/ in the data directory. */
   inbox: string;
@@ -49,6 +52,7 @@ export function serverConfig(
       graceMs: seconds(env, 'VISAVIS_GRACE_SECONDS', 60),
     },
     publicUrl: env['VISAVIS_PUBLIC_URL']?.replace(/\/$/, '') || undefined,
+    trustedProxies: proxies(env['VISAVIS_TRUST_PROXY'] ?? 'loopback'),
     logLevel: env['VISAVIS_LOG'] ?? 'warn',
     inbox: resolve(env['VISAVIS_INBOX'] || resolve(dataFolderOf(flags.data, env), 'inbox')),
     upload: {
@@ -58,6 +62,16 @@ export function serverConfig(
     },
     startsWorkers: env['VISAVIS_WORKER'] !== 'off',
   };
+}
+
+function proxies(list: string): TrustedProxies {
+  try {
+    return trustedProxies(list);
+  } catch {
+    throw new ArgumentError(
+      `VISAVIS_TRUST_PROXY is "${list}"; it must be addresses or subnets with commas between them, loopback, linklocal or uniquelocal.`,
+    );
+  }
 }
 
 function megabytes(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

@@ -8,7 +8,7 @@ import { ImageStore } from '../evaluator/engine/images/store.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
 import { Metrics } from './http/metrics.ts';
-import { isOwnOrigin } from './http/origin.ts';
+import { Origins } from './http/origins.ts';
 import { Sessions } from './http/session.ts';
 import { startLauncher } from './prescreens/launcher.ts';
 import { isPrescreenWaiting } from './prescreens/prescreens.ts';
@@ -37,12 +37,14 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const launcher = config.startsWorkers
     ? startLauncher(config.dataFolder, () => isPrescreenWaiting(db), log)
     : undefined;
+  const origins = new Origins(config.trustedProxies, config.publicUrl);
   const app = createApp({
     db,
     images: new ImageStore(config.dataFolder),
     sessions,
     metrics,
     log,
+    origins,
     publicUrl: config.publicUrl,
     prescreens: {
       dataFolder: config.dataFolder,
@@ -56,12 +58,9 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     maxHttpBufferSize: 16_384,
     serveClient: false,
     // Only pages of this server may open a socket; scripts send no Origin.
-    allowRequest: (request, decide) => {
-      const { origin, host } = request.headers;
-      decide(null, isOwnOrigin(origin, host, config.publicUrl));
-    },
+    allowRequest: (request, decide) => decide(null, origins.isOwnPage(request)),
   });
-  serveAnnotators(io.of('/annotate') as AnnotateNamespace, { db, leases: config.leases, metrics, log });
+  serveAnnotators(io.of('/annotate') as AnnotateNamespace, { db, leases: config.leases, metrics, origins, log });
   const stopResearch = serveResearchers(io.of('/research') as ResearchNamespace, { db, sessions, log });
 
   try {

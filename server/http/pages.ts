@@ -3,10 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Router, type Request, type Response } from 'express';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
 import sirv from 'sirv';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import type { Database } from '../../db/open.ts';
+import { Guesses } from './guesses.ts';
+import type { Origins } from './origins.ts';
 import type { Sessions } from './session.ts';
 import { freshParticipant, participantOf } from './participant.ts';
 
@@ -17,13 +18,19 @@ export function clientFolder(): string {
   return join(folder, 'dist', 'client');
 }
 
-export function pages(db: Database, sessions: Sessions): Router {
+export interface PageParts {
+  db: Database;
+  sessions: Sessions;
+  origins: Origins;
+}
+
+export function pages({ db, sessions, origins }: PageParts): Router {
   const router = Router();
   const folder = clientFolder();
   const read = (name: string) => readFileSync(join(folder, `${name}.html`));
   const annotate = read('annotate');
   const research = read('research');
-  const guesses = new RateLimiterMemory({ points: 30, duration: 60 });
+  const guesses = new Guesses(origins);
 
   // Names carry a hash of the content, so they may be kept for ever. The HTML is sent below, never cached.
   router.use(
@@ -43,19 +50,15 @@ export function pages(db: Database, sessions: Sessions): Router {
   // A preview or a scanner looks before the researcher does; it must not use the link up. Express answers HEAD as GET otherwise.
   router.head('/research/login', (_request, response) => void response.status(200).end());
   router.get('/research/login', async (request: Request, response: Response) => {
-    const allowed = await guesses.consume(request.ip ?? '').then(
-      () => true,
-      () => false,
-    );
-    if (!allowed) {
-      response.status(429).type('text').send('Too many tries; wait a minute.');
-      return;
-    }
     const key = typeof request.query['key'] === 'string' ? request.query['key'] : '';
     const cookie = await sessions.redeem(key, request.secure);
     if (cookie !== undefined) response.append('Set-Cookie', cookie);
     if (cookie === undefined && !sessions.isValid(request.headers.cookie)) {
-      sendPage(response.status(401), research);
+      const status = await guesses.count(request).then(
+        () => 401,
+        () => 429,
+      );
+      sendPage(response.status(status), research);
       return;
     }
     response.redirect(303, '/research');

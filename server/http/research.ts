@@ -7,19 +7,25 @@ import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { studyReport } from '../study/study-report.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
-import { isOwnOrigin } from './origin.ts';
+import { Guesses } from './guesses.ts';
+import type { Origins } from './origins.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
 import type { Scope, Sessions } from './session.ts';
 
-export function researchApi(
-  db: Database,
-  sessions: Sessions,
-  publicUrl: string | undefined,
-  prescreens: Omit<PrescreenParts, 'db'>,
-): Router {
+export interface ResearchParts {
+  db: Database;
+  sessions: Sessions;
+  origins: Origins;
+  publicUrl: string | undefined;
+  prescreens: Omit<PrescreenParts, 'db'>;
+}
+
+export function researchApi({ db, sessions, origins, publicUrl, prescreens }: ResearchParts): Router {
   const router = Router();
-  router.use('/prescreens', requireResearcher(sessions, publicUrl, 'prescreen'), prescreenApi({ db, ...prescreens }));
-  router.use(requireResearcher(sessions, publicUrl, 'all'));
+  const guesses = new Guesses(origins);
+  const require = (scope: Scope) => requireResearcher({ sessions, origins, guesses }, scope);
+  router.use('/prescreens', require('prescreen'), prescreenApi({ db, ...prescreens }));
+  router.use(require('all'));
 
   router.get('/studies', async (_request, response) => {
     response.json({ studies: await studySummaries(db) });
@@ -48,19 +54,28 @@ export function researchApi(
   return router;
 }
 
-function requireResearcher(sessions: Sessions, publicUrl: string | undefined, scope: Scope): RequestHandler {
-  return (request, _response, next) => {
+interface Asking {
+  sessions: Sessions;
+  origins: Origins;
+  guesses: Guesses;
+}
+
+function requireResearcher({ sessions, origins, guesses }: Asking, scope: Scope): RequestHandler {
+  return async (request, _response, next) => {
     const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer, scope)) {
+      if (bearer !== undefined) await guesses.count(request);
       throw new ServiceError(
         'unauthorized',
         'Open the researcher link that visavis serve prints, or send a token (visavis token).',
       );
     }
     // A cookie alone must not be enough for another site's page to change things.
-    const { origin, host } = request.headers;
-    if (request.method !== 'GET' && bearer === undefined && !isOwnOrigin(origin, host, publicUrl)) {
-      throw new ServiceError('unauthorized', 'This request comes from another site.');
+    if (request.method !== 'GET' && bearer === undefined && !origins.isOwnPage(request)) {
+      throw new ServiceError(
+        'unauthorized',
+        'This request comes from another site; behind a proxy, set VISAVIS_PUBLIC_URL to the address that browsers see.',
+      );
     }
     next();
   };

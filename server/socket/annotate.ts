@@ -15,6 +15,8 @@ import {
 } from '../../contract/annotate.ts';
 import { logFailure, ServiceError, toFailure } from '../errors.ts';
 import type { Metrics } from '../http/metrics.ts';
+import { Guesses } from '../http/guesses.ts';
+import type { Origins } from '../http/origins.ts';
 import { participantOf } from '../http/participant.ts';
 import {
   holdAgain,
@@ -36,15 +38,16 @@ interface Parts {
   db: Database;
   leases: LeaseTimes;
   metrics: Metrics;
+  origins: Origins;
   log: Logger;
 }
 
 const emptySchema = z.looseObject({}).nullish();
 
-export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metrics, log }: Parts): void {
+export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metrics, origins, log }: Parts): void {
   /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
   const pace = new RateLimiterMemory({ points: 1000, duration: 1 });
-  const guesses = new RateLimiterMemory({ points: 60, duration: 60 });
+  const guesses = new Guesses(origins);
 
   namespace.use((socket, next) => {
     identify(socket).then(
@@ -65,10 +68,7 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
     try {
       return await joinStudy(db, { token: auth.data.token, participant });
     } catch (error) {
-      // Guessing tokens is slowed down; joining with a good one never is.
-      await guesses.consume(socket.handshake.address).catch(() => {
-        throw new ServiceError('rate-limited', 'Too many tries; wait a minute.');
-      });
+      if (error instanceof ServiceError && error.code === 'bad-token') await guesses.count(socket.request);
       throw error;
     }
   }

@@ -38,6 +38,24 @@ describe('http', () => {
     await server.close();
   });
 
+  it('wrong keys are slowed down by address; a good one is never refused', async () => {
+    const { server, get } = await setUp();
+    const link = new URL(await server.researcherLink());
+    const from = (address: string, authorization?: string) => ({
+      headers: { 'x-forwarded-for': address, ...(authorization === undefined ? {} : { authorization }) },
+    });
+    const statuses = [];
+    for (let i = 0; i < 61; i++) statuses.push((await get(`/research/login?key=${i}`, from('198.51.100.4'))).status);
+    expect(statuses).toEqual([...Array<number>(60).fill(401), 429]);
+    expect((await get('/research/login?key=x', from('198.51.100.5'))).status).toBe(401);
+    expect((await get(link.pathname + link.search, from('198.51.100.4'))).status).toBe(303);
+    const bearers = [];
+    for (let i = 0; i < 61; i++)
+      bearers.push((await get('/api/studies', from('198.51.100.4', `Bearer ${i}.x`))).status);
+    expect(bearers).toEqual([...Array<number>(60).fill(401), 429]);
+    await server.close();
+  });
+
   it('the API answers what its contract says', async () => {
     const { server, get } = await setUp();
     const link = new URL(await server.researcherLink());

@@ -5,6 +5,7 @@ import type { Database } from '../../db/open.ts';
 import type { Acknowledgement, AssignmentView, VoteResult } from '../../contract/annotate.ts';
 import type { LeaseTimes } from '../../server/study/assignments.ts';
 import type { ServerConfig } from '../../server/config.ts';
+import { trustedProxies } from '../../server/http/origins.ts';
 import { startServer, type RunningServer } from '../../server/start.ts';
 
 export function testServer(
@@ -18,6 +19,7 @@ export function testServer(
     host: '127.0.0.1',
     port: 0,
     publicUrl: undefined,
+    trustedProxies: trustedProxies('loopback'),
     logLevel: 'silent',
     inbox: join(dataFolder, 'inbox'),
     upload: { files: 200, fileBytes: 2 ** 20, totalBytes: 20 * 2 ** 20 },
