@@ -98,14 +98,9 @@ async function openShards(path: string, files: readonly string[]): Promise<Prefe
     const count = Number(metadata.num_rows);
     for (let start = 0; start < count; start += chunk) {
       const end = Math.min(start + chunk, count);
-      const read = await parquetReadObjects({
-        file: buffer,
-        metadata,
-        columns: wanted,
-        rowStart: start,
-        rowEnd: end,
-        compressors,
-      });
+      const read = await readParquet(file, { file: buffer, metadata, columns: wanted, rowStart: start, rowEnd: end });
+      // A damaged count may say anything.
+      if (read.length !== end - start) throw new BadInput(`${file} is a damaged parquet file: rows are missing.`);
       for (const [i, fields] of read.entries())
         rows.push(rowOf(fields, rows.length, `${file}, row ${start + i}`, intern));
     }
@@ -129,6 +124,15 @@ async function openParquet(file: string): Promise<{ buffer: AsyncBuffer; metadat
   }
 }
 
+/** @throws BadInput: whatever the library meets in a damaged file */
+async function readParquet(file: string, options: Parameters<typeof parquetReadObjects>[0]) {
+  try {
+    return await parquetReadObjects({ ...options, compressors });
+  } catch (error) {
+    throw new BadInput(`${file} is a damaged parquet file: ${(error as Error).message}.`);
+  }
+}
+
 async function* parquetImages(shards: readonly Shard[], indices: readonly number[]) {
   for (const { file, buffer, metadata, first, count } of shards) {
     const own = indices.filter((index) => index >= first && index < first + count).sort((x, y) => x - y);
@@ -146,9 +150,9 @@ async function* parquetImages(shards: readonly Shard[], indices: readonly number
         columns: ['jpg_0', 'jpg_1'],
         rowStart: start,
         rowEnd: end,
-        compressors,
+        utf8: false,
       };
-      const read = await parquetReadObjects({ ...options, utf8: false });
+      const read = await readParquet(file, options);
       for (; i < next; i++) {
         const { jpg_0: a, jpg_1: b } = read[own[i]! - first - start]! as { jpg_0: unknown; jpg_1: unknown };
         if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array))
@@ -219,7 +223,7 @@ function rowOf(
   if (a === b) throw new BadInput(`${place}: both images are ${a}.`);
   const label = Number(fields['label_0']);
   if (fields['label_0'] === '' || fields['label_0'] == null || ![0, 0.5, 1].includes(label))
-    throw new BadInput(`${place}: label_0 is ${JSON.stringify(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);
+    throw new BadInput(`${place}: label_0 is ${String(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);
   const model = (side: 0 | 1) => {
     const name = textOf(fields[`model_${side}`]);
     return name === undefined ? null : intern(name);

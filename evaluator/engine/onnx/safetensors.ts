@@ -1,9 +1,9 @@
-/** @file Reading and writing safetensors. */
 /**
- * @file safetensors: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
+ * @file Reading and writing safetensors: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
  * Source: huggingface/safetensors README, Format.
  */
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { BadInput } from '../files/bad-input.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
 
@@ -17,15 +17,13 @@ export interface SafeTensors {
   metadata: Record<string, string>;
 }
 
-interface Entry {
-  dtype: string;
-  shape: number[];
-  data_offsets: [number, number];
-}
+const whole = z.number().int().nonnegative();
+const entrySchema = z.object({ dtype: z.string(), shape: z.array(whole), data_offsets: z.tuple([whole, whole]) });
+const metadataSchema = z.record(z.string(), z.string()).optional();
 
 const bytesOf: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
 
-/** @throws BadInput when the file is missing, cut short, or holds a type that no weight has */
+/** @throws BadInput when the file is missing, cut short, damaged, or holds a type that no weight has */
 export async function readSafeTensors(file: string): Promise<SafeTensors> {
   let bytes: Buffer;
   try {
@@ -37,26 +35,38 @@ export async function readSafeTensors(file: string): Promise<SafeTensors> {
   if (8 + headerLength > bytes.length) {
     throw new BadInput(`${file} is no complete safetensors file (${bytes.length} bytes).`);
   }
-  let header: Record<string, Entry | Record<string, string>>;
-  try {
-    header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as typeof header;
-  } catch {
-    throw new BadInput(`${file} is no safetensors file: its header is not JSON.`);
-  }
-  const { __metadata__: metadata = {}, ...entries } = header;
+  const { __metadata__: named, ...entries } = readHeader(file, bytes.toString('utf8', 8, 8 + headerLength));
+  const metadata = metadataSchema.safeParse(named);
+  if (!metadata.success) throw new BadInput(`${file} is no safetensors file: its metadata is not text by name.`);
   const tensors = new Map<string, SafeTensor>();
-  for (const [name, entry] of Object.entries(entries as Record<string, Entry>)) {
-    const [start, end] = entry.data_offsets.map((offset) => offset + 8 + headerLength) as [number, number];
-    const length = entry.shape.reduce((product, size) => product * size, 1);
-    const size = bytesOf[entry.dtype];
+  for (const [name, value] of Object.entries(entries)) {
+    const entry = entrySchema.safeParse(value);
+    if (!entry.success)
+      throw new BadInput(`${file} is damaged: the header does not say type, shape and place of "${name}".`);
+    const { dtype, shape, data_offsets: offsets } = entry.data;
+    const [start, end] = offsets.map((offset) => offset + 8 + headerLength) as [number, number];
+    const length = shape.reduce((product, size) => product * size, 1);
+    const size = Object.hasOwn(bytesOf, dtype) ? bytesOf[dtype] : undefined;
     if (size === undefined)
-      throw new BadInput(`${file}: "${name}" is ${entry.dtype}; weights must be F32, F16, BF16 or F64.`);
+      throw new BadInput(`${file}: "${name}" is ${dtype}; weights must be F32, F16, BF16 or F64.`);
     if (end > bytes.length || end - start !== length * size) {
       throw new BadInput(`${file} is cut short or damaged at "${name}"; copy it again.`);
     }
-    tensors.set(name, { shape: entry.shape, data: toFloat32(bytes, start, length, entry.dtype) });
+    tensors.set(name, { shape, data: toFloat32(bytes, start, length, dtype) });
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  return { tensors, metadata: metadata.data ?? {} };
+}
+
+function readHeader(file: string, text: string): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(text);
+  } catch {
+    header = undefined;
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw new BadInput(`${file} is no safetensors file: its header is no JSON object.`);
+  return header as Record<string, unknown>;
 }
 
 function toFloat32(bytes: Buffer, start: number, length: number, dtype: string): Float32Array {

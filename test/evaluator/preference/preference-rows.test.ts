@@ -1,0 +1,64 @@
+/** @file Damaged tables of preferences: read, or refused in a sentence, whichever byte is wrong. */
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { parquetWriteFile } from 'hyparquet-writer';
+import { describe, expect, it } from 'vitest';
+import { BadInput } from '../../../evaluator/engine/files/bad-input.ts';
+import { openPreferences } from '../../../evaluator/preference/preference-rows.ts';
+import { temporaryFolder } from '../../support/folders.ts';
+
+const path = join(temporaryFolder(), 'pairs.parquet');
+/** @param labels label_0 of each row */
+function write(labels: bigint[] | number[]): void {
+  const text = (name: string, data: string[]) => ({ name, data, type: 'STRING' as const });
+  const names = labels.map((_, i) => `${i}`);
+  parquetWriteFile({
+    filename: path,
+    columnData: [
+      text('caption', names),
+      text('image_0_uid', names),
+      text(
+        'image_1_uid',
+        names.map((name) => `${name}b`),
+      ),
+      { name: 'label_0', data: labels, type: typeof labels[0] === 'bigint' ? 'INT64' : 'DOUBLE' },
+    ],
+  });
+}
+
+describe('parquet', () => {
+  it('is read with its labels, whole numbers too', async () => {
+    write([1, 0, 0.5]);
+    expect((await openPreferences(path)).rows.map(({ label }) => label)).toEqual([1, 0, 0.5]);
+    write([1n, 0n]);
+    expect((await openPreferences(path)).rows.map(({ label }) => label)).toEqual([1, 0]);
+  });
+
+  it('a label that is none is said with its row', async () => {
+    write([1n, 2n]);
+    await expect(openPreferences(path)).rejects.toThrow('row 1: label_0 is 2; it must be 1, 0 or 0.5');
+  });
+
+  // Of the footer: a page whose header says more values than it has keeps the library busy for ever (hyparquet 1.31.5).
+  it('with any byte of the footer changed or the end cut off is read or refused in a sentence', async () => {
+    write([1, 0, 0.5, 1]);
+    const whole = readFileSync(path);
+    const footer = whole.length - 8 - whole.readUInt32LE(whole.length - 8);
+    const change = fc.tuple(fc.integer({ min: footer, max: whole.length - 1 }), fc.nat(255));
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+        const bytes = Buffer.from(whole);
+        for (const [place, value] of changes) bytes[place] = value;
+        await writeFile(path, bytes);
+        await openPreferences(path).catch((error: unknown) => expect(error).toBeInstanceOf(BadInput));
+      }),
+      { numRuns: 500, seed: 7 },
+    );
+    for (let end = 0; end < whole.length; end += 7) {
+      await writeFile(path, whole.subarray(0, end));
+      await expect(openPreferences(path)).rejects.toBeInstanceOf(BadInput);
+    }
+  }, 60_000);
+});
