@@ -11,6 +11,7 @@ import { reward } from './migrations/0007-reward.ts';
 import { prescreen } from './migrations/0008-prescreen.ts';
 import { trainingRun } from './migrations/0009-training-run.ts';
 import { expired } from './migrations/0010-expired.ts';
+import { lostWorkers } from './migrations/0011-lost-workers.ts';
 
 export const migrations: Record<string, Migration> = {
   '0001-prompt-set': promptSet,
@@ -23,6 +24,7 @@ export const migrations: Record<string, Migration> = {
   '0008-prescreen': prescreen,
   '0009-training-run': trainingRun,
   '0010-expired': expired,
+  '0011-lost-workers': lostWorkers,
 };
 
 /** A database that this version must not touch, or cannot open. */

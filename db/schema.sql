@@ -80,7 +80,8 @@ CREATE TABLE "prescreen" (
   "result" text,
   "error" text,
   "created_at" bigint not null,
-  "updated_at" bigint not null);
+  "updated_at" bigint not null,
+  "lost_workers" integer default 0 not null);
 
 CREATE TABLE "prompt" (
   "id" text primary key,

@@ -198,6 +198,8 @@ export interface PrescreenTable {
   error: string | null;
   created_at: number;
   updated_at: number;
+  /** Workers that ended without a word while they ran it. */
+  lost_workers: number;
 }
 
 export interface TrainingRunTable {

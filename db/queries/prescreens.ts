@@ -89,7 +89,12 @@ export async function claimPrescreen(
   // Another process may have been faster: only one update finds it free.
   const row = await db
     .updateTable('prescreen')
-    .set({ state: 'running', updated_at: now })
+    .set((e) => ({
+      state: 'running' as const,
+      updated_at: now,
+      // Still running: whoever ran it is gone.
+      lost_workers: e('lost_workers', '+', e.case().when('state', '=', 'running').then(1).else(0).end()),
+    }))
     .where('id', '=', next.id)
     .where(isFree(staleBefore))
     .returningAll()

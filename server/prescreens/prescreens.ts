@@ -17,6 +17,8 @@ import { ServiceError } from '../errors.ts';
 
 /** A running prescreen that has not been heard of for so long has lost its process and may be taken again. */
 const staleMs = 120_000;
+/** Workers that a request may lose before it is given up: it may be what kills them, as by using all memory. */
+const mostLost = 3;
 
 /**
  * Keeps a request. The same key with the same request gives the prescreen that is there.
@@ -61,6 +63,7 @@ function freshRow(
     error: null,
     createdAt: now,
     updatedAt: now,
+    lostWorkers: 0,
   };
 }
 
@@ -75,10 +78,15 @@ export async function allPrescreens(db: Database): Promise<Prescreen[]> {
   return (await listPrescreens(db)).map(view);
 }
 
-/** Takes the oldest that waits, or one whose process is gone. */
+/** Takes the oldest that waits, or one whose process is gone; what has lost too many processes fails with a sentence. */
 export async function takePrescreen(db: Database, now = Date.now()): Promise<Prescreen | undefined> {
-  const row = await claimPrescreen(db, { now, staleBefore: now - staleMs });
-  return row === undefined ? undefined : view(row);
+  for (;;) {
+    const row = await claimPrescreen(db, { now, staleBefore: now - staleMs });
+    if (row === undefined) return undefined;
+    if (row.lostWorkers < mostLost) return view(row);
+    const error = `Its worker ended ${mostLost} times without a word, as a process does that is killed or out of memory.`;
+    await finishPrescreen(db, row.id, { error }, now);
+  }
 }
 
 export async function reportProgress(
