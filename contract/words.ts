@@ -7,8 +7,10 @@ import { criteria } from './criteria.ts';
  */
 export const textSchema = z
   .string()
-  // eslint-disable-next-line no-control-regex
-  .refine((text) => !/\u0000|\p{Surrogate}/u.test(text), 'it holds a NUL character or half of a surrogate pair');
+  .refine(
+    (text) => !text.includes('\0') && !/\p{Surrogate}/u.test(text),
+    'it holds a NUL character or half of a surrogate pair',
+  );
 
 export const criterionSchema = z.enum(criteria);
 

@@ -1,20 +1,15 @@
 /** @file What a model is made of, as its row keeps it, and whether the files on disk are still those. */
 import { join } from 'node:path';
+import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { digestOf, firstChanged, hashFiles, type HashedFile } from '../engine/files/hashes.ts';
 
-export interface ModelSettings {
+export interface ModelSettings extends GenerationSettings {
   pipeline: string;
   /** The SHA-256 over the names and hashes of the pipeline's files. */
   pipelineSha256: string;
   pipelineFiles: HashedFile[];
   adapters: (HashedFile & { scale: number })[];
-  sampler: string;
-  steps: number;
-  guidance: number;
-  negativePrompt: string | null;
-  width: number;
-  height: number;
 }
 
 /** The parts of a pipeline folder that decide its images. */

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Database } from '../../db/open.ts';
 import { findPromptSet, insertPromptSet } from '../../db/queries/prompts.ts';
-import { BadInput } from '../engine/files/bad-input.ts';
+import { BadInput, cannotRead } from '../engine/files/bad-input.ts';
 import { parsePrompts } from './parse.ts';
 
 export interface ImportedPrompts {
@@ -23,7 +23,7 @@ export async function importPrompts(
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new BadInput(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+    throw cannotRead(file, error);
   }
   const prompts = parsePrompts(bytes, file);
   const setId = randomUUID();

@@ -1,11 +1,11 @@
 /** @file The two pages and their bundles, prebuilt by Vite into dist/client. */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Router, type Request, type Response } from 'express';
 import sirv from 'sirv';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import type { Database } from '../../db/open.ts';
+import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
 import { Guesses } from './guesses.ts';
 import type { Origins } from './origins.ts';
 import type { Sessions } from './session.ts';
@@ -13,9 +13,7 @@ import { freshParticipant, participantOf } from './participant.ts';
 
 /** The client's build, from the sources (tests) and from dist/ alike. */
 export function clientFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return join(folder, 'dist', 'client');
+  return join(packageRoot(), 'dist', 'client');
 }
 
 export interface PageParts {

@@ -3,10 +3,9 @@
  * (visavis worker) take from the same rows.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
 import { logFailure } from '../errors.ts';
 
 export interface Launcher {
@@ -26,9 +25,13 @@ export function startLauncher(dataFolder: string, isWaiting: () => Promise<boole
     looking = true;
     try {
       if (!(await isWaiting()) || closed) return;
-      child = spawn(process.execPath, [executable(), 'worker', '--once', '--data', dataFolder], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
+      child = spawn(
+        process.execPath,
+        [join(packageRoot(), 'bin', 'visavis.js'), 'worker', '--once', '--data', dataFolder],
+        {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        },
+      );
       const ended = () => {
         child = undefined;
       };
@@ -58,11 +61,4 @@ export function startLauncher(dataFolder: string, isWaiting: () => Promise<boole
       child?.kill('SIGTERM');
     },
   };
-}
-
-/** bin/visavis.js, from the sources and from dist/ alike. */
-function executable(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'bin', 'visavis.js'))) folder = dirname(folder);
-  return join(folder, 'bin', 'visavis.js');
 }

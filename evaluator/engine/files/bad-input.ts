@@ -6,3 +6,13 @@
 export class BadInput extends Error {
   override name = 'BadInput';
 }
+
+/** @param error what reading the file threw; the system's code says why */
+export function cannotRead(file: string, error: unknown): BadInput {
+  return new BadInput(`Cannot read ${file}: ${codeOf(error)}.`);
+}
+
+/** ENOENT and the like, or the error itself. */
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

@@ -4,7 +4,7 @@
  */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve } from 'node:path';
-import { BadInput } from './bad-input.ts';
+import { BadInput, codeOf } from './bad-input.ts';
 
 export interface ForeignLimits {
   /** The folder that it must lie in, links followed; anywhere when absent. */
@@ -31,7 +31,7 @@ export async function foreignFile(file: string, limits: ForeignLimits = {}): Pro
   try {
     real = await realpath(file);
   } catch (error) {
-    throw new BadInput(`${said}cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+    throw new BadInput(`${said}cannot read ${file}: ${codeOf(error)}.`);
   }
   if (within !== undefined && leaves(within, real)) throw outside;
   const info = await stat(real);

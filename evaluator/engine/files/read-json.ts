@@ -1,6 +1,6 @@
 /** @file A JSON file, or one sentence. */
 import { readFile } from 'node:fs/promises';
-import { BadInput } from './bad-input.ts';
+import { BadInput, cannotRead } from './bad-input.ts';
 
 /** @throws BadInput when the file is missing or no JSON */
 export async function readJson(file: string): Promise<object> {
@@ -8,7 +8,7 @@ export async function readJson(file: string): Promise<object> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new BadInput(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+    throw cannotRead(file, error);
   }
   try {
     return JSON.parse(text) as object;

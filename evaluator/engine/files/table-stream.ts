@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
-import { BadInput } from './bad-input.ts';
+import { BadInput, cannotRead } from './bad-input.ts';
 import { unescapeCell } from './spreadsheet.ts';
 
 export interface TableSink {
@@ -54,7 +54,7 @@ async function openText(file: string): Promise<Readable> {
     magic = (await handle.read(Buffer.alloc(2), 0, 2, 0)).buffer;
     await handle.close();
   } catch (error) {
-    throw new BadInput(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+    throw cannotRead(file, error);
   }
   const bytes = createReadStream(file, { highWaterMark: 1 << 18 });
   if (magic[0] !== 0x1f || magic[1] !== 0x8b) return bytes;

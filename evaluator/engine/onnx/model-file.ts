@@ -3,7 +3,7 @@
  * stay in external data files; nothing is copied until a file is written.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { BadInput } from '../files/bad-input.ts';
+import { BadInput, cannotRead } from '../files/bad-input.ts';
 import { decodeMessage, encodeMessage, type MessageType } from './protobuf.ts';
 
 export interface OnnxModel {
@@ -172,7 +172,7 @@ export async function readModel(file: string): Promise<OnnxModel> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new BadInput(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+    throw cannotRead(file, error);
   }
   let decoded: unknown;
   try {

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { BadInput } from '../files/bad-input.ts';
+import { BadInput, cannotRead } from '../files/bad-input.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
 
 export interface SafeTensor {
@@ -29,7 +29,7 @@ export async function readSafeTensors(file: string): Promise<SafeTensors> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new BadInput(`Cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}.`);
+    throw cannotRead(file, error);
   }
   const headerLength = bytes.length < 8 ? Infinity : Number(bytes.readBigUInt64LE(0));
   if (8 + headerLength > bytes.length) {
