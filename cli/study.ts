@@ -1,4 +1,4 @@
-/** @file `visavis study`: create, list, show, open, pause, close, invite. */
+/** @file `visavis study`: create, list, show, open, pause, close, recount, invite. */
 import { Command } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
 import { criterionSchema } from '../contract/words.ts';
@@ -120,6 +120,18 @@ export function studyCommand(): Command {
         else console.log(`"${name}" is ${state}.`);
       });
   }
+  study
+    .command('recount <name>')
+    .description('count the votes anew and compare them with the tally that is kept while people vote')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options) => {
+      const { recount } = await import('../server/study/recount.ts');
+      const { votes, corrected } = await withWorkspace(options, ({ db }) => recount(db, name));
+      if (options.json) printJson({ name, votes, corrected });
+      else if (corrected.length === 0) console.log(`The tally of "${name}" agrees with its ${votes} votes.`);
+      else console.log(`Corrected ${corrected.join(' and ')} of "${name}", by its ${votes} votes.`);
+    });
   study
     .command('invite <name>')
     .description('print the annotators’ link')

@@ -16,6 +16,7 @@ import {
 import type BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { DatabaseError, migrate } from './migrate.ts';
+import { statementName } from './prepared.ts';
 import { loadSqlite } from './sqlite-driver.ts';
 import { troubleOf } from './trouble.ts';
 import type { Tables } from './tables.ts';
@@ -151,6 +152,16 @@ const waits = ['lock_timeout=5s', 'idle_in_transaction_session_timeout=15s', 'st
   .map((setting) => `-c ${setting}`)
   .join(' ');
 
+/** What is asked again and again is sent by name, so that PostgreSQL parses and plans it once a connection. */
+function keepPlans(client: pg.PoolClient): void {
+  const ask = client.query.bind(client) as (...query: unknown[]) => unknown;
+  const named = (text: unknown, values?: unknown, ...rest: unknown[]) => {
+    const name = typeof text === 'string' ? statementName(text) : undefined;
+    return name === undefined ? ask(text, values, ...rest) : ask({ name, text, values });
+  };
+  client.query = named as typeof client.query;
+}
+
 function openPostgres(url: string): Database {
   const types = new pg.TypeOverrides();
   // Milliseconds and seeds are bigint columns; all of them stay below 2^53.
@@ -159,6 +170,9 @@ function openPostgres(url: string): Database {
   // A connection that the server ends must not end us, idle or in the middle of a transaction: the query gets its own
   // error, and the next one a fresh connection.
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    keepPlans(client);
+  });
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }

@@ -5,9 +5,17 @@ CREATE TABLE "annotator" (
   "study_id" text not null references "study" ("id"),
   "population" text not null check (population in ('people', 'simulated')),
   "participant" text not null,
-  "created_at" bigint not null, constraint "annotator_once" unique ("study_id",
+  "created_at" bigint not null,
+  "votes" integer default 0 not null,
+  "done" integer default 0 not null, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
+
+CREATE TRIGGER assignment_finished after update of state on assignment
+   when (new.state = 'done') <> (old.state = 'done') begin
+  update annotator set done = done + (new.state = 'done') - (old.state = 'done')
+  where id = new.annotator_id;
+end;
 
 CREATE TABLE "assignment" (
   "id" text primary key,
@@ -165,10 +173,32 @@ CREATE TABLE "server_secret" (
   "name" text primary key,
   "value" text not null);
 
+CREATE TRIGGER slot_emptied after delete on slot begin 
+  insert into tally (study_id, population, criterion, shard, a, b, tie)
+    select v.study_id, n.population, v.criterion, 0, -(v.choice = x.side_a),
+           -(v.choice <> x.side_a and v.choice <> 'tie'), -(v.choice = 'tie')
+    from vote v join assignment x on x.id = v.assignment_id join annotator n on n.id = v.annotator_id
+  where v.id = old.vote_id
+    on conflict (study_id, population, criterion, shard)
+    do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
+  update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);
+end;
+
+CREATE TRIGGER slot_filled after insert on slot begin 
+  insert into tally (study_id, population, criterion, shard, a, b, tie)
+    select v.study_id, n.population, v.criterion, 0, +(v.choice = x.side_a),
+           +(v.choice <> x.side_a and v.choice <> 'tie'), +(v.choice = 'tie')
+    from vote v join assignment x on x.id = v.assignment_id join annotator n on n.id = v.annotator_id
+  where v.id = new.vote_id
+    on conflict (study_id, population, criterion, shard)
+    do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
+  update annotator set votes = votes + 1 where id = (select annotator_id from vote where id = new.vote_id);
+end;
+
 CREATE TABLE "slot" (
   "seat_id" text not null references "seat" ("id"),
   "criterion" text not null,
-  "vote_id" text unique references "vote" ("id"), constraint "slot_pk" primary key ("seat_id",
+  "vote_id" text not null unique references "vote" ("id"), constraint "slot_pk" primary key ("seat_id",
   "criterion"));
 
 CREATE TABLE "study" (
@@ -186,6 +216,18 @@ CREATE TABLE "study" (
   "simulation_token" text not null unique,
   "created_at" bigint not null,
   "prescreen_id" text references "prescreen" ("id"), constraint "study_two_models" check (model_a_id <> model_b_id));
+
+CREATE TABLE "tally" (
+  "study_id" text not null references "study" ("id"),
+  "population" text not null check (population in ('people', 'simulated')),
+  "criterion" text not null,
+  "shard" integer not null,
+  "a" integer not null,
+  "b" integer not null,
+  "tie" integer not null, constraint "tally_pk" primary key ("study_id",
+  "population",
+  "criterion",
+  "shard"));
 
 CREATE TABLE "training_run" (
   "folder" text primary key,
@@ -206,8 +248,9 @@ CREATE TABLE "vote" (
   "remaining" text not null,
   "created_at" bigint not null);
 
-CREATE INDEX "vote_assignment" on "vote" (
-  "assignment_id");
+CREATE INDEX "vote_annotator" on "vote" (
+  "annotator_id",
+  "created_at");
 
 CREATE INDEX "vote_study" on "vote" (
   "study_id",

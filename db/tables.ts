@@ -2,6 +2,8 @@
  * @file The tables as kysely sees them. Text ids, times in milliseconds since 1970, booleans as 0/1, JSON as text:
  * the same on SQLite and PostgreSQL. `schema.sql` beside this file is generated from the migrations; read it first.
  */
+import type { Generated } from 'kysely';
+
 export interface PromptSetTable {
   id: string;
   name: string;
@@ -95,10 +97,22 @@ export interface SeatTable {
   state: 'free' | 'leased' | 'done';
 }
 
+/** A row from the moment its vote counts until it is taken back. */
 export interface SlotTable {
   seat_id: string;
   criterion: string;
-  vote_id: string | null;
+  vote_id: string;
+}
+
+/** Counted votes, kept by triggers; the sum over the shards. */
+export interface TallyTable {
+  study_id: string;
+  population: Population;
+  criterion: string;
+  shard: number;
+  a: number;
+  b: number;
+  tie: number;
 }
 
 export interface AnnotatorTable {
@@ -107,6 +121,9 @@ export interface AnnotatorTable {
   population: Population;
   participant: string;
   created_at: number;
+  /** Votes that count, and pairs finished; kept by triggers. */
+  votes: Generated<number>;
+  done: Generated<number>;
 }
 
 export interface AssignmentTable {
@@ -221,6 +238,7 @@ export interface Tables {
   pair: PairTable;
   seat: SeatTable;
   slot: SlotTable;
+  tally: TallyTable;
   annotator: AnnotatorTable;
   assignment: AssignmentTable;
   vote: VoteTable;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { Server } from 'socket.io';
 import type { Database } from '../db/open.ts';
+import { onCommit } from '../db/transactions.ts';
 import { ImageStore } from '../evaluator/engine/images/store.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
@@ -34,6 +35,10 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const log = pino({ level: config.logLevel }, stderr);
   const sessions = await Sessions.open(db);
   const metrics = new Metrics();
+  const stopListening = onCommit(db, ({ jobs, commitMs }) => {
+    metrics.groupSize.observe(jobs);
+    metrics.commitSeconds.observe(commitMs / 1000);
+  });
   const launcher = config.startsWorkers
     ? startLauncher(config.dataFolder, () => isPrescreenWaiting(db), log)
     : undefined;
@@ -72,6 +77,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     launcher?.close();
     stopResearch();
     await io.close();
+    stopListening();
     metrics.close();
     throw error;
   }
@@ -87,6 +93,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
       const cut = setTimeout(() => http.closeAllConnections(), shutdownMs);
       await io.close();
       clearTimeout(cut);
+      stopListening();
       metrics.close();
     },
   };

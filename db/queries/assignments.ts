@@ -2,57 +2,112 @@
 import { sql } from 'kysely';
 import { isPostgres } from '../engine.ts';
 import type { Database } from '../open.ts';
-import type { AnnotatorTable, AssignmentTable, Population } from '../tables.ts';
+import { prepared } from '../prepared.ts';
+import type { AnnotatorTable, AssignmentTable, Population, Side, StudyState } from '../tables.ts';
+import { Conflict } from '../transactions.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import type { Seat } from './studies.ts';
 
 export type Annotator = ObjectOf<AnnotatorTable>;
+export type NewAnnotator = Omit<Annotator, 'votes' | 'done'>;
 export interface Assignment extends Omit<ObjectOf<AssignmentTable>, 'voted'> {
   /** A vote on it has counted. */
   voted: boolean;
 }
 
-function assignmentOf<Row extends { voted: number }>(row: Row) {
+export function assignmentOf<Row extends { voted: number }>(row: Row) {
   return objectOf(row, { voted: row.voted === 1 });
 }
 
 /** Finds or makes the annotator. Safe when the same person connects twice at once. */
-export async function ensureAnnotator(db: Database, annotator: Annotator): Promise<Annotator> {
+export async function ensureAnnotator(db: Database, annotator: NewAnnotator): Promise<Annotator> {
+  const find = () =>
+    db
+      .selectFrom('annotator')
+      .selectAll()
+      .where('study_id', '=', annotator.studyId)
+      .where('population', '=', annotator.population)
+      .where('participant', '=', annotator.participant)
+      .executeTakeFirst();
+  const known = await find();
+  if (known !== undefined) return objectOf(known);
   await db
     .insertInto('annotator')
     .values(rowOf<AnnotatorTable>(annotator))
     .onConflict((c) => c.columns(['study_id', 'population', 'participant']).doNothing())
     .execute();
-  const row = await db
-    .selectFrom('annotator')
-    .selectAll()
-    .where('study_id', '=', annotator.studyId)
-    .where('population', '=', annotator.population)
-    .where('participant', '=', annotator.participant)
-    .executeTakeFirstOrThrow();
-  return objectOf(row);
+  return objectOf((await find())!);
 }
+
+const annotatorLock = prepared((db, p: { id: string }) =>
+  db.selectFrom('annotator').select('id').where('id', '=', p.id).forNoKeyUpdate(),
+);
 
 /**
- * Makes the changes to one study's seats follow one another, as they do on SQLite, whose transactions begin with the
- * write lock. Call it first in every transaction that leases, votes or undoes; what is read after it stays true.
+ * Makes the doings of one annotator follow one another, as they do on SQLite, whose transactions begin with the write lock.
+ * Call it first in every transaction that leases, votes or undoes. Races between annotators are decided by the writes: each
+ * names the state that it expects, and finding another is a Conflict.
  */
-export async function lockStudy(db: Database, studyId: string): Promise<void> {
-  if (isPostgres(db)) await sql`select pg_advisory_xact_lock(hashtextextended(${studyId}, 0))`.execute(db);
+export async function lockAnnotator(db: Database, id: string): Promise<void> {
+  if (isPostgres(db)) await annotatorLock(db, { id });
 }
 
-/** What this annotator should look at now: a reopened assignment first, then the oldest. Expired ones count. */
-export async function heldAssignments(db: Database, annotatorId: string): Promise<Assignment[]> {
-  const rows = await db
-    .selectFrom('assignment')
-    .selectAll()
-    .where('annotator_id', '=', annotatorId)
-    .where('state', '=', 'leased')
-    .orderBy((e) => e.fn.coalesce('reopened_at', e.val(0)), 'desc')
-    .orderBy('created_at')
-    .orderBy('id')
-    .execute();
-  return rows.map(assignmentOf);
+/** Where an annotator is: how far, what they hold, and what they had begun when its lease ran out. */
+export interface Standing {
+  studyState: StudyState;
+  done: number;
+  /** The position of the pair that they got last; 0 before the first. */
+  lastPosition: number;
+  /** To be looked at in this order: a reopened one first, then the oldest. One whose time is over counts until it is released. */
+  held: Assignment[];
+  /** Has votes, ran out, and nobody has taken its seat since: it can go on. */
+  revivable: Assignment | undefined;
+}
+
+const standingRows = prepared((db, p: { annotatorId: string }) =>
+  db
+    .selectFrom('annotator as n')
+    .innerJoin('study as t', 't.id', 'n.study_id')
+    .leftJoin('assignment as a', (join) =>
+      join
+        .onRef('a.annotator_id', '=', 'n.id')
+        .on('a.state', 'in', ['leased', 'expired'])
+        .on((e) => e.or([e('a.state', '=', 'leased'), e('a.voted', '=', 1)])),
+    )
+    .leftJoin('seat as s', 's.id', 'a.seat_id')
+    .selectAll('a')
+    .select((e) => [
+      't.state as study_state',
+      'n.done',
+      's.state as seat_state',
+      e
+        .selectFrom('assignment as l')
+        .innerJoin('pair as p', 'p.id', 'l.pair_id')
+        .select('p.position')
+        .whereRef('l.annotator_id', '=', 'n.id')
+        .orderBy('l.created_at', 'desc')
+        .limit(1)
+        .as('last_position'),
+    ])
+    .where('n.id', '=', p.annotatorId)
+    .orderBy((e) => e.fn.coalesce('a.reopened_at', e.val(0)), 'desc')
+    .orderBy('a.created_at')
+    .orderBy('a.id'),
+);
+
+export async function standingOf(db: Database, annotatorId: string): Promise<Standing> {
+  const { rows } = await standingRows(db, { annotatorId });
+  const [first] = rows;
+  if (first === undefined) throw new Error(`There is no annotator ${annotatorId}.`);
+  const pick = (isWanted: (row: (typeof rows)[number]) => boolean) =>
+    rows.filter((row) => row.id !== null && isWanted(row)).map((row) => assignmentOf(row as AssignmentTable));
+  return {
+    studyState: first.study_state,
+    done: first.done,
+    lastPosition: first.last_position ?? 0,
+    held: pick(({ state }) => state === 'leased'),
+    revivable: pick(({ state, seat_state }) => state === 'expired' && seat_state === 'free')[0],
+  };
 }
 
 export async function findAssignment(db: Database, id: string): Promise<Assignment | undefined> {
@@ -60,109 +115,151 @@ export async function findAssignment(db: Database, id: string): Promise<Assignme
   return row && assignmentOf(row);
 }
 
-/** An assignment with votes whose lease ran out and whose seat nobody has taken since: it can go on. */
-export async function revivableAssignment(db: Database, annotatorId: string): Promise<Assignment | undefined> {
-  const row = await db
-    .selectFrom('assignment as a')
-    .innerJoin('seat as s', 's.id', 'a.seat_id')
-    .selectAll('a')
-    .where('a.annotator_id', '=', annotatorId)
-    .where('a.state', '=', 'expired')
-    .where('a.voted', '=', 1)
-    .where('s.state', '=', 'free')
-    .orderBy('a.created_at')
-    .limit(1)
-    .executeTakeFirst();
-  return row && assignmentOf(row);
-}
+/** Leases looked at in one go; more of them wait for the next. */
+const sweep = 500;
 
-/** Takes back the seats whose lease ran out before `now`. */
-export async function releaseExpired(db: Database, studyId: string, now: number): Promise<void> {
-  const rows = await db
-    .selectFrom('assignment')
-    .select(['id', 'seat_id'])
-    .where('study_id', '=', studyId)
-    .where('state', '=', 'leased')
-    .where('expires_at', '<', now)
-    .execute();
-  if (rows.length === 0) return;
+/**
+ * Takes back the seats whose lease ran out before `now`. A lease that ends later than any given now could was written before
+ * the clock was set back; it is cut to a whole lease from now.
+ * @returns how many were taken back
+ */
+export async function releaseExpired(
+  db: Database,
+  { studyId, leaseMs, now }: { studyId: string; leaseMs: number; now: number },
+): Promise<number> {
   await db
     .updateTable('assignment')
-    .set({ state: 'expired' })
-    .where(
-      'id',
-      'in',
-      rows.map((row) => row.id),
-    )
+    .set({ expires_at: now + leaseMs })
+    .where('study_id', '=', studyId)
+    .where('state', '=', 'leased')
+    .where('expires_at', '>', now + leaseMs)
     .execute();
-  await db
-    .updateTable('seat')
-    .set({ state: 'free' })
-    .where(
-      'id',
-      'in',
-      rows.map((row) => row.seat_id),
-    )
-    .execute();
-}
-
-/** Free seats of pairs that this annotator has nothing to do with yet, in the study's order from a position on. */
-export async function freeSeats(
-  db: Database,
-  {
-    studyId,
-    annotatorId,
-    population,
-    from,
-    limit,
-  }: { studyId: string; annotatorId: string; population: Population; from: number; limit: number },
-): Promise<Seat[]> {
   const rows = await db
-    .selectFrom('seat')
-    .selectAll('seat')
-    .where('seat.study_id', '=', studyId)
-    .where('seat.population', '=', population)
-    .where('seat.state', '=', 'free')
-    .where('seat.position', '>=', from)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('assignment as a')
-            .select('a.id')
-            .where('a.annotator_id', '=', annotatorId)
-            .whereRef('a.pair_id', '=', 'seat.pair_id')
-            .where((e) => e.or([e('a.state', '<>', 'expired'), e('a.voted', '=', 1)])),
-        ),
-      ),
+    .updateTable('assignment')
+    .set({ state: 'expired' })
+    .where('id', 'in', (e) =>
+      e
+        .selectFrom('assignment')
+        .select('id')
+        .where('study_id', '=', studyId)
+        .where('state', '=', 'leased')
+        .where('expires_at', '<', now)
+        .limit(sweep)
+        .$if(isPostgres(db), (q) => q.forUpdate().skipLocked()),
     )
-    .orderBy('seat.position')
-    .orderBy('seat.seat_index')
-    .limit(limit)
+    .where('state', '=', 'leased')
+    .returning('seat_id')
     .execute();
-  return rows.map((row) => objectOf(row));
+  if (rows.length === 0) return 0;
+  const seats = rows.map((row) => row.seat_id);
+  await db.updateTable('seat').set({ state: 'free' }).where('id', 'in', seats).execute();
+  return rows.length;
 }
 
-/** The position of the pair that the annotator got last; 0 before the first. */
-export async function lastPosition(db: Database, annotatorId: string): Promise<number> {
-  const row = await db
-    .selectFrom('assignment as a')
-    .innerJoin('pair as p', 'p.id', 'a.pair_id')
-    .select('p.position')
-    .where('a.annotator_id', '=', annotatorId)
-    .orderBy('a.created_at', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.position ?? 0;
+export interface FreeSeat {
+  id: string;
+  pairId: string;
+  sideA: Side;
+  /** Criteria that somebody voted on before they left. */
+  filled: string[];
 }
 
-export async function takeSeat(db: Database, assignment: Assignment): Promise<void> {
-  await db.updateTable('seat').set({ state: 'leased' }).where('id', '=', assignment.seatId).execute();
-  const row = rowOf<AssignmentTable>({ ...assignment, voted: assignment.voted ? 1 : 0 });
-  await db.insertInto('assignment').values(row).execute();
+interface SeatSearch {
+  studyId: string;
+  annotatorId: string;
+  population: Population;
+  /** Position from which on free seats are candidates. */
+  from: number;
+  /** Candidates among which one is drawn. */
+  limit: number;
 }
+
+const freeSeatRows = prepared((db, p: SeatSearch) =>
+  db
+    .selectFrom((e) =>
+      e
+        .selectFrom((inner) =>
+          inner
+            .selectFrom('seat')
+            .select(['seat.id', 'seat.pair_id', 'seat.side_a'])
+            .where('seat.study_id', '=', p.studyId)
+            .where('seat.population', '=', p.population)
+            .where('seat.state', '=', 'free')
+            .where('seat.position', '>=', p.from)
+            .where(({ not, exists, selectFrom }) =>
+              not(
+                exists(
+                  selectFrom('assignment as a')
+                    .select('a.id')
+                    .where('a.annotator_id', '=', p.annotatorId)
+                    .whereRef('a.pair_id', '=', 'seat.pair_id')
+                    // In the words of the index assignment_person, which only then is used.
+                    .where(sql<boolean>`(a.state <> 'expired' or a.voted = 1)`),
+                ),
+              ),
+            )
+            .orderBy('seat.position')
+            .orderBy('seat.seat_index')
+            .limit(p.limit)
+            .as('candidate'),
+        )
+        .selectAll('candidate')
+        .orderBy(sql`random()`)
+        .limit(1)
+        .as('drawn'),
+    )
+    .leftJoin('slot', 'slot.seat_id', 'drawn.id')
+    .select(['drawn.id', 'drawn.pair_id', 'drawn.side_a', 'slot.criterion']),
+);
+
+/** A free seat of a pair that this annotator has nothing to do with yet, drawn from the first ones of a position on. */
+export async function freeSeat(db: Database, search: SeatSearch): Promise<FreeSeat | undefined> {
+  const { rows } = await freeSeatRows(db, search);
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    id: first.id,
+    pairId: first.pair_id,
+    sideA: first.side_a,
+    filled: rows.flatMap(({ criterion }) => criterion ?? []),
+  };
+}
+
+const leaseSeat = prepared((db, p: { id: string }) =>
+  db.updateTable('seat').set({ state: 'leased' }).where('id', '=', p.id).where('state', '=', 'free'),
+);
+const insertAssignment = prepared((db, p: AssignmentTable) =>
+  db.insertInto('assignment').values({
+    id: p.id,
+    study_id: p.study_id,
+    pair_id: p.pair_id,
+    seat_id: p.seat_id,
+    annotator_id: p.annotator_id,
+    side_a: p.side_a,
+    left_image: p.left_image,
+    right_image: p.right_image,
+    state: p.state,
+    voted: p.voted,
+    created_at: p.created_at,
+    expires_at: p.expires_at,
+    reopened_at: p.reopened_at,
+  }),
+);
+
+/** False when somebody else was faster. */
+export async function takeSeat(db: Database, assignment: Assignment): Promise<boolean> {
+  const { numAffectedRows } = await leaseSeat(db, { id: assignment.seatId });
+  if (numAffectedRows !== 1n) return false;
+  await insertAssignment(db, rowOf<AssignmentTable>({ ...assignment, voted: assignment.voted ? 1 : 0 }));
+  return true;
+}
+
+const setExpiry = prepared((db, p: { id: string; expiresAt: number }) =>
+  db.updateTable('assignment').set({ expires_at: p.expiresAt }).where('id', '=', p.id),
+);
 
 export async function renewLease(db: Database, id: string, expiresAt: number): Promise<void> {
-  await db.updateTable('assignment').set({ expires_at: expiresAt }).where('id', '=', id).execute();
+  await setExpiry(db, { id, expiresAt });
 }
 
 /** Shortens what an annotator holds; a lease that ends sooner stays as it is. */
@@ -176,26 +273,44 @@ export async function shortenLeases(db: Database, annotatorId: string, expiresAt
     .execute();
 }
 
-/** Moves an assignment and its seat between leased and done, or brings an expired one back. */
-export async function setAssignmentState(
-  db: Database,
-  assignment: Pick<Assignment, 'id' | 'seatId'>,
-  change: { state: 'leased' | 'done'; expiresAt: number; reopenedAt?: number },
-): Promise<void> {
-  await db
-    .updateTable('assignment')
-    .set({
-      state: change.state,
-      expires_at: change.expiresAt,
-      ...(change.reopenedAt === undefined ? {} : { reopened_at: change.reopenedAt }),
-    })
-    .where('id', '=', assignment.id)
-    .execute();
-  await db.updateTable('seat').set({ state: change.state }).where('id', '=', assignment.seatId).execute();
+interface AssignmentChange {
+  state: 'leased' | 'done';
+  voted: boolean;
+  expiresAt: number;
 }
 
-export async function seatState(db: Database, seatId: string): Promise<Seat['state']> {
-  return (await db.selectFrom('seat').select('state').where('id', '=', seatId).executeTakeFirstOrThrow()).state;
+const changeAssignment = prepared(
+  (db, p: { id: string; before: Assignment['state']; state: Assignment['state']; voted: number; expiresAt: number }) =>
+    db
+      .updateTable('assignment')
+      .set({ state: p.state, voted: p.voted, expires_at: p.expiresAt })
+      .where('id', '=', p.id)
+      .where('state', '=', p.before),
+);
+const changeSeat = prepared((db, p: { id: string; before: Seat['state']; state: Seat['state'] }) =>
+  db.updateTable('seat').set({ state: p.state }).where('id', '=', p.id).where('state', '=', p.before),
+);
+
+/**
+ * Moves an assignment on, and its seat with it when the state changes.
+ * @throws Conflict when it, or its seat, is no longer in the state that was read
+ */
+export async function advanceAssignment(
+  db: Database,
+  { id, seatId, state: before }: Pick<Assignment, 'id' | 'seatId' | 'state'>,
+  { state, voted, expiresAt }: AssignmentChange,
+): Promise<void> {
+  const moved = await changeAssignment(db, { id, before, state, voted: voted ? 1 : 0, expiresAt });
+  if (moved.numAffectedRows !== 1n) throw new Conflict(`The assignment ${id} is no longer ${before}.`);
+  if (state === before) return;
+  const seatBefore = before === 'expired' ? 'free' : before;
+  const seat = await changeSeat(db, { id: seatId, before: seatBefore, state });
+  if (seat.numAffectedRows !== 1n) throw new Conflict(`The seat ${seatId} is no longer ${seatBefore}.`);
+}
+
+/** Says that the assignment was opened again, which puts it before what else is held. */
+export async function markReopened(db: Database, id: string, now: number): Promise<void> {
+  await db.updateTable('assignment').set({ reopened_at: now }).where('id', '=', id).execute();
 }
 
 /** Has this annotator another place at the assignment's pair, or voted on it from another one? */
@@ -220,35 +335,6 @@ export async function renewLeases(db: Database, annotatorId: string, expiresAt: 
     .where('annotator_id', '=', annotatorId)
     .where('state', '=', 'leased')
     .execute();
-}
-
-export async function countDone(db: Database, annotatorId: string): Promise<number> {
-  const row = await db
-    .selectFrom('assignment')
-    .select((e) => e.fn.countAll<number>().as('done'))
-    .where('annotator_id', '=', annotatorId)
-    .where('state', '=', 'done')
-    .executeTakeFirstOrThrow();
-  return row.done;
-}
-
-/** What the annotator's page shows of an assignment: the prompt and both images. */
-export function assignmentContent(db: Database, assignmentId: string) {
-  return db
-    .selectFrom('assignment as x')
-    .innerJoin('pair as p', 'p.id', 'x.pair_id')
-    .innerJoin('prompt as t', 't.id', 'p.prompt_id')
-    .innerJoin('render as a', 'a.id', 'p.render_a_id')
-    .innerJoin('render as b', 'b.id', 'p.render_b_id')
-    .select([
-      't.text as prompt',
-      'a.width as widthA',
-      'a.height as heightA',
-      'b.width as widthB',
-      'b.height as heightB',
-    ])
-    .where('x.id', '=', assignmentId)
-    .executeTakeFirstOrThrow();
 }
 
 /** The SHA-256 of the image behind an opaque id, for an assignment that exists. */

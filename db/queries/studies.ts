@@ -1,6 +1,7 @@
 /** @file Queries on studies, pairs and progress. */
+import { sql } from 'kysely';
 import type { Database } from '../open.ts';
-import type { PairTable, Population, SeatTable, SlotTable, StudyState, StudyTable } from '../tables.ts';
+import type { PairTable, Population, SeatTable, StudyState, StudyTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
@@ -11,7 +12,6 @@ export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties'> {
 }
 export type Pair = ObjectOf<PairTable>;
 export type Seat = ObjectOf<SeatTable>;
-export type Slot = ObjectOf<SlotTable>;
 
 function studyOf<Row extends Pick<StudyTable, 'criteria' | 'ties'>>(row: Row) {
   return objectOf(row, { criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1 });
@@ -41,9 +41,8 @@ export async function insertStudy(db: Database, study: Study, pairs: readonly Pa
   await insertRows(db, 'pair', pairs.map(rowOf<PairTable>));
 }
 
-export async function insertSeats(db: Database, seats: readonly Seat[], slots: readonly Slot[]): Promise<void> {
+export async function insertSeats(db: Database, seats: readonly Seat[]): Promise<void> {
   await insertRows(db, 'seat', seats.map(rowOf<SeatTable>));
-  await insertRows(db, 'slot', slots.map(rowOf<SlotTable>));
 }
 
 export async function hasSeats(db: Database, studyId: string, population: Population): Promise<boolean> {
@@ -66,15 +65,6 @@ export async function listPairs(db: Database, studyId: string): Promise<Pair[]> 
   return rows.map((row) => objectOf(row));
 }
 
-export async function countPairs(db: Database, studyId: string): Promise<number> {
-  const { pairs } = await db
-    .selectFrom('pair')
-    .select((e) => e.fn.countAll<number>().as('pairs'))
-    .where('study_id', '=', studyId)
-    .executeTakeFirstOrThrow();
-  return pairs;
-}
-
 /** Newest first. */
 export async function listStudies(db: Database) {
   const rows = await db
@@ -90,34 +80,22 @@ export async function listStudies(db: Database) {
   return rows.map(studyOf);
 }
 
-/** How far a study is: pairs, seats and counted votes of one population, people who voted. */
+/** How far a study is: votes of one population that count, and people who cast one. Kept while they vote, not counted here. */
 export async function studyProgress(db: Database, studyId: string, population: Population) {
-  const seats = await db
-    .selectFrom('seat')
-    .select((e) => [
-      e.fn.countAll<number>().as('seats'),
-      e.fn.sum<number | null>(e.case().when('state', '=', 'done').then(1).else(0).end()).as('done'),
-    ])
+  const { votes } = await db
+    .selectFrom('tally')
+    .select(sql<number | null>`sum(a + b + tie)`.as('votes'))
     .where('study_id', '=', studyId)
     .where('population', '=', population)
     .executeTakeFirstOrThrow();
-  const votes = await db
-    .selectFrom('slot')
-    .innerJoin('seat', 'seat.id', 'slot.seat_id')
-    .innerJoin('vote', 'vote.id', 'slot.vote_id')
-    .select((e) => [
-      e.fn.countAll<number>().as('votes'),
-      e.fn.count<number>('vote.annotator_id').distinct().as('annotators'),
-    ])
-    .where('seat.study_id', '=', studyId)
-    .where('seat.population', '=', population)
+  const { annotators } = await db
+    .selectFrom('annotator')
+    .select((e) => e.fn.countAll<number>().as('annotators'))
+    .where('study_id', '=', studyId)
+    .where('population', '=', population)
+    .where('votes', '>', 0)
     .executeTakeFirstOrThrow();
-  return {
-    seats: Number(seats.seats),
-    seatsDone: Number(seats.done ?? 0),
-    votes: Number(votes.votes),
-    annotators: Number(votes.annotators),
-  };
+  return { votes: Number(votes ?? 0), annotators: Number(annotators) };
 }
 
 /** The pairs in the study's order, with what a report says of them. */

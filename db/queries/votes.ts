@@ -1,7 +1,10 @@
 /** @file Queries on votes, slots and retractions. Votes are only inserted. */
 import type { Database } from '../open.ts';
-import type { Choice, Population, Side, VoteTable } from '../tables.ts';
+import { prepared } from '../prepared.ts';
+import type { Choice, Population, Side, StudyState, VoteTable } from '../tables.ts';
+import { assignmentOf, type Assignment } from './assignments.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
+import type { Seat } from './studies.ts';
 
 export interface Vote extends Omit<ObjectOf<VoteTable>, 'counted' | 'remaining'> {
   counted: boolean;
@@ -9,36 +12,99 @@ export interface Vote extends Omit<ObjectOf<VoteTable>, 'counted' | 'remaining'>
   remaining: string[];
 }
 
+/** What a vote is decided on, as one query reads it. */
+export interface Ballot {
+  assignment: Assignment;
+  studyState: StudyState;
+  seatState: Seat['state'];
+  /** The votes that count on the assignment's seat, by criterion; from this assignment or from one before it. */
+  slots: Map<string, { assignmentId: string }>;
+  /** The vote that has the id already. */
+  earlier: Vote | undefined;
+}
+
+const ballotRows = prepared((db, p: { assignmentId: string; voteId: string }) =>
+  db
+    .selectFrom('assignment as x')
+    .innerJoin('seat as s', 's.id', 'x.seat_id')
+    .innerJoin('study as t', 't.id', 'x.study_id')
+    .leftJoin('slot as c', 'c.seat_id', 'x.seat_id')
+    .leftJoin('vote as v', 'v.id', 'c.vote_id')
+    .leftJoin('vote as e', (join) => join.on('e.id', '=', p.voteId))
+    .selectAll('x')
+    .select([
+      's.state as seat_state',
+      't.state as study_state',
+      'c.criterion as slot_criterion',
+      'v.assignment_id as slot_assignment',
+      'e.id as earlier_id',
+    ])
+    .where('x.id', '=', p.assignmentId),
+);
+
+/** Undefined when there is no such assignment. */
+export async function ballotFor(
+  db: Database,
+  { assignmentId, voteId }: { assignmentId: string; voteId: string },
+): Promise<Ballot | undefined> {
+  const { rows } = await ballotRows(db, { assignmentId, voteId });
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    assignment: assignmentOf(first),
+    studyState: first.study_state,
+    seatState: first.seat_state,
+    slots: new Map(
+      rows.flatMap(({ slot_criterion: criterion, slot_assignment: assignmentId }) =>
+        criterion === null || assignmentId === null ? [] : [[criterion, { assignmentId }]],
+      ),
+    ),
+    earlier: first.earlier_id === null ? undefined : await findVote(db, first.earlier_id),
+  };
+}
+
 export async function findVote(db: Database, id: string): Promise<Vote | undefined> {
   const row = await db.selectFrom('vote').selectAll().where('id', '=', id).executeTakeFirst();
   return row && objectOf(row, { counted: row.counted === 1, remaining: JSON.parse(row.remaining) as string[] });
 }
 
-/** The criteria of a seat and the vote that counts for each, null where none does. */
-export function slotsOfSeat(db: Database, seatId: string) {
-  return db
+const slotRows = prepared((db, p: { seatId: string }) =>
+  db
     .selectFrom('slot as s')
-    .leftJoin('vote as v', 'v.id', 's.vote_id')
+    .innerJoin('vote as v', 'v.id', 's.vote_id')
     .select(['s.criterion', 's.vote_id as voteId', 'v.assignment_id as assignmentId'])
-    .where('s.seat_id', '=', seatId)
-    .execute();
+    .where('s.seat_id', '=', p.seatId),
+);
+
+/** The votes that count on a seat, at most one a criterion. */
+export async function slotsOfSeat(db: Database, seatId: string) {
+  return (await slotRows(db, { seatId })).rows;
 }
 
+const voteInsert = prepared((db, p: VoteTable) =>
+  db.insertInto('vote').values({
+    id: p.id,
+    study_id: p.study_id,
+    assignment_id: p.assignment_id,
+    annotator_id: p.annotator_id,
+    seat_id: p.seat_id,
+    criterion: p.criterion,
+    choice: p.choice,
+    response_time_ms: p.response_time_ms,
+    counted: p.counted,
+    remaining: p.remaining,
+    created_at: p.created_at,
+  }),
+);
+const slotInsert = prepared((db, p: { seatId: string; criterion: string; voteId: string }) =>
+  db.insertInto('slot').values({ seat_id: p.seatId, criterion: p.criterion, vote_id: p.voteId }),
+);
+
+/** A vote that counts fills its slot; the primary key refuses a second one. */
 export async function insertVote(db: Database, vote: Vote): Promise<void> {
   const json = { counted: vote.counted ? 1 : 0, remaining: JSON.stringify(vote.remaining) };
-  await db
-    .insertInto('vote')
-    .values(rowOf<VoteTable>({ ...vote, ...json }))
-    .execute();
-  if (!vote.counted) return;
-  await db.updateTable('assignment').set({ voted: 1 }).where('id', '=', vote.assignmentId).execute();
-  await db
-    .updateTable('slot')
-    .set({ vote_id: vote.id })
-    .where('seat_id', '=', vote.seatId)
-    .where('criterion', '=', vote.criterion)
-    .where('vote_id', 'is', null)
-    .execute();
+  await voteInsert(db, rowOf<VoteTable>({ ...vote, ...json }));
+  if (vote.counted) await slotInsert(db, { seatId: vote.seatId, criterion: vote.criterion, voteId: vote.id });
 }
 
 /** The assignment of this annotator's newest vote that still counts. */
@@ -65,14 +131,9 @@ export async function retractVotes(
   now: number,
 ): Promise<void> {
   const rows = (await slotsOfSeat(db, assignment.seatId)).filter((slot) => slot.assignmentId === assignment.id);
-  for (const { voteId, criterion } of rows) {
-    await db.insertInto('retraction').values({ vote_id: voteId!, created_at: now }).execute();
-    await db
-      .updateTable('slot')
-      .set({ vote_id: null })
-      .where('seat_id', '=', assignment.seatId)
-      .where('criterion', '=', criterion)
-      .execute();
+  for (const { voteId } of rows) {
+    await db.insertInto('retraction').values({ vote_id: voteId, created_at: now }).execute();
+    await db.deleteFrom('slot').where('vote_id', '=', voteId).execute();
   }
 }
 

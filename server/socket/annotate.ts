@@ -48,6 +48,8 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
   /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
   const pace = new RateLimiterMemory({ points: 1000, duration: 1 });
   const guesses = new Guesses(origins);
+  const presence = new Presence();
+  const times: LeaseTimes = { ...leases, onExpired: (expired) => metrics.expiredLeases.inc(expired) };
 
   namespace.use((socket, next) => {
     identify(socket).then(
@@ -76,7 +78,8 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
   namespace.on('connection', (socket) => {
     const { annotator } = socket.data;
     metrics.annotators.inc();
-    holdAgain(db, annotator, leases).catch((error: unknown) => logFailure(log, error));
+    presence.enter(annotator.id);
+    holdAgain(db, annotator, times).catch((error: unknown) => logFailure(log, error));
 
     function on<T>(event: keyof AnnotateClientEvents, handle: (payload: unknown) => Promise<T>): void {
       const listener = async (...received: unknown[]): Promise<void> => {
@@ -92,7 +95,9 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
           answer({ ok: true, data: await handle(received.length > 1 ? received[0] : undefined) });
         } catch (error) {
           logFailure(log, error);
-          answer({ ok: false, error: toFailure(error) });
+          const failure = toFailure(error);
+          metrics.refusals.inc({ code: failure.code });
+          answer({ ok: false, error: failure });
         }
         stopClock();
       };
@@ -101,29 +106,45 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
 
     on('assignment:next', async (payload) => {
       parse(emptySchema, payload);
-      return nextAssignment(db, annotator, leases);
+      return nextAssignment(db, annotator, times);
     });
     on('assignment:preload', async (payload) => {
       parse(emptySchema, payload);
-      return preloadAssignment(db, annotator, leases);
+      return preloadAssignment(db, annotator, times);
     });
     on('vote:cast', async (payload) => {
-      const result = await castVote(db, annotator, parse(voteSchema, payload), leases);
+      const result = await castVote(db, annotator, parse(voteSchema, payload), times);
       metrics.votes.inc({ counted: String(result.counted) });
       return result;
     });
     on('vote:undo', async (payload) => {
       parse(emptySchema, payload);
-      return undoLast(db, annotator, leases);
+      return undoLast(db, annotator, times);
     });
 
     socket.on('disconnect', () => {
       metrics.annotators.dec();
-      const elsewhere = [...namespace.sockets.values()].some((other) => other.data.annotator.id === annotator.id);
-      if (elsewhere) return;
-      releaseSoon(db, annotator, leases).catch((error: unknown) => logFailure(log, error));
+      if (presence.leave(annotator.id) > 0) return;
+      releaseSoon(db, annotator, times).catch((error: unknown) => logFailure(log, error));
     });
   });
+}
+
+/** How many connections each annotator has: two tabs of one person are one person. */
+class Presence {
+  readonly #connections = new Map<string, number>();
+
+  enter(annotatorId: string): void {
+    this.#connections.set(annotatorId, (this.#connections.get(annotatorId) ?? 0) + 1);
+  }
+
+  /** @returns how many are left */
+  leave(annotatorId: string): number {
+    const left = (this.#connections.get(annotatorId) ?? 1) - 1;
+    if (left === 0) this.#connections.delete(annotatorId);
+    else this.#connections.set(annotatorId, left);
+    return left;
+  }
 }
 
 function parse<T extends z.ZodType>(schema: T, payload: unknown): z.infer<T> {

@@ -2,28 +2,28 @@
  * @file Leasing seats to annotators. Arrow: pairs → assignments. A seat is held by one annotator for a time; when the
  * lease runs out it is free again, and what was voted until then stays.
  */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
+import { Conflict, inTransaction } from '../../db/transactions.ts';
 import {
-  assignmentContent,
-  countDone,
+  advanceAssignment,
   ensureAnnotator,
-  freeSeats,
-  heldAssignments,
-  lastPosition,
-  lockStudy,
+  freeSeat,
+  lockAnnotator,
   releaseExpired,
   renewLease,
   renewLeases,
-  revivableAssignment,
-  setAssignmentState,
   shortenLeases,
+  standingOf,
   takeSeat,
   type Annotator,
   type Assignment,
+  type Standing,
 } from '../../db/queries/assignments.ts';
-import { countPairs, findStudyByToken, studyById, type Study } from '../../db/queries/studies.ts';
+import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
+import { findStudyByToken } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
+import type { StudyState } from '../../db/tables.ts';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
@@ -35,10 +35,16 @@ export interface LeaseTimes {
   leaseMs: number;
   /** After the annotator's connection ended. */
   graceMs: number;
+  /** Is told how many leases ran out, whenever some did. */
+  onExpired?: (leases: number) => void;
 }
 
 /** Candidates among which an annotator's next pair is drawn: near the front, so that pairs complete early. */
 const window = 16;
+/** How often a study's leases are looked through while people ask for pairs. */
+const sweepMs = 1000;
+/** A lease of which less than this has gone is not written again. */
+const renewAfter = 0.1;
 
 /**
  * The annotator behind an invite token.
@@ -53,13 +59,14 @@ export async function joinStudy(
   if (study === undefined) {
     throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
   }
-  return ensureAnnotator(db, {
+  const annotator = {
     id: randomUUID(),
     studyId: study.id,
-    population: study.inviteToken === token ? 'people' : 'simulated',
+    population: study.inviteToken === token ? ('people' as const) : ('simulated' as const),
     participant,
     createdAt: now,
-  });
+  };
+  return inTransaction(db, (tx) => ensureAnnotator(tx, annotator));
 }
 
 /**
@@ -72,16 +79,25 @@ export async function nextAssignment(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<AssignmentView | null> {
-  return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.studyId);
-    const study = await openStudy(tx, annotator);
-    const assignment =
-      (await heldAssignments(tx, annotator.id))[0] ??
-      (await revive(tx, annotator, now + times.leaseMs)) ??
-      (await lease(tx, study, annotator, times, now));
-    if (assignment === undefined) return null;
-    await renewLease(tx, assignment.id, now + times.leaseMs);
-    return viewOf(tx, study, { ...assignment, expiresAt: now + times.leaseMs });
+  return withFreeSeats(db, annotator, times, now, async (tx) => {
+    await lockAnnotator(tx, annotator.id);
+    const standing = await standingOf(tx, annotator.id);
+    requireOpen(standing.studyState);
+    const facts = await studyFacts(tx, annotator.studyId);
+    const expiresAt = now + times.leaseMs;
+    const [current] = standing.held;
+    if (current !== undefined) {
+      const renewed = renewedExpiry(current, times, now);
+      if (renewed !== current.expiresAt) await renewLease(tx, current.id, renewed);
+      return viewOf(tx, facts, { ...current, expiresAt: renewed }, standing.done);
+    }
+    const { revivable } = standing;
+    if (revivable !== undefined) {
+      await advanceAssignment(tx, revivable, { state: 'leased', voted: true, expiresAt });
+      return viewOf(tx, facts, { ...revivable, expiresAt }, standing.done);
+    }
+    const leased = await lease(tx, annotator, standing, expiresAt, now);
+    return leased === null ? null : viewOf(tx, facts, leased.assignment, standing.done, leased.filled);
   });
 }
 
@@ -92,15 +108,14 @@ export async function preloadAssignment(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<Preload> {
-  return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.studyId);
-    const study = await openStudy(tx, annotator);
-    const held = await heldAssignments(tx, annotator.id);
-    if (held.length === 0) return { urls: [] };
-    const following = held[1] ?? (await lease(tx, study, annotator, times, now));
-    if (following === undefined) return { urls: [] };
-    return { urls: [imageUrl(following.leftImage), imageUrl(following.rightImage)] };
+  const following = await withFreeSeats(db, annotator, times, now, async (tx) => {
+    await lockAnnotator(tx, annotator.id);
+    const standing = await standingOf(tx, annotator.id);
+    requireOpen(standing.studyState);
+    if (standing.held.length === 0) return undefined;
+    return standing.held[1] ?? (await lease(tx, annotator, standing, now + times.leaseMs, now))?.assignment ?? null;
   });
+  return { urls: following == null ? [] : [imageUrl(following.leftImage), imageUrl(following.rightImage)] };
 }
 
 /** The annotator's connection ended: what they hold goes back soon unless they return. */
@@ -110,7 +125,7 @@ export async function releaseSoon(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<void> {
-  await shortenLeases(db, annotator.id, now + times.graceMs);
+  await inTransaction(db, (tx) => shortenLeases(tx, annotator.id, now + times.graceMs));
 }
 
 /** The annotator is back before their leases ran out. */
@@ -120,13 +135,23 @@ export async function holdAgain(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<void> {
-  await renewLeases(db, annotator.id, now + times.leaseMs);
+  await inTransaction(db, (tx) => renewLeases(tx, annotator.id, now + times.leaseMs));
 }
 
-/** What the annotator's page needs of an assignment, and nothing that tells a model. */
-export async function viewOf(db: Database, study: Study, assignment: Assignment): Promise<AssignmentView> {
-  const content = await assignmentContent(db, assignment.id);
-  const criteria = await remainingCriteria(db, study, assignment.seatId);
+/**
+ * What the annotator's page needs of an assignment, and nothing that tells a model.
+ * @param filled criteria of its seat that have their vote; asked for when left out
+ */
+export async function viewOf(
+  db: Database,
+  facts: StudyFacts,
+  assignment: Assignment,
+  done: number,
+  filled?: readonly string[],
+): Promise<AssignmentView> {
+  const content = await pairContent(db, assignment.pairId);
+  const answered = new Set(filled ?? (await slotsOfSeat(db, assignment.seatId)).map(({ criterion }) => criterion));
+  const criteria = criteriaOf(facts).filter((criterion) => !answered.has(criterion));
   const a = { width: content.widthA, height: content.heightA };
   const b = { width: content.widthB, height: content.heightB };
   const [left, right] = assignment.sideA === 'left' ? [a, b] : [b, a];
@@ -136,10 +161,10 @@ export async function viewOf(db: Database, study: Study, assignment: Assignment)
     prompt: visiblePrompt(criteria, content.prompt),
     left: { url: imageUrl(assignment.leftImage), ...left },
     right: { url: imageUrl(assignment.rightImage), ...right },
-    ties: study.ties,
+    ties: facts.ties,
     expiresAt: assignment.expiresAt,
-    done: await countDone(db, assignment.annotatorId),
-    total: await countPairs(db, study.id),
+    done,
+    total: facts.pairs,
   };
 }
 
@@ -148,67 +173,97 @@ export function visiblePrompt(remaining: readonly Criterion[], prompt: string): 
   return asked !== undefined && criterionTexts[asked].hidesPrompt ? null : prompt;
 }
 
-export async function remainingCriteria(db: Database, study: Study, seatId: string): Promise<Criterion[]> {
-  const slots = await slotsOfSeat(db, seatId);
-  const open = new Set(slots.filter((slot) => slot.voteId === null).map((slot) => slot.criterion));
-  return criteriaOf(study).filter((criterion) => open.has(criterion));
+export function criteriaOf({ criteria }: { criteria: string[] }): Criterion[] {
+  return criteria as Criterion[];
 }
 
-export function criteriaOf(study: Study): Criterion[] {
-  return study.criteria as Criterion[];
+/** A whole lease from now; what it is when that is nearly the same, which saves a write. */
+export function renewedExpiry({ expiresAt }: Assignment, { leaseMs }: LeaseTimes, now: number): number {
+  const left = expiresAt - now;
+  return left <= leaseMs && left >= (1 - renewAfter) * leaseMs ? expiresAt : now + leaseMs;
 }
 
-async function openStudy(db: Database, annotator: Annotator): Promise<Study> {
-  const study = await studyById(db, annotator.studyId);
-  if (study.state === 'draft')
+function requireOpen(state: StudyState): void {
+  if (state === 'draft')
     throw new ServiceError('study-not-open', 'This study has not started yet. Please come back later.');
-  if (study.state === 'paused') {
+  if (state === 'paused') {
     throw new ServiceError('study-paused', 'This study is paused. Your votes are saved; please come back later.');
   }
-  if (study.state === 'closed')
-    throw new ServiceError('study-closed', 'This study has ended. Thank you for your interest.');
-  return study;
+  if (state === 'closed') throw new ServiceError('study-closed', 'This study has ended. Thank you for your interest.');
 }
 
-async function revive(db: Database, annotator: Annotator, expiresAt: number): Promise<Assignment | undefined> {
-  const expired = await revivableAssignment(db, annotator.id);
-  if (expired !== undefined) await setAssignmentState(db, expired, { state: 'leased', expiresAt });
+/** When each study's leases were last looked through. */
+const swept = new WeakMap<Database, Map<string, number>>();
+
+/**
+ * Runs `job`, after taking back what has expired: once a second, and again before nothing is said to be left.
+ * @param job null when it found no free seat
+ */
+async function withFreeSeats<T>(
+  db: Database,
+  { studyId }: Annotator,
+  times: LeaseTimes,
+  now: number,
+  job: (tx: Database) => Promise<T | null>,
+): Promise<T | null> {
+  const last = swept.get(db)?.get(studyId);
+  // The clock may have been set back since.
+  if (last === undefined || Math.abs(now - last) >= sweepMs) await sweep(db, studyId, times, now);
+  const result = await inTransaction(db, job);
+  if (result !== null || (await sweep(db, studyId, times, now)) === 0) return result;
+  return inTransaction(db, job);
+}
+
+async function sweep(db: Database, studyId: string, times: LeaseTimes, now: number): Promise<number> {
+  if (!swept.has(db)) swept.set(db, new Map());
+  swept.get(db)!.set(studyId, now);
+  const expired = await inTransaction(db, (tx) => releaseExpired(tx, { studyId, leaseMs: times.leaseMs, now }));
+  if (expired > 0) times.onExpired?.(expired);
   return expired;
 }
 
+/** How often another seat is tried when somebody was faster. */
+const draws = 10;
+
+/** Null when no seat is free. @throws Conflict when others were faster every time */
 async function lease(
   db: Database,
-  study: Study,
   annotator: Annotator,
-  times: LeaseTimes,
+  { lastPosition }: Standing,
+  expiresAt: number,
   now: number,
-): Promise<Assignment | undefined> {
-  await releaseExpired(db, study.id, now);
-  const scope = { studyId: study.id, annotatorId: annotator.id, population: annotator.population, limit: window };
+): Promise<{ assignment: Assignment; filled: string[] } | null> {
+  const scope = {
+    studyId: annotator.studyId,
+    annotatorId: annotator.id,
+    population: annotator.population,
+    limit: window,
+  };
   // What lies further back than the window was answered, or held by others, when this annotator passed it; it is looked
   // at again at the end. So the search does not get slower with every pair.
-  const from = Math.max(0, (await lastPosition(db, annotator.id)) - window);
-  let candidates = await freeSeats(db, { ...scope, from });
-  if (candidates.length === 0 && from > 0) candidates = await freeSeats(db, { ...scope, from: 0 });
-  if (candidates.length === 0) return undefined;
-  const seat = candidates[randomInt(candidates.length)]!;
-  const assignment: Assignment = {
-    id: randomUUID(),
-    studyId: study.id,
-    pairId: seat.pairId,
-    seatId: seat.id,
-    annotatorId: annotator.id,
-    sideA: seat.sideA,
-    leftImage: freshToken(),
-    rightImage: freshToken(),
-    state: 'leased',
-    voted: false,
-    createdAt: now,
-    expiresAt: now + times.leaseMs,
-    reopenedAt: null,
-  };
-  await takeSeat(db, assignment);
-  return assignment;
+  const from = Math.max(0, lastPosition - window);
+  for (let draw = 0; draw < draws; draw++) {
+    let seat = await freeSeat(db, { ...scope, from });
+    if (seat === undefined && from > 0) seat = await freeSeat(db, { ...scope, from: 0 });
+    if (seat === undefined) return null;
+    const assignment: Assignment = {
+      id: randomUUID(),
+      studyId: annotator.studyId,
+      pairId: seat.pairId,
+      seatId: seat.id,
+      annotatorId: annotator.id,
+      sideA: seat.sideA,
+      leftImage: freshToken(),
+      rightImage: freshToken(),
+      state: 'leased',
+      voted: false,
+      createdAt: now,
+      expiresAt,
+      reopenedAt: null,
+    };
+    if (await takeSeat(db, assignment)) return { assignment, filled: seat.filled };
+  }
+  throw new Conflict('Other annotators were faster at every seat that was tried.');
 }
 
 function imageUrl(imageId: string): string {

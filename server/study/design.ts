@@ -106,10 +106,12 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
       prescreenId: design.prescreenId ?? null,
       createdAt: now,
     };
+    const prefix = freshToken();
     const pairs: Pair[] = shuffled(sample, generator).map(({ prompt, weight }, position) => {
       const [renderA, renderB] = couples.get(prompt.id)!;
       return {
-        id: randomUUID(),
+        // In the study's order, so that the rows are appended to their index instead of strewn over it.
+        id: `${prefix}.${String(position).padStart(6, '0')}`,
         studyId: study.id,
         promptId: prompt.id,
         renderAId: renderA.id,
@@ -144,7 +146,7 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
   );
   const seats: Seat[] = pairs.flatMap((pair, i) =>
     Array.from({ length: study.votesPerPair }, (_, seatIndex) => ({
-      id: randomUUID(),
+      id: `${pair.id}.${population[0]}${String(seatIndex).padStart(2, '0')}`,
       studyId: study.id,
       pairId: pair.id,
       population,
@@ -154,10 +156,7 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
       state: 'free' as const,
     })),
   );
-  const slots = seats.flatMap((seat) =>
-    study.criteria.map((criterion) => ({ seatId: seat.id, criterion, voteId: null })),
-  );
-  await insertSeats(db, seats, slots);
+  await insertSeats(db, seats);
 }
 
 async function requireModel(db: Database, name: string): Promise<Model> {

@@ -1,6 +1,7 @@
 /** @file A study in one row, for lists and live progress. */
 import type { Database } from '../../db/open.ts';
-import { countPairs, listStudies, studyProgress } from '../../db/queries/studies.ts';
+import { studyFacts } from '../../db/queries/immutable.ts';
+import { listStudies, studyProgress } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import type { StudySummary } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
@@ -27,7 +28,7 @@ export async function populationOf(db: Database, studyId: string): Promise<Popul
 async function summarise(db: Database, study: Awaited<ReturnType<typeof listStudies>>[number]): Promise<StudySummary> {
   const population = await populationOf(db, study.id);
   const progress = await studyProgress(db, study.id, population);
-  const pairs = await countPairs(db, study.id);
+  const { pairs } = await studyFacts(db, study.id);
   const criteria = criteriaOf(study);
   return {
     name: study.name,

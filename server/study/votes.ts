@@ -1,30 +1,31 @@
 /** @file Casting and undoing votes. Arrow: assignments → votes. Everything here is acknowledged after its commit. */
 import type { Database } from '../../db/open.ts';
+import { inTransaction } from '../../db/transactions.ts';
 import {
-  assignmentContent,
+  advanceAssignment,
   findAssignment,
-  heldAssignments,
-  lockStudy,
+  lockAnnotator,
+  markReopened,
   renewLease,
-  seatState,
-  setAssignmentState,
   sitsElsewhere,
+  standingOf,
   type Annotator,
   type Assignment,
 } from '../../db/queries/assignments.ts';
-import { studyById } from '../../db/queries/studies.ts';
+import { pairContent, studyFacts } from '../../db/queries/immutable.ts';
 import {
-  findVote,
+  ballotFor,
   insertVote,
   lastVotedAssignment,
   retractVotes,
   slotsOfSeat,
+  type Ballot,
   type Vote,
 } from '../../db/queries/votes.ts';
 import type { AssignmentView, VoteInput, VoteResult } from '../../contract/annotate.ts';
 import type { Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaOf, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
+import { criteriaOf, renewedExpiry, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
 
 /**
  * Counts a vote, or keeps it as surplus when its seat has gone to somebody else meanwhile. The same voteId again gives
@@ -38,42 +39,36 @@ export async function castVote(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<VoteResult> {
-  return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.studyId);
-    const assignment = await findAssignment(tx, input.assignmentId);
-    if (assignment === undefined || assignment.annotatorId !== annotator.id) {
+  return inTransaction(db, async (tx) => {
+    await lockAnnotator(tx, annotator.id);
+    const ballot = await ballotFor(tx, input);
+    if (ballot === undefined || ballot.assignment.annotatorId !== annotator.id) {
       throw new ServiceError('not-found', 'You have no such assignment.');
     }
-    const earlier = await findVote(tx, input.voteId);
-    if (earlier !== undefined) return repeatedAnswer(tx, earlier, annotator, input);
+    const { assignment, earlier, slots } = ballot;
+    if (earlier !== undefined) return repeatedAnswer(tx, earlier, assignment, input);
 
-    const study = await studyById(tx, assignment.studyId);
-    if (study.state === 'closed')
+    if (ballot.studyState === 'closed')
       throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
-    if (!criteriaOf(study).includes(input.criterion)) {
+    const facts = await studyFacts(tx, assignment.studyId);
+    const criteria = criteriaOf(facts);
+    if (!criteria.includes(input.criterion)) {
       throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
     }
-    if (input.choice === 'tie' && !study.ties) {
+    if (input.choice === 'tie' && !facts.ties) {
       throw new ServiceError('tie-not-allowed', 'This study has no tie; choose left or right.');
     }
-    const seat = await seatState(tx, assignment.seatId);
-    const slots = await slotsOfSeat(tx, assignment.seatId);
-    const slot = slots.find((other) => other.criterion === input.criterion);
+    const slot = slots.get(input.criterion);
     if (slot?.assignmentId === assignment.id) {
       throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
     }
-    // An expired seat that nobody has taken since is still theirs: a lease that ran out alone discards no work.
-    // Not so when they have another place at this pair by now: a pair's votes are by different people.
-    const canReturn = async () => seat === 'free' && !(await sitsElsewhere(tx, assignment));
-    const holdsSeat = assignment.state === 'leased' || (assignment.state === 'expired' && (await canReturn()));
-    const counted = holdsSeat && slot?.voteId === null;
-    const open = slots.filter((other) => other.voteId === null && !(counted && other.criterion === input.criterion));
-    const remaining = holdsSeat
-      ? criteriaOf(study).filter((criterion) => open.some((other) => other.criterion === criterion))
-      : [];
+    const holdsSeat = await holds(tx, ballot);
+    const counted = holdsSeat && slot === undefined;
+    const isOpen = (criterion: Criterion) => !slots.has(criterion) && !(counted && criterion === input.criterion);
+    const remaining = holdsSeat ? criteria.filter(isOpen) : [];
     const vote: Vote = {
       id: input.voteId,
-      studyId: study.id,
+      studyId: assignment.studyId,
       assignmentId: assignment.id,
       annotatorId: annotator.id,
       seatId: assignment.seatId,
@@ -85,8 +80,16 @@ export async function castVote(
       createdAt: now,
     };
     await insertVote(tx, vote);
-    if (counted) await keepOrFinish(tx, assignment, remaining, now + times.leaseMs);
-    return answerOf(tx, vote);
+    if (counted) {
+      const change = {
+        state: remaining.length === 0 ? ('done' as const) : ('leased' as const),
+        voted: true,
+        expiresAt: renewedExpiry(assignment, times, now),
+      };
+      const isSame = change.state === assignment.state && assignment.voted && change.expiresAt === assignment.expiresAt;
+      if (!isSame) await advanceAssignment(tx, assignment, change);
+    }
+    return answerOf(tx, vote, assignment);
   });
 }
 
@@ -101,37 +104,38 @@ export async function undoLast(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<AssignmentView> {
-  return db.transaction().execute(async (tx) => {
-    await lockStudy(tx, annotator.studyId);
-    const study = await studyById(tx, annotator.studyId);
-    if (study.state === 'closed')
+  return inTransaction(db, async (tx) => {
+    await lockAnnotator(tx, annotator.id);
+    const standing = await standingOf(tx, annotator.id);
+    if (standing.studyState === 'closed')
       throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
+    const facts = await studyFacts(tx, annotator.studyId);
     const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
-    const current = (await heldAssignments(tx, annotator.id))[0];
+    const [current] = standing.held;
     const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
+    const expiresAt = now + times.leaseMs;
     if (current !== undefined && current.reopenedAt !== null && !currentHasVotes) {
-      await renewLease(tx, current.id, now + times.leaseMs);
-      return viewOf(tx, study, { ...current, expiresAt: now + times.leaseMs });
+      await renewLease(tx, current.id, expiresAt);
+      return viewOf(tx, facts, { ...current, expiresAt }, standing.done);
     }
     const id = currentHasVotes ? current.id : await lastVotedAssignment(tx, annotator.id);
     const assignment = id === undefined ? undefined : await findAssignment(tx, id);
     if (assignment === undefined) throw nothing;
-    const expiresAt = now + times.leaseMs;
     await retractVotes(tx, assignment, now);
-    await setAssignmentState(tx, assignment, { state: 'leased', expiresAt, reopenedAt: now });
-    return viewOf(tx, study, { ...assignment, expiresAt: expiresAt });
+    await advanceAssignment(tx, assignment, { state: 'leased', voted: assignment.voted, expiresAt });
+    await markReopened(tx, assignment.id, now);
+    const done = standing.done - (assignment.state === 'done' ? 1 : 0);
+    return viewOf(tx, facts, { ...assignment, expiresAt }, done);
   });
 }
 
-async function keepOrFinish(
-  db: Database,
-  assignment: Assignment,
-  remaining: Criterion[],
-  expiresAt: number,
-): Promise<void> {
-  if (remaining.length === 0) await setAssignmentState(db, assignment, { state: 'done', expiresAt });
-  else if (assignment.state === 'expired') await setAssignmentState(db, assignment, { state: 'leased', expiresAt });
-  else await renewLease(db, assignment.id, expiresAt);
+/**
+ * An expired seat that nobody has taken since is still theirs: a lease that ran out alone discards no work. Not so when they
+ * have another place at this pair by now: a pair's votes are by different people.
+ */
+async function holds(db: Database, { assignment, seatState }: Ballot): Promise<boolean> {
+  if (assignment.state === 'leased') return true;
+  return assignment.state === 'expired' && seatState === 'free' && !(await sitsElsewhere(db, assignment));
 }
 
 async function hasVotes(db: Database, assignment: Assignment): Promise<boolean> {
@@ -142,20 +146,17 @@ async function hasVotes(db: Database, assignment: Assignment): Promise<boolean> 
 async function repeatedAnswer(
   db: Database,
   earlier: Vote,
-  annotator: Annotator,
+  assignment: Assignment,
   input: VoteInput,
 ): Promise<VoteResult> {
   const same =
-    earlier.annotatorId === annotator.id &&
-    earlier.assignmentId === input.assignmentId &&
-    earlier.criterion === input.criterion &&
-    earlier.choice === input.choice;
+    earlier.assignmentId === assignment.id && earlier.criterion === input.criterion && earlier.choice === input.choice;
   if (!same) throw new ServiceError('vote-id-reused', 'This voteId belongs to another vote; every vote needs its own.');
-  return answerOf(db, earlier);
+  return answerOf(db, earlier, assignment);
 }
 
-async function answerOf(db: Database, vote: Vote): Promise<VoteResult> {
+async function answerOf(db: Database, vote: Vote, { pairId }: Assignment): Promise<VoteResult> {
   const remaining = vote.remaining as Criterion[];
-  const { prompt } = await assignmentContent(db, vote.assignmentId);
+  const { prompt } = await pairContent(db, pairId);
   return { counted: vote.counted, remaining, prompt: visiblePrompt(remaining, prompt) };
 }

@@ -54,7 +54,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(11);
+    expect(rows).toHaveLength(12);
   });
 
   it('a database from a newer version is refused and left alone', async () => {

@@ -84,9 +84,9 @@ it('a server killed five times while 12 people vote loses no acknowledged vote a
 
   const after = await openDatabase(location);
   const votes = await countedVotes(after, (await findStudy(after, fixture.name))!.id, 'people');
-  const rows = await after.selectFrom('slot').select('vote_id').where('vote_id', 'is not', null).execute();
+  const rows = await after.selectFrom('slot').select('vote_id').execute();
   await after.destroy();
-  const countedIds = rows.map((row) => row.vote_id!);
+  const countedIds = rows.map((row) => row.vote_id);
   expect(new Set(countedIds).size).toBe(countedIds.length);
   for (const id of acknowledged) expect(countedIds).toContain(id);
   expect(new Set(votes.map((vote) => `${vote.pair} ${vote.criterion} ${vote.annotator}`)).size).toBe(votes.length);

@@ -108,11 +108,7 @@ describe('seats', () => {
         // Within a pair the sides alternate.
         own.slice(1).forEach((seat, i) => expect(seat.side_a).not.toBe(own[i]!.side_a));
       }
-      const { slots } = await db
-        .selectFrom('slot')
-        .select((e) => e.fn.countAll<number>().as('slots'))
-        .executeTakeFirstOrThrow();
-      expect(slots).toBe(8 * k * 2);
+      expect(new Set(all.map(({ id }) => id)).size).toBe(8 * k);
     },
   );
 
@@ -127,11 +123,6 @@ describe('seats', () => {
     expect(simulated.map(({ pair_id, side_a }) => [pair_id, side_a])).toEqual(
       people.map(({ pair_id, side_a }) => [pair_id, side_a]),
     );
-    const { slots } = await db
-      .selectFrom('slot')
-      .select((e) => e.fn.countAll<number>().as('slots'))
-      .executeTakeFirstOrThrow();
-    expect(slots).toBe(24);
   });
 });
 

@@ -1,0 +1,77 @@
+/** @file What never changes once it is made, read once and kept by its id: ids are random, so no two databases share one. */
+import type { Database } from '../open.ts';
+
+/** Keeps the newest `size` values; what is older is read again. */
+class Recent<T> {
+  readonly #values = new Map<string, T>();
+  readonly #size: number;
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  async get(id: string, read: () => Promise<T>): Promise<T> {
+    const known = this.#values.get(id);
+    if (known !== undefined) return known;
+    const value = await read();
+    if (this.#values.size >= this.#size) this.#values.delete(this.#values.keys().next().value!);
+    this.#values.set(id, value);
+    return value;
+  }
+}
+
+export interface StudyFacts {
+  id: string;
+  /** In the order in which they are asked. */
+  criteria: string[];
+  ties: boolean;
+  pairs: number;
+}
+
+const studies = new Recent<StudyFacts>(1000);
+
+/** Of a study, all but its state: pairs and questions are fixed when it is created. */
+export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
+  return studies.get(id, async () => {
+    const row = await db
+      .selectFrom('study')
+      .select(['criteria', 'ties'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    const { pairs } = await db
+      .selectFrom('pair')
+      .select((e) => e.fn.countAll<number>().as('pairs'))
+      .where('study_id', '=', id)
+      .executeTakeFirstOrThrow();
+    return { id, criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, pairs };
+  });
+}
+
+export interface PairContent {
+  prompt: string;
+  widthA: number;
+  heightA: number;
+  widthB: number;
+  heightB: number;
+}
+
+const pairs = new Recent<PairContent>(20_000);
+
+/** What the annotator's page shows of a pair: the prompt and both images' sizes. */
+export function pairContent(db: Database, pairId: string): Promise<PairContent> {
+  return pairs.get(pairId, () =>
+    db
+      .selectFrom('pair as p')
+      .innerJoin('prompt as t', 't.id', 'p.prompt_id')
+      .innerJoin('render as a', 'a.id', 'p.render_a_id')
+      .innerJoin('render as b', 'b.id', 'p.render_b_id')
+      .select([
+        't.text as prompt',
+        'a.width as widthA',
+        'a.height as heightA',
+        'b.width as widthB',
+        'b.height as heightB',
+      ])
+      .where('p.id', '=', pairId)
+      .executeTakeFirstOrThrow(),
+  );
+}
