@@ -7,14 +7,23 @@ CREATE TABLE "annotator" (
   "participant" text not null,
   "created_at" bigint not null,
   "votes" integer default 0 not null,
-  "done" integer default 0 not null, constraint "annotator_once" unique ("study_id",
+  "done" integer default 0 not null,
+  "last_position" integer default 0 not null,
+  "last_assignment_id" text, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 
-CREATE TRIGGER assignment_finished after update of state on assignment
-   when (new.state = 'done') <> (old.state = 'done') begin
+CREATE TRIGGER assignment_leased after insert on assignment begin
+  update seat set state = 'leased'
+  where id = new.seat_id;
+  update annotator set last_position = (select position from pair where id = new.pair_id) where id = new.annotator_id;
+end;
+
+CREATE TRIGGER assignment_moved after update of state on assignment when new.state <> old.state begin
+  update seat set state = case new.state when 'expired' then 'free' else new.state end
+  where id = new.seat_id;
   update annotator set done = done + (new.state = 'done') - (old.state = 'done')
-  where id = new.annotator_id;
+  where id = new.annotator_id and (new.state = 'done' or old.state = 'done');
 end;
 
 CREATE TABLE "assignment" (
@@ -24,32 +33,23 @@ CREATE TABLE "assignment" (
   "seat_id" text not null references "seat" ("id"),
   "annotator_id" text not null references "annotator" ("id"),
   "side_a" text not null check (side_a in ('left', 'right')),
-  "left_image" text not null unique,
-  "right_image" text not null unique,
   "state" text not null check (state in ('leased', 'done', 'expired')),
   "voted" integer not null check (voted in (0, 1)),
   "created_at" bigint not null,
   "expires_at" bigint not null,
   "reopened_at" bigint);
 
-CREATE INDEX "assignment_annotator" on "assignment" (
-  "annotator_id",
-  "state");
+CREATE INDEX assignment_expiry on assignment (study_id, expires_at)
+  where state = 'leased';
 
-CREATE INDEX "assignment_expiry" on "assignment" (
-  "study_id",
-  "state",
-  "expires_at");
-
-CREATE INDEX "assignment_newest" on "assignment" (
-  "annotator_id",
-  "created_at");
+CREATE INDEX assignment_open on assignment (annotator_id)
+  where state <> 'done';
 
 CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
   where state <> 'expired' or voted = 1;
 
 CREATE UNIQUE INDEX assignment_seat on assignment (seat_id)
-  where state = 'leased';
+  where state <> 'expired';
 
 CREATE TABLE "checkpoint" (
   "model_id" text primary key references "model" ("id"),
@@ -173,7 +173,8 @@ CREATE TABLE "server_secret" (
   "name" text primary key,
   "value" text not null);
 
-CREATE TRIGGER slot_emptied after delete on slot begin 
+CREATE TRIGGER slot_emptied after delete on slot begin
+  
   insert into tally (study_id, population, criterion, shard, a, b, tie)
     select v.study_id, n.population, v.criterion, 0, -(v.choice = x.side_a),
            -(v.choice <> x.side_a and v.choice <> 'tie'), -(v.choice = 'tie')
@@ -184,7 +185,8 @@ CREATE TRIGGER slot_emptied after delete on slot begin
   update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);
 end;
 
-CREATE TRIGGER slot_filled after insert on slot begin 
+CREATE TRIGGER slot_filled after insert on slot begin
+  
   insert into tally (study_id, population, criterion, shard, a, b, tie)
     select v.study_id, n.population, v.criterion, 0, +(v.choice = x.side_a),
            +(v.choice <> x.side_a and v.choice <> 'tie'), +(v.choice = 'tie')
@@ -192,14 +194,16 @@ CREATE TRIGGER slot_filled after insert on slot begin
   where v.id = new.vote_id
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
-  update annotator set votes = votes + 1 where id = (select annotator_id from vote where id = new.vote_id);
+  update annotator set votes = votes + 1,
+    last_assignment_id = (select assignment_id from vote where id = new.vote_id)
+  where id = (select annotator_id from vote where id = new.vote_id);
 end;
 
 CREATE TABLE "slot" (
   "seat_id" text not null references "seat" ("id"),
   "criterion" text not null,
-  "vote_id" text not null unique references "vote" ("id"), constraint "slot_pk" primary key ("seat_id",
-  "criterion"));
+  "vote_id" text not null references "vote" ("id"), constraint "slot_pk" primary key ("seat_id",
+  "criterion")) without rowid;
 
 CREATE TABLE "study" (
   "id" text primary key,
@@ -235,6 +239,10 @@ CREATE TABLE "training_run" (
   "settings" text not null,
   "updated_at" bigint not null);
 
+CREATE TRIGGER vote_counted after insert on vote when new.counted = 1 begin
+  insert into slot (seat_id, criterion, vote_id) values (new.seat_id, new.criterion, new.id);
+end;
+
 CREATE TABLE "vote" (
   "id" text primary key,
   "study_id" text not null references "study" ("id"),
@@ -247,11 +255,3 @@ CREATE TABLE "vote" (
   "counted" integer not null check (counted in (0, 1)),
   "remaining" text not null,
   "created_at" bigint not null);
-
-CREATE INDEX "vote_annotator" on "vote" (
-  "annotator_id",
-  "created_at");
-
-CREATE INDEX "vote_study" on "vote" (
-  "study_id",
-  "created_at");

@@ -94,6 +94,7 @@ export interface SeatTable {
   seat_index: number;
   position: number;
   side_a: Side;
+  /** Follows from its assignments, by triggers. */
   state: 'free' | 'leased' | 'done';
 }
 
@@ -124,6 +125,10 @@ export interface AnnotatorTable {
   /** Votes that count, and pairs finished; kept by triggers. */
   votes: Generated<number>;
   done: Generated<number>;
+  /** Of the pair that they got last. */
+  last_position: Generated<number>;
+  /** Of their newest vote that counted. */
+  last_assignment_id: Generated<string | null>;
 }
 
 export interface AssignmentTable {
@@ -133,8 +138,6 @@ export interface AssignmentTable {
   seat_id: string;
   annotator_id: string;
   side_a: Side;
-  left_image: string;
-  right_image: string;
   state: 'leased' | 'done' | 'expired';
   voted: number;
   created_at: number;

@@ -2,6 +2,7 @@
  * @file How votes and leases are written: on SQLite many of them share one commit, on PostgreSQL each has its own transaction
  * and is tried again when it met another one.
  */
+import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { CompiledQuery } from 'kysely';
 import { isPostgres } from './engine.ts';
@@ -25,9 +26,11 @@ const writers = new WeakMap<Database, Writer>();
 /**
  * Runs the job in a transaction. A job that throws changes nothing; the answer comes after the commit. It may run more than
  * once, so it touches nothing but the database.
+ * @param turn jobs of one turn follow one another, in whatever process they run: what they read stays true until they end.
+ *   Races between turns are decided by the writes, each of which names the state that it expects.
  */
-export function inTransaction<T>(db: Database, job: Job<T>): Promise<T> {
-  return writerOf(db).run(job);
+export function inTransaction<T>(db: Database, job: Job<T>, turn?: string): Promise<T> {
+  return writerOf(db).run(job, turn);
 }
 
 /** Calls `listener` after each commit. @returns ends that */
@@ -52,7 +55,7 @@ abstract class Writer {
   constructor(db: Database) {
     this.db = db;
   }
-  abstract run<T>(job: Job<T>): Promise<T>;
+  abstract run<T>(job: Job<T>, turn: string | undefined): Promise<T>;
 
   protected tell(commit: Commit): void {
     for (const listener of this.listeners) listener(commit);
@@ -145,23 +148,37 @@ const tries = 20;
 
 /** Row locks let votes on different seats run side by side; the constraints hold k, and who lost a race begins anew. */
 class RetryingWriter extends Writer {
-  async run<T>(job: Job<T>): Promise<T> {
+  async run<T>(job: Job<T>, turn: string | undefined): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        let ended = 0;
-        const result = await this.db.transaction().execute(async (tx) => {
-          const answer = await job(tx);
-          ended = performance.now();
-          return answer;
-        });
-        this.tell({ jobs: 1, commitMs: performance.now() - ended });
-        return result;
+        return await this.db.connection().execute((connection) => this.#once(connection, job, turn));
       } catch (error) {
         if (attempt === tries || !lostRace(error)) throw error;
         await sleep(Math.random() * 2 * attempt);
       }
     }
   }
+
+  async #once<T>(connection: Database, job: Job<T>, turn: string | undefined): Promise<T> {
+    await connection.executeQuery(CompiledQuery.raw(turn === undefined ? 'begin' : beginTurn(turn)));
+    try {
+      const result = await job(connection);
+      const ended = performance.now();
+      await connection.executeQuery(CompiledQuery.raw('commit'));
+      this.tell({ jobs: 1, commitMs: performance.now() - ended });
+      return result;
+    } catch (error) {
+      // A connection that is gone has rolled back by itself; its own word for it must not hide the reason.
+      await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+/** One message to the server instead of two. The lock ends with the transaction; two turns that share a number only wait. */
+function beginTurn(turn: string): string {
+  const key = createHash('sha256').update(turn).digest().readBigInt64BE();
+  return `begin; select pg_advisory_xact_lock(${key})`;
 }
 
 /** 40001: serialization, 40P01: deadlock, 23505: somebody inserted what is there only once. */

@@ -6,10 +6,9 @@ import { prepared } from '../prepared.ts';
 import type { AnnotatorTable, AssignmentTable, Population, Side, StudyState } from '../tables.ts';
 import { Conflict } from '../transactions.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
-import type { Seat } from './studies.ts';
 
 export type Annotator = ObjectOf<AnnotatorTable>;
-export type NewAnnotator = Omit<Annotator, 'votes' | 'done'>;
+export type NewAnnotator = Omit<Annotator, 'votes' | 'done' | 'lastPosition' | 'lastAssignmentId'>;
 export interface Assignment extends Omit<ObjectOf<AssignmentTable>, 'voted'> {
   /** A vote on it has counted. */
   voted: boolean;
@@ -39,25 +38,14 @@ export async function ensureAnnotator(db: Database, annotator: NewAnnotator): Pr
   return objectOf((await find())!);
 }
 
-const annotatorLock = prepared((db, p: { id: string }) =>
-  db.selectFrom('annotator').select('id').where('id', '=', p.id).forNoKeyUpdate(),
-);
-
-/**
- * Makes the doings of one annotator follow one another, as they do on SQLite, whose transactions begin with the write lock.
- * Call it first in every transaction that leases, votes or undoes. Races between annotators are decided by the writes: each
- * names the state that it expects, and finding another is a Conflict.
- */
-export async function lockAnnotator(db: Database, id: string): Promise<void> {
-  if (isPostgres(db)) await annotatorLock(db, { id });
-}
-
 /** Where an annotator is: how far, what they hold, and what they had begun when its lease ran out. */
 export interface Standing {
   studyState: StudyState;
   done: number;
   /** The position of the pair that they got last; 0 before the first. */
   lastPosition: number;
+  /** The assignment of their newest vote. */
+  lastVoted: string | null;
   /** To be looked at in this order: a reopened one first, then the oldest. One whose time is over counts until it is released. */
   held: Assignment[];
   /** Has votes, ran out, and nobody has taken its seat since: it can go on. */
@@ -71,24 +59,13 @@ const standingRows = prepared((db, p: { annotatorId: string }) =>
     .leftJoin('assignment as a', (join) =>
       join
         .onRef('a.annotator_id', '=', 'n.id')
-        .on('a.state', 'in', ['leased', 'expired'])
+        // In the words of the index assignment_open, which only then is used.
+        .on(sql<boolean>`a.state <> 'done'`)
         .on((e) => e.or([e('a.state', '=', 'leased'), e('a.voted', '=', 1)])),
     )
     .leftJoin('seat as s', 's.id', 'a.seat_id')
     .selectAll('a')
-    .select((e) => [
-      't.state as study_state',
-      'n.done',
-      's.state as seat_state',
-      e
-        .selectFrom('assignment as l')
-        .innerJoin('pair as p', 'p.id', 'l.pair_id')
-        .select('p.position')
-        .whereRef('l.annotator_id', '=', 'n.id')
-        .orderBy('l.created_at', 'desc')
-        .limit(1)
-        .as('last_position'),
-    ])
+    .select(['t.state as study_state', 'n.done', 'n.last_position', 'n.last_assignment_id', 's.state as seat_state'])
     .where('n.id', '=', p.annotatorId)
     .orderBy((e) => e.fn.coalesce('a.reopened_at', e.val(0)), 'desc')
     .orderBy('a.created_at')
@@ -104,7 +81,8 @@ export async function standingOf(db: Database, annotatorId: string): Promise<Sta
   return {
     studyState: first.study_state,
     done: first.done,
-    lastPosition: first.last_position ?? 0,
+    lastPosition: first.last_position,
+    lastVoted: first.last_assignment_id,
     held: pick(({ state }) => state === 'leased'),
     revivable: pick(({ state, seat_state }) => state === 'expired' && seat_state === 'free')[0],
   };
@@ -114,6 +92,11 @@ export async function findAssignment(db: Database, id: string): Promise<Assignme
   const row = await db.selectFrom('assignment').selectAll().where('id', '=', id).executeTakeFirst();
   return row && assignmentOf(row);
 }
+
+/** In the words of the index assignment_expiry, which only then is used. */
+const isLeased = sql<boolean>`state = 'leased'`;
+/** In the words of the index assignment_open. */
+const isOpen = sql<boolean>`state <> 'done'`;
 
 /** Leases looked at in one go; more of them wait for the next. */
 const sweep = 500;
@@ -131,7 +114,7 @@ export async function releaseExpired(
     .updateTable('assignment')
     .set({ expires_at: now + leaseMs })
     .where('study_id', '=', studyId)
-    .where('state', '=', 'leased')
+    .where(isLeased)
     .where('expires_at', '>', now + leaseMs)
     .execute();
   const rows = await db
@@ -142,17 +125,14 @@ export async function releaseExpired(
         .selectFrom('assignment')
         .select('id')
         .where('study_id', '=', studyId)
-        .where('state', '=', 'leased')
+        .where(isLeased)
         .where('expires_at', '<', now)
         .limit(sweep)
         .$if(isPostgres(db), (q) => q.forUpdate().skipLocked()),
     )
-    .where('state', '=', 'leased')
-    .returning('seat_id')
+    .where(isLeased)
+    .returning('id')
     .execute();
-  if (rows.length === 0) return 0;
-  const seats = rows.map((row) => row.seat_id);
-  await db.updateTable('seat').set({ state: 'free' }).where('id', 'in', seats).execute();
   return rows.length;
 }
 
@@ -225,33 +205,30 @@ export async function freeSeat(db: Database, search: SeatSearch): Promise<FreeSe
   };
 }
 
-const leaseSeat = prepared((db, p: { id: string }) =>
-  db.updateTable('seat').set({ state: 'leased' }).where('id', '=', p.id).where('state', '=', 'free'),
-);
 const insertAssignment = prepared((db, p: AssignmentTable) =>
-  db.insertInto('assignment').values({
-    id: p.id,
-    study_id: p.study_id,
-    pair_id: p.pair_id,
-    seat_id: p.seat_id,
-    annotator_id: p.annotator_id,
-    side_a: p.side_a,
-    left_image: p.left_image,
-    right_image: p.right_image,
-    state: p.state,
-    voted: p.voted,
-    created_at: p.created_at,
-    expires_at: p.expires_at,
-    reopened_at: p.reopened_at,
-  }),
+  db
+    .insertInto('assignment')
+    .values({
+      id: p.id,
+      study_id: p.study_id,
+      pair_id: p.pair_id,
+      seat_id: p.seat_id,
+      annotator_id: p.annotator_id,
+      side_a: p.side_a,
+      state: p.state,
+      voted: p.voted,
+      created_at: p.created_at,
+      expires_at: p.expires_at,
+      reopened_at: p.reopened_at,
+    })
+    // One holder a seat: assignment_seat.
+    .onConflict((c) => c.doNothing()),
 );
 
 /** False when somebody else was faster. */
 export async function takeSeat(db: Database, assignment: Assignment): Promise<boolean> {
-  const { numAffectedRows } = await leaseSeat(db, { id: assignment.seatId });
-  if (numAffectedRows !== 1n) return false;
-  await insertAssignment(db, rowOf<AssignmentTable>({ ...assignment, voted: assignment.voted ? 1 : 0 }));
-  return true;
+  const row = rowOf<AssignmentTable>({ ...assignment, voted: assignment.voted ? 1 : 0 });
+  return (await insertAssignment(db, row)).numAffectedRows === 1n;
 }
 
 const setExpiry = prepared((db, p: { id: string; expiresAt: number }) =>
@@ -268,6 +245,7 @@ export async function shortenLeases(db: Database, annotatorId: string, expiresAt
     .updateTable('assignment')
     .set({ expires_at: expiresAt })
     .where('annotator_id', '=', annotatorId)
+    .where(isOpen)
     .where('state', '=', 'leased')
     .where('expires_at', '>', expiresAt)
     .execute();
@@ -287,25 +265,17 @@ const changeAssignment = prepared(
       .where('id', '=', p.id)
       .where('state', '=', p.before),
 );
-const changeSeat = prepared((db, p: { id: string; before: Seat['state']; state: Seat['state'] }) =>
-  db.updateTable('seat').set({ state: p.state }).where('id', '=', p.id).where('state', '=', p.before),
-);
-
 /**
- * Moves an assignment on, and its seat with it when the state changes.
- * @throws Conflict when it, or its seat, is no longer in the state that was read
+ * Moves an assignment on; its seat follows.
+ * @throws Conflict when it is no longer in the state that was read
  */
 export async function advanceAssignment(
   db: Database,
-  { id, seatId, state: before }: Pick<Assignment, 'id' | 'seatId' | 'state'>,
+  { id, state: before }: Pick<Assignment, 'id' | 'state'>,
   { state, voted, expiresAt }: AssignmentChange,
 ): Promise<void> {
-  const moved = await changeAssignment(db, { id, before, state, voted: voted ? 1 : 0, expiresAt });
-  if (moved.numAffectedRows !== 1n) throw new Conflict(`The assignment ${id} is no longer ${before}.`);
-  if (state === before) return;
-  const seatBefore = before === 'expired' ? 'free' : before;
-  const seat = await changeSeat(db, { id: seatId, before: seatBefore, state });
-  if (seat.numAffectedRows !== 1n) throw new Conflict(`The seat ${seatId} is no longer ${seatBefore}.`);
+  const { numAffectedRows } = await changeAssignment(db, { id, before, state, voted: voted ? 1 : 0, expiresAt });
+  if (numAffectedRows !== 1n) throw new Conflict(`The assignment ${id} is no longer ${before}.`);
 }
 
 /** Says that the assignment was opened again, which puts it before what else is held. */
@@ -321,7 +291,7 @@ export async function sitsElsewhere(db: Database, assignment: Assignment): Promi
     .where('annotator_id', '=', assignment.annotatorId)
     .where('pair_id', '=', assignment.pairId)
     .where('id', '<>', assignment.id)
-    .where((e) => e.or([e('state', '<>', 'expired'), e('voted', '=', 1)]))
+    .where(sql<boolean>`(state <> 'expired' or voted = 1)`)
     .limit(1)
     .executeTakeFirst();
   return other !== undefined;
@@ -333,23 +303,22 @@ export async function renewLeases(db: Database, annotatorId: string, expiresAt: 
     .updateTable('assignment')
     .set({ expires_at: expiresAt })
     .where('annotator_id', '=', annotatorId)
+    .where(isOpen)
     .where('state', '=', 'leased')
     .execute();
 }
 
-/** The SHA-256 of the image behind an opaque id, for an assignment that exists. */
-export async function imageOfAssignment(db: Database, imageId: string): Promise<string | undefined> {
+/** The SHA-256 of the image on one side of an assignment that exists. */
+export async function imageOfAssignment(db: Database, id: string, side: Side): Promise<string | undefined> {
   const row = await db
     .selectFrom('assignment as x')
     .innerJoin('pair as p', 'p.id', 'x.pair_id')
     .innerJoin('render as a', 'a.id', 'p.render_a_id')
     .innerJoin('render as b', 'b.id', 'p.render_b_id')
-    .select(['x.side_a', 'x.left_image', 'a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
-    .where((e) => e.or([e('x.left_image', '=', imageId), e('x.right_image', '=', imageId)]))
+    .select(['x.side_a', 'a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
+    .where('x.id', '=', id)
     .executeTakeFirst();
-  if (row === undefined) return undefined;
-  const side = row.left_image === imageId ? 'left' : 'right';
-  return side === row.side_a ? row.imageA : row.imageB;
+  return row && (side === row.side_a ? row.imageA : row.imageB);
 }
 
 /** Where an assignment's pair stands in its study, which of its seats this is, and on which side A is. */

@@ -1,4 +1,4 @@
-/** @file Images for annotators, under ids that belong to one side of one assignment and say nothing else. */
+/** @file Images for annotators, under the id of an assignment and the side that they are shown on. */
 import { Router } from 'express';
 import type { Database } from '../../db/open.ts';
 import { imageOfAssignment } from '../../db/queries/assignments.ts';
@@ -7,8 +7,9 @@ import { ServiceError } from '../errors.ts';
 
 export function annotatorImages(db: Database, store: ImageStore): Router {
   const router = Router();
-  router.get('/annotate/images/:id', async (request, response) => {
-    const sha256 = await imageOfAssignment(db, request.params.id);
+  router.get('/annotate/images/:id/:side', async (request, response) => {
+    const { id, side } = request.params;
+    const sha256 = side === 'left' || side === 'right' ? await imageOfAssignment(db, id, side) : undefined;
     if (sha256 === undefined) throw new ServiceError('not-found', 'There is no such image.');
     const image = await store.readBlind(sha256);
     // No ETag and no Last-Modified: they would be the same wherever this image is shown.

@@ -9,7 +9,6 @@ import {
   advanceAssignment,
   ensureAnnotator,
   freeSeat,
-  lockAnnotator,
   releaseExpired,
   renewLease,
   renewLeases,
@@ -23,11 +22,10 @@ import {
 import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
-import type { StudyState } from '../../db/tables.ts';
+import type { Side, StudyState } from '../../db/tables.ts';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
-import { freshToken } from './design.ts';
 
 /** How long a seat is held, in milliseconds. */
 export interface LeaseTimes {
@@ -80,7 +78,6 @@ export async function nextAssignment(
   now = Date.now(),
 ): Promise<AssignmentView | null> {
   return withFreeSeats(db, annotator, times, now, async (tx) => {
-    await lockAnnotator(tx, annotator.id);
     const standing = await standingOf(tx, annotator.id);
     requireOpen(standing.studyState);
     const facts = await studyFacts(tx, annotator.studyId);
@@ -109,13 +106,12 @@ export async function preloadAssignment(
   now = Date.now(),
 ): Promise<Preload> {
   const following = await withFreeSeats(db, annotator, times, now, async (tx) => {
-    await lockAnnotator(tx, annotator.id);
     const standing = await standingOf(tx, annotator.id);
     requireOpen(standing.studyState);
     if (standing.held.length === 0) return undefined;
     return standing.held[1] ?? (await lease(tx, annotator, standing, now + times.leaseMs, now))?.assignment ?? null;
   });
-  return { urls: following == null ? [] : [imageUrl(following.leftImage), imageUrl(following.rightImage)] };
+  return { urls: following == null ? [] : [imageUrl(following.id, 'left'), imageUrl(following.id, 'right')] };
 }
 
 /** The annotator's connection ended: what they hold goes back soon unless they return. */
@@ -159,8 +155,8 @@ export async function viewOf(
     id: assignment.id,
     criteria,
     prompt: visiblePrompt(criteria, content.prompt),
-    left: { url: imageUrl(assignment.leftImage), ...left },
-    right: { url: imageUrl(assignment.rightImage), ...right },
+    left: { url: imageUrl(assignment.id, 'left'), ...left },
+    right: { url: imageUrl(assignment.id, 'right'), ...right },
     ties: facts.ties,
     expiresAt: assignment.expiresAt,
     done,
@@ -201,7 +197,7 @@ const swept = new WeakMap<Database, Map<string, number>>();
  */
 async function withFreeSeats<T>(
   db: Database,
-  { studyId }: Annotator,
+  { id, studyId }: Annotator,
   times: LeaseTimes,
   now: number,
   job: (tx: Database) => Promise<T | null>,
@@ -209,9 +205,9 @@ async function withFreeSeats<T>(
   const last = swept.get(db)?.get(studyId);
   // The clock may have been set back since.
   if (last === undefined || Math.abs(now - last) >= sweepMs) await sweep(db, studyId, times, now);
-  const result = await inTransaction(db, job);
+  const result = await inTransaction(db, job, id);
   if (result !== null || (await sweep(db, studyId, times, now)) === 0) return result;
-  return inTransaction(db, job);
+  return inTransaction(db, job, id);
 }
 
 async function sweep(db: Database, studyId: string, times: LeaseTimes, now: number): Promise<number> {
@@ -253,8 +249,6 @@ async function lease(
       seatId: seat.id,
       annotatorId: annotator.id,
       sideA: seat.sideA,
-      leftImage: freshToken(),
-      rightImage: freshToken(),
       state: 'leased',
       voted: false,
       createdAt: now,
@@ -266,6 +260,6 @@ async function lease(
   throw new Conflict('Other annotators were faster at every seat that was tried.');
 }
 
-function imageUrl(imageId: string): string {
-  return `/annotate/images/${imageId}`;
+function imageUrl(assignmentId: string, side: Side): string {
+  return `/annotate/images/${assignmentId}/${side}`;
 }

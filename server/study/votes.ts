@@ -4,7 +4,6 @@ import { inTransaction } from '../../db/transactions.ts';
 import {
   advanceAssignment,
   findAssignment,
-  lockAnnotator,
   markReopened,
   renewLease,
   sitsElsewhere,
@@ -39,58 +38,65 @@ export async function castVote(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<VoteResult> {
-  return inTransaction(db, async (tx) => {
-    await lockAnnotator(tx, annotator.id);
-    const ballot = await ballotFor(tx, input);
-    if (ballot === undefined || ballot.assignment.annotatorId !== annotator.id) {
-      throw new ServiceError('not-found', 'You have no such assignment.');
-    }
-    const { assignment, earlier, slots } = ballot;
-    if (earlier !== undefined) return repeatedAnswer(tx, earlier, assignment, input);
+  return inTransaction(db, (tx) => count(tx, annotator, input, times, now), annotator.id);
+}
 
-    if (ballot.studyState === 'closed')
-      throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
-    const facts = await studyFacts(tx, assignment.studyId);
-    const criteria = criteriaOf(facts);
-    if (!criteria.includes(input.criterion)) {
-      throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
-    }
-    if (input.choice === 'tie' && !facts.ties) {
-      throw new ServiceError('tie-not-allowed', 'This study has no tie; choose left or right.');
-    }
-    const slot = slots.get(input.criterion);
-    if (slot?.assignmentId === assignment.id) {
-      throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
-    }
-    const holdsSeat = await holds(tx, ballot);
-    const counted = holdsSeat && slot === undefined;
-    const isOpen = (criterion: Criterion) => !slots.has(criterion) && !(counted && criterion === input.criterion);
-    const remaining = holdsSeat ? criteria.filter(isOpen) : [];
-    const vote: Vote = {
-      id: input.voteId,
-      studyId: assignment.studyId,
-      assignmentId: assignment.id,
-      annotatorId: annotator.id,
-      seatId: assignment.seatId,
-      criterion: input.criterion,
-      choice: input.choice,
-      responseTimeMs: input.responseTimeMs,
-      counted,
-      remaining,
-      createdAt: now,
+async function count(
+  tx: Database,
+  annotator: Annotator,
+  input: VoteInput,
+  times: LeaseTimes,
+  now: number,
+): Promise<VoteResult> {
+  const ballot = await ballotFor(tx, input);
+  if (ballot === undefined || ballot.assignment.annotatorId !== annotator.id) {
+    throw new ServiceError('not-found', 'You have no such assignment.');
+  }
+  const { assignment, earlier, slots } = ballot;
+  if (earlier !== undefined) return repeatedAnswer(tx, earlier, assignment, input);
+
+  if (ballot.studyState === 'closed')
+    throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
+  const facts = await studyFacts(tx, assignment.studyId);
+  const criteria = criteriaOf(facts);
+  if (!criteria.includes(input.criterion)) {
+    throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
+  }
+  if (input.choice === 'tie' && !facts.ties) {
+    throw new ServiceError('tie-not-allowed', 'This study has no tie; choose left or right.');
+  }
+  const slot = slots.get(input.criterion);
+  if (slot?.assignmentId === assignment.id) {
+    throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
+  }
+  const holdsSeat = await holds(tx, ballot);
+  const counted = holdsSeat && slot === undefined;
+  const isOpen = (criterion: Criterion) => !slots.has(criterion) && !(counted && criterion === input.criterion);
+  const remaining = holdsSeat ? criteria.filter(isOpen) : [];
+  const vote: Vote = {
+    id: input.voteId,
+    studyId: assignment.studyId,
+    assignmentId: assignment.id,
+    annotatorId: annotator.id,
+    seatId: assignment.seatId,
+    criterion: input.criterion,
+    choice: input.choice,
+    responseTimeMs: input.responseTimeMs,
+    counted,
+    remaining,
+    createdAt: now,
+  };
+  await insertVote(tx, vote);
+  if (counted) {
+    const change = {
+      state: remaining.length === 0 ? ('done' as const) : ('leased' as const),
+      voted: true,
+      expiresAt: renewedExpiry(assignment, times, now),
     };
-    await insertVote(tx, vote);
-    if (counted) {
-      const change = {
-        state: remaining.length === 0 ? ('done' as const) : ('leased' as const),
-        voted: true,
-        expiresAt: renewedExpiry(assignment, times, now),
-      };
-      const isSame = change.state === assignment.state && assignment.voted && change.expiresAt === assignment.expiresAt;
-      if (!isSame) await advanceAssignment(tx, assignment, change);
-    }
-    return answerOf(tx, vote, assignment);
-  });
+    const isSame = change.state === assignment.state && assignment.voted && change.expiresAt === assignment.expiresAt;
+    if (!isSame) await advanceAssignment(tx, assignment, change);
+  }
+  return answerOf(tx, vote, assignment);
 }
 
 /**
@@ -104,29 +110,37 @@ export async function undoLast(
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<AssignmentView> {
-  return inTransaction(db, async (tx) => {
-    await lockAnnotator(tx, annotator.id);
-    const standing = await standingOf(tx, annotator.id);
-    if (standing.studyState === 'closed')
-      throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
-    const facts = await studyFacts(tx, annotator.studyId);
-    const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
-    const [current] = standing.held;
-    const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
-    const expiresAt = now + times.leaseMs;
-    if (current !== undefined && current.reopenedAt !== null && !currentHasVotes) {
-      await renewLease(tx, current.id, expiresAt);
-      return viewOf(tx, facts, { ...current, expiresAt }, standing.done);
-    }
-    const id = currentHasVotes ? current.id : await lastVotedAssignment(tx, annotator.id);
-    const assignment = id === undefined ? undefined : await findAssignment(tx, id);
-    if (assignment === undefined) throw nothing;
-    await retractVotes(tx, assignment, now);
-    await advanceAssignment(tx, assignment, { state: 'leased', voted: assignment.voted, expiresAt });
-    await markReopened(tx, assignment.id, now);
-    const done = standing.done - (assignment.state === 'done' ? 1 : 0);
-    return viewOf(tx, facts, { ...assignment, expiresAt }, done);
-  });
+  return inTransaction(db, (tx) => reopenLast(tx, annotator, times, now), annotator.id);
+}
+
+async function reopenLast(tx: Database, annotator: Annotator, times: LeaseTimes, now: number): Promise<AssignmentView> {
+  const standing = await standingOf(tx, annotator.id);
+  if (standing.studyState === 'closed')
+    throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
+  const facts = await studyFacts(tx, annotator.studyId);
+  const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
+  const [current] = standing.held;
+  const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
+  const expiresAt = now + times.leaseMs;
+  if (current !== undefined && current.reopenedAt !== null && !currentHasVotes) {
+    await renewLease(tx, current.id, expiresAt);
+    return viewOf(tx, facts, { ...current, expiresAt }, standing.done);
+  }
+  const assignment = currentHasVotes ? current : await lastVoted(tx, annotator.id, standing.lastVoted);
+  if (assignment === undefined) throw nothing;
+  await retractVotes(tx, assignment, now);
+  await advanceAssignment(tx, assignment, { state: 'leased', voted: assignment.voted, expiresAt });
+  await markReopened(tx, assignment.id, now);
+  const done = standing.done - (assignment.state === 'done' ? 1 : 0);
+  return viewOf(tx, facts, { ...assignment, expiresAt }, done);
+}
+
+/** @param id of the assignment of their newest vote, which may have expired since */
+async function lastVoted(db: Database, annotatorId: string, id: string | null): Promise<Assignment | undefined> {
+  const newest = id === null ? undefined : await findAssignment(db, id);
+  if (newest !== undefined && newest.state !== 'expired' && (await hasVotes(db, newest))) return newest;
+  const other = await lastVotedAssignment(db, annotatorId);
+  return other === undefined ? undefined : findAssignment(db, other);
 }
 
 /**

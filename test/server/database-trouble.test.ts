@@ -111,12 +111,19 @@ describe('PostgreSQL', () => {
     const fixture = await openStudyOf(db, { pairs: 2 });
     const server = await testServer(db, fixture.dataFolder);
     const client = await TestClient.connect(server.url, fixture.token, 'ann');
-    await client.next();
+    const held = (await client.next())!;
+    const vote = {
+      voteId: randomUUID(),
+      assignmentId: held.id,
+      criterion: held.criteria[0],
+      choice: 'left',
+      responseTimeMs: 9,
+    };
     const other = connect(location);
     const bob = await TestClient.connect(server.url, fixture.token, 'bob');
     // It never ends its transaction; after a quarter of a minute PostgreSQL does.
     const hanging = other.transaction().execute(async (tx) => {
-      await sql`select id from annotator where participant = 'ann' for update`.execute(tx);
+      await sql`update annotator set votes = votes where participant = 'ann'`.execute(tx);
       await sleep(18_000);
       await sql`select 1`.execute(tx);
     });
@@ -126,9 +133,9 @@ describe('PostgreSQL', () => {
     // Whoever has nothing to do with it goes on.
     expect(await bob.answerNext()).toBe(true);
     expect(Date.now() - begun).toBeLessThan(2000);
-    expect(await client.refused('assignment:next')).toBe('unavailable');
+    expect(await client.refused('vote:cast', vote)).toBe('unavailable');
     expect(Date.now() - begun).toBeLessThan(8000);
-    while ((await client.send('assignment:next', {})).ok === false) expect(Date.now() - begun).toBeLessThan(25_000);
+    while ((await client.send('vote:cast', vote)).ok === false) expect(Date.now() - begun).toBeLessThan(25_000);
     client.close();
     bob.close();
     await server.close();

@@ -15,8 +15,8 @@ export interface PostgresServer {
   remove(): void;
 }
 
-/** Undefined where the package is not installed. */
-export async function startPostgres(): Promise<PostgresServer | undefined> {
+/** Undefined where the package is not installed. @param durable whether a commit waits for the disk, as outside of tests */
+export async function startPostgres({ durable = false } = {}): Promise<PostgresServer | undefined> {
   const bin = binaries();
   if (bin === undefined) return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'visavis-postgres-'));
@@ -32,7 +32,7 @@ export async function startPostgres(): Promise<PostgresServer | undefined> {
     execFileSync(program, rest, { cwd: folder, stdio: 'ignore' });
   };
   const control = (...argv: string[]) => command(join(bin, 'pg_ctl'), '-D', data, '-w', ...argv);
-  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 -c fsync=off`;
+  const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 -c fsync=${durable ? 'on' : 'off'}`;
   const server: PostgresServer = {
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     stop(mode = 'immediate') {
