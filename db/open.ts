@@ -8,6 +8,7 @@ import {
   SqliteAdapter,
   SqliteDialect,
   SqliteDriver,
+  sql,
   type DatabaseConnection,
   type Driver,
   type QueryResult,
@@ -15,6 +16,7 @@ import {
 } from 'kysely';
 import type BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
+import { isPostgres } from './engine.ts';
 import { DatabaseError, migrate } from './migrate.ts';
 import { statementName } from './prepared.ts';
 import { loadSqlite } from './sqlite-driver.ts';
@@ -25,7 +27,33 @@ export type Database = Kysely<Tables>;
 
 /** As it is, not migrated. @param location a SQLite file's path, or a postgres:// URL */
 export function connect(location: string): Database {
-  return /^postgres(ql)?:\/\//.test(location) ? openPostgres(location) : openSqlite(location);
+  const db = /^postgres(ql)?:\/\//.test(location) ? openPostgres(location) : openSqlite(location);
+  locations.set(db, location);
+  return db;
+}
+
+const locations = new WeakMap<Database, string>();
+
+/** Where a connection leads, for another thread or process that opens the same database. */
+export function locationOf(db: Database): string {
+  return locations.get(db)!;
+}
+
+/** Whether this SQLite connection moves its log into the database by itself, or leaves that to another one. */
+export async function setAutomaticCheckpoints(db: Database, on: boolean): Promise<void> {
+  await sql.raw(`pragma wal_autocheckpoint = ${on ? 1000 : 0}`).execute(db);
+}
+
+/** Moves SQLite's log into the database. @param restart makes writers wait so that the log begins anew */
+export async function checkpoint(db: Database, restart: boolean): Promise<void> {
+  await sql.raw(`pragma wal_checkpoint(${restart ? 'restart' : 'passive'})`).execute(db);
+}
+
+/** What SQLite finds wrong with its file; nothing on PostgreSQL, which has tools of its own. It reads the whole file. */
+export async function quickCheck(db: Database): Promise<string[]> {
+  if (isPostgres(db)) return [];
+  const { rows } = await sql<{ quick_check: string }>`pragma quick_check(5)`.execute(db);
+  return rows.map((row) => row.quick_check).filter((line) => line !== 'ok');
 }
 
 /** @param location as connect takes it. @throws DatabaseError when it cannot be opened or is of a newer version */

@@ -13,10 +13,11 @@ CREATE TABLE "annotator" (
   "population",
   "participant"));
 
-CREATE TRIGGER assignment_leased after insert on assignment begin
-  update seat set state = 'leased'
+CREATE TRIGGER assignment_made after insert on assignment when new.state <> 'expired' begin
+  update seat set state = new.state
   where id = new.seat_id;
-  update annotator set last_position = (select position from pair where id = new.pair_id) where id = new.annotator_id;
+  update annotator set done = done + (new.state = 'done'),
+    last_position = (select position from pair where id = new.pair_id) where id = new.annotator_id;
 end;
 
 CREATE TRIGGER assignment_moved after update of state on assignment when new.state <> old.state begin

@@ -7,7 +7,9 @@ import { pinoHttp } from 'pino-http';
 import type { Database } from '../db/open.ts';
 import { checkWritable } from '../db/queries/sessions.ts';
 import type { ImageStore } from '../evaluator/engine/images/store.ts';
+import type { Aside } from './aside/aside.ts';
 import { httpStatus, logFailure, ServiceError, toFailure } from './errors.ts';
+import type { Health } from './health.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import { openApi } from './http/openapi.ts';
@@ -19,16 +21,29 @@ import type { Sessions } from './http/session.ts';
 
 export interface AppParts {
   db: Database;
+  aside: Aside;
   images: ImageStore;
   sessions: Sessions;
   metrics: Metrics;
+  health: Health;
   log: Logger;
   origins: Origins;
   publicUrl: string | undefined;
-  prescreens: Omit<PrescreenParts, 'db'>;
+  prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
 
-export function createApp({ db, images, sessions, metrics, log, origins, publicUrl, prescreens }: AppParts): Express {
+export function createApp({
+  db,
+  aside,
+  images,
+  sessions,
+  metrics,
+  health,
+  log,
+  origins,
+  publicUrl,
+  prescreens,
+}: AppParts): Express {
   const app = express();
   app.set('etag', false);
   app.set('trust proxy', origins.trusted);
@@ -68,25 +83,31 @@ export function createApp({ db, images, sessions, metrics, log, origins, publicU
   app.get('/healthz', (_request, response) => void response.json({ ok: true }));
   app.get('/readyz', async (_request, response) => {
     await checkWritable(db);
-    response.json({ ok: true });
+    const problems = health.sentences;
+    if (problems.length === 0) response.json({ ok: true });
+    else response.status(503).json({ ok: false, problems });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.contentType).send(await metrics.text());
   });
   app.get('/api/openapi.json', (_request, response) => void response.json(openApi()));
 
-  app.use(annotatorImages(db, images));
+  app.use(annotatorImages(db, images, { metrics, log }));
   app.use(compression());
   app.use(pages({ db, sessions, origins }));
-  app.use('/api', express.json({ limit: '100kb' }), researchApi({ db, sessions, origins, publicUrl, prescreens }));
+  app.use(
+    '/api',
+    express.json({ limit: '100kb' }),
+    researchApi({ db, aside, sessions, origins, publicUrl, prescreens }),
+  );
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');
   });
-  app.use(errorHandler(log));
+  app.use(errorHandler(log, metrics));
   return app;
 }
 
-function errorHandler(log: Logger): ErrorRequestHandler {
+function errorHandler(log: Logger, metrics: Metrics): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
       next(error);
@@ -95,7 +116,8 @@ function errorHandler(log: Logger): ErrorRequestHandler {
     const failure = isBadRequest(error)
       ? { code: 'bad-request' as const, message: `This request cannot be read: ${error.message}.` }
       : toFailure(error);
-    if (!isBadRequest(error)) logFailure(log, error);
+    if (!isBadRequest(error)) logFailure(log, error, metrics);
+    metrics.refusals.inc({ code: failure.code });
     response.status(httpStatus[failure.code]).json({ error: failure });
   };
 }

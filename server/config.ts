@@ -20,6 +20,8 @@ export interface ServerConfig {
   upload: UploadLimits;
   /** False with VISAVIS_WORKER=off: prescreens wait for a visavis worker that somebody else starts. */
   startsWorkers: boolean;
+  /** Whether the database and the images are looked after while it runs. */
+  checksFiles: boolean;
 }
 
 export const defaultPort = 8080;
@@ -61,6 +63,7 @@ export function serverConfig(
       totalBytes: megabytes(env, 'VISAVIS_UPLOAD_MB', 4096),
     },
     startsWorkers: env['VISAVIS_WORKER'] !== 'off',
+    checksFiles: true,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { troubleOf } from '../db/trouble.ts';
 import type { Failure } from '../contract/annotate.ts';
+import type { Metrics } from './http/metrics.ts';
 import type { ErrorCode } from '../contract/words.ts';
 
 export class ServiceError extends Error {
@@ -43,9 +44,12 @@ export function toFailure(error: unknown): Failure {
 }
 
 /** Logs what is not the caller's: the database's trouble with its sentence, a bug with its stack. */
-export function logFailure(log: Logger, error: unknown): void {
+export function logFailure(log: Logger, error: unknown, metrics?: Pick<Metrics, 'databaseTrouble'>): void {
   if (error instanceof ServiceError) return;
   const trouble = troubleOf(error);
   if (trouble === undefined) log.error(error);
-  else log.error({ trouble: trouble.kind, reason: (error as Error).message }, trouble.sentence);
+  else {
+    metrics?.databaseTrouble.inc({ kind: trouble.kind });
+    log.error({ trouble: trouble.kind, reason: (error as Error).message }, trouble.sentence);
+  }
 }

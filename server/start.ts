@@ -3,11 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { Server } from 'socket.io';
-import type { Database } from '../db/open.ts';
+import { locationOf, type Database } from '../db/open.ts';
 import { onCommit } from '../db/transactions.ts';
 import { ImageStore } from '../evaluator/engine/images/store.ts';
+import { Aside } from './aside/aside.ts';
+import { checkpointAside } from './aside/checkpoints.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
+import { Health, watchHealth } from './health.ts';
 import { Metrics } from './http/metrics.ts';
 import { Origins } from './http/origins.ts';
 import { Sessions } from './http/session.ts';
@@ -43,11 +46,17 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     ? startLauncher(config.dataFolder, () => isPrescreenWaiting(db), log)
     : undefined;
   const origins = new Origins(config.trustedProxies, config.publicUrl);
+  const aside = new Aside(locationOf(db));
+  const giveBackCheckpoints = await checkpointAside(db, aside, log);
+  const health = new Health(metrics, log);
+  const images = new ImageStore(config.dataFolder);
   const app = createApp({
     db,
-    images: new ImageStore(config.dataFolder),
+    aside,
+    images,
     sessions,
     metrics,
+    health,
     log,
     origins,
     publicUrl: config.publicUrl,
@@ -65,7 +74,15 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     // Only pages of this server may open a socket; scripts send no Origin.
     allowRequest: (request, decide) => decide(null, origins.isOwnPage(request)),
   });
-  serveAnnotators(io.of('/annotate') as AnnotateNamespace, { db, leases: config.leases, metrics, origins, log });
+  const releaseLeavers = serveAnnotators(io.of('/annotate') as AnnotateNamespace, {
+    db,
+    leases: config.leases,
+    metrics,
+    origins,
+    health,
+    images,
+    log,
+  });
   const stopResearch = serveResearchers(io.of('/research') as ResearchNamespace, { db, sessions, log });
 
   try {
@@ -79,8 +96,13 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     await io.close();
     stopListening();
     metrics.close();
+    await giveBackCheckpoints();
+    await aside.close();
     throw error;
   }
+  const stopWatching = config.checksFiles
+    ? await watchHealth({ db, aside, health, log }, config.dataFolder)
+    : undefined;
   const { port } = http.address() as AddressInfo;
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = config.publicUrl ?? `http://${host}:${port}`;
@@ -89,12 +111,16 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     researcherLink: async () => url + (await sessions.createLink()),
     async close() {
       launcher?.close();
+      stopWatching?.();
       stopResearch();
       const cut = setTimeout(() => http.closeAllConnections(), shutdownMs);
       await io.close();
+      await releaseLeavers();
       clearTimeout(cut);
       stopListening();
       metrics.close();
+      await giveBackCheckpoints();
+      await aside.close();
     },
   };
 }

@@ -21,6 +21,7 @@ const allowed: Record<string, string[]> = {
     'evaluator/statistics',
     'evaluator/engine/images',
     'evaluator/engine/files',
+    'evaluator/engine/threads',
     'db',
   ],
   client: ['client', 'contract', 'evaluator/statistics', 'evaluator/votes'],

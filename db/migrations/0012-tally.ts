@@ -139,10 +139,12 @@ function rules(dialect: Dialect): { name: string; event: string; when?: string; 
   update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);`,
     },
     {
-      name: 'assignment_leased',
+      name: 'assignment_made',
       event: 'after insert on assignment',
-      body: `update seat set state = 'leased' where id = new.seat_id;
-  update annotator set last_position = (select position from pair where id = new.pair_id) where id = new.annotator_id;`,
+      when: "new.state <> 'expired'",
+      body: `update seat set state = new.state where id = new.seat_id;
+  update annotator set done = done + ${int("new.state = 'done'")},
+    last_position = (select position from pair where id = new.pair_id) where id = new.annotator_id;`,
     },
     {
       name: 'assignment_moved',

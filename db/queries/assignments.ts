@@ -239,12 +239,12 @@ export async function renewLease(db: Database, id: string, expiresAt: number): P
   await setExpiry(db, { id, expiresAt });
 }
 
-/** Shortens what an annotator holds; a lease that ends sooner stays as it is. */
-export async function shortenLeases(db: Database, annotatorId: string, expiresAt: number): Promise<void> {
+/** Shortens what annotators hold; a lease that ends sooner stays as it is. */
+export async function shortenLeases(db: Database, annotatorIds: readonly string[], expiresAt: number): Promise<void> {
   await db
     .updateTable('assignment')
     .set({ expires_at: expiresAt })
-    .where('annotator_id', '=', annotatorId)
+    .where('annotator_id', 'in', annotatorIds)
     .where(isOpen)
     .where('state', '=', 'leased')
     .where('expires_at', '>', expiresAt)
@@ -319,6 +319,22 @@ export async function imageOfAssignment(db: Database, id: string, side: Side): P
     .where('x.id', '=', id)
     .executeTakeFirst();
   return row && (side === row.side_a ? row.imageA : row.imageB);
+}
+
+const imageRows = prepared((db, p: { id: string }) =>
+  db
+    .selectFrom('assignment as x')
+    .innerJoin('pair as p', 'p.id', 'x.pair_id')
+    .innerJoin('render as a', 'a.id', 'p.render_a_id')
+    .innerJoin('render as b', 'b.id', 'p.render_b_id')
+    .select(['a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
+    .where('x.id', '=', p.id),
+);
+
+/** The SHA-256 of both images of an assignment, A's first. */
+export async function imagesOfAssignment(db: Database, id: string): Promise<string[]> {
+  const { rows } = await imageRows(db, { id });
+  return rows.flatMap(({ imageA, imageB }) => [imageA, imageB]);
 }
 
 /** Where an assignment's pair stands in its study, which of its seats this is, and on which side A is. */

@@ -45,6 +45,19 @@ export async function insertSeats(db: Database, seats: readonly Seat[]): Promise
   await insertRows(db, 'seat', seats.map(rowOf<SeatTable>));
 }
 
+/** The SHA-256 of every image that an open study shows. */
+export async function imagesOfOpenStudies(db: Database): Promise<string[]> {
+  const ofSide = (render: 'p.render_a_id' | 'p.render_b_id') =>
+    db
+      .selectFrom('study as s')
+      .innerJoin('pair as p', 'p.study_id', 's.id')
+      .innerJoin('render as r', 'r.id', render)
+      .select('r.image_sha256 as sha256')
+      .where('s.state', '=', 'open');
+  const rows = await ofSide('p.render_a_id').union(ofSide('p.render_b_id')).execute();
+  return rows.map(({ sha256 }) => sha256);
+}
+
 export async function hasSeats(db: Database, studyId: string, population: Population): Promise<boolean> {
   const seat = await db
     .selectFrom('seat')

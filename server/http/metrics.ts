@@ -52,6 +52,12 @@ export class Metrics {
     labelNames: ['kind'],
     registers: [this.#registry],
   });
+  readonly problems = new Gauge({
+    name: 'visavis_problem',
+    help: '1 while the server has this problem with its files; its sentence is in /readyz',
+    labelNames: ['problem'],
+    registers: [this.#registry],
+  });
   readonly missingImages = new Counter({
     name: 'visavis_images_missing_total',
     help: 'Requests for an image whose file is gone',

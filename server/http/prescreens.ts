@@ -12,8 +12,8 @@ import {
   type PrescreenRequest,
   type PrescreenResult,
 } from '../../contract/prescreen.ts';
+import type { Aside } from '../aside/aside.ts';
 import { ServiceError } from '../errors.ts';
-import { studyFromScreen } from '../study/best-two.ts';
 import { resultChart } from '../../evaluator/screens/chart.ts';
 import { pathInInbox } from '../prescreens/inbox.ts';
 import { allPrescreens, readPrescreen, submitPrescreen, uploadFolder } from '../prescreens/prescreens.ts';
@@ -22,6 +22,7 @@ import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface PrescreenParts {
   db: Database;
+  aside: Aside;
   dataFolder: string;
   inbox: string;
   limits: UploadLimits;
@@ -29,7 +30,7 @@ export interface PrescreenParts {
   onSubmitted: () => void;
 }
 
-export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: PrescreenParts): Router {
+export function prescreenApi({ db, aside, dataFolder, inbox, limits, onSubmitted }: PrescreenParts): Router {
   const router = Router();
 
   router.get('/', async (_request, response) => {
@@ -71,7 +72,10 @@ export function prescreenApi({ db, dataFolder, inbox, limits, onSubmitted }: Pre
   router.post('/:id/study', async (request, response) => {
     const parsed = studyFromScreenSchema.safeParse(request.body);
     if (!parsed.success) throw refused(parsed.error.issues[0]!);
-    const { study, pairs, missing, a, b } = await studyFromScreen(db, request.params.id, parsed.data);
+    const { study, pairs, missing, a, b } = await aside.run('studyFromScreen', {
+      id: request.params.id,
+      design: parsed.data,
+    });
     response.status(201).json({ name: study.name, state: study.state, a, b, pairs, missing });
   });
   return router;

@@ -1,10 +1,10 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
 import { Router, type RequestHandler } from 'express';
 import type { Database } from '../../db/open.ts';
+import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
-import { studyReport } from '../study/study-report.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import { Guesses } from './guesses.ts';
@@ -14,17 +14,18 @@ import type { Scope, Sessions } from './session.ts';
 
 export interface ResearchParts {
   db: Database;
+  aside: Aside;
   sessions: Sessions;
   origins: Origins;
   publicUrl: string | undefined;
-  prescreens: Omit<PrescreenParts, 'db'>;
+  prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
 
-export function researchApi({ db, sessions, origins, publicUrl, prescreens }: ResearchParts): Router {
+export function researchApi({ db, aside, sessions, origins, publicUrl, prescreens }: ResearchParts): Router {
   const router = Router();
   const guesses = new Guesses(origins);
   const require = (scope: Scope) => requireResearcher({ sessions, origins, guesses }, scope);
-  router.use('/prescreens', require('prescreen'), prescreenApi({ db, ...prescreens }));
+  router.use('/prescreens', require('prescreen'), prescreenApi({ db, aside, ...prescreens }));
   router.use(require('all'));
 
   router.get('/studies', async (_request, response) => {
@@ -46,7 +47,7 @@ export function researchApi({ db, sessions, origins, publicUrl, prescreens }: Re
     response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
   });
   router.get('/studies/:name/report', async (request, response) => {
-    response.json(await studyReport(db, request.params.name));
+    response.json(await aside.run('report', { name: request.params.name }));
   });
   router.get('/runs', async (_request, response) => {
     response.json({ runs: await trainingRuns(db) });

@@ -43,7 +43,13 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
   }
   const preference = preferenceFor(request.winRate, study.votesPerPair);
   await ensureSimulatedSeats(db, study.id);
-  const server = await startServer(db, { ...request.config, host: '127.0.0.1', port: 0, publicUrl: undefined });
+  const server = await startServer(db, {
+    ...request.config,
+    host: '127.0.0.1',
+    port: 0,
+    publicUrl: undefined,
+    checksFiles: false,
+  });
   try {
     const names = Array.from({ length: request.annotators }, (_, i) => `simulated-${i + 1}`);
     const counts = await Promise.all(

@@ -5,7 +5,9 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Namespace, Socket } from 'socket.io';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
-import type { Annotator } from '../../db/queries/assignments.ts';
+import { imagesOfAssignment, type Annotator } from '../../db/queries/assignments.ts';
+import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import type { Health } from '../health.ts';
 import {
   handshakeSchema,
   voteSchema,
@@ -39,16 +41,28 @@ interface Parts {
   leases: LeaseTimes;
   metrics: Metrics;
   origins: Origins;
+  health: Health;
+  images: ImageStore;
   log: Logger;
 }
 
+const departuresEveryMs = 20;
+const departuresAtOnce = 200;
+
 const emptySchema = z.looseObject({}).nullish();
 
-export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metrics, origins, log }: Parts): void {
+/** @returns tells the database of whoever left just now; call it when the connections are closed */
+export function serveAnnotators(
+  namespace: AnnotateNamespace,
+  { db, leases, metrics, origins, health, images, log }: Parts,
+): () => Promise<void> {
   /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
   const pace = new RateLimiterMemory({ points: 1000, duration: 1 });
   const guesses = new Guesses(origins);
   const presence = new Presence();
+  const departures = new Departures((ids) =>
+    releaseSoon(db, ids, times).catch((error: unknown) => logFailure(log, error)),
+  );
   const times: LeaseTimes = { ...leases, onExpired: (expired) => metrics.expiredLeases.inc(expired) };
 
   namespace.use((socket, next) => {
@@ -75,10 +89,24 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
     }
   }
 
+  /** Nobody is asked about what cannot be shown. */
+  async function requireImages(assignmentId: string): Promise<void> {
+    for (const sha256 of await imagesOfAssignment(db, assignmentId)) {
+      if (await images.has(sha256)) continue;
+      metrics.missingImages.inc();
+      log.error({ sha256 }, 'An image of a pair is missing in the data directory; copy it back.');
+      throw new ServiceError(
+        'unavailable',
+        'An image of the next pair is missing on the server. Your votes are saved; please tell the researchers.',
+      );
+    }
+  }
+
   namespace.on('connection', (socket) => {
     const { annotator } = socket.data;
     metrics.annotators.inc();
     presence.enter(annotator.id);
+    departures.delete(annotator.id);
     holdAgain(db, annotator, times).catch((error: unknown) => logFailure(log, error));
 
     function on<T>(event: keyof AnnotateClientEvents, handle: (payload: unknown) => Promise<T>): void {
@@ -92,9 +120,10 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
           await pace.consume(annotator.id).catch(() => {
             throw new ServiceError('rate-limited', 'Too fast; try again in a second.');
           });
+          health.requireSavable();
           answer({ ok: true, data: await handle(received.length > 1 ? received[0] : undefined) });
         } catch (error) {
-          logFailure(log, error);
+          logFailure(log, error, metrics);
           const failure = toFailure(error);
           metrics.refusals.inc({ code: failure.code });
           answer({ ok: false, error: failure });
@@ -106,7 +135,9 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
 
     on('assignment:next', async (payload) => {
       parse(emptySchema, payload);
-      return nextAssignment(db, annotator, times);
+      const assignment = await nextAssignment(db, annotator, times);
+      if (assignment !== null) await requireImages(assignment.id);
+      return assignment;
     });
     on('assignment:preload', async (payload) => {
       parse(emptySchema, payload);
@@ -125,9 +156,10 @@ export function serveAnnotators(namespace: AnnotateNamespace, { db, leases, metr
     socket.on('disconnect', () => {
       metrics.annotators.dec();
       if (presence.leave(annotator.id) > 0) return;
-      releaseSoon(db, annotator, times).catch((error: unknown) => logFailure(log, error));
+      departures.add(annotator.id);
     });
   });
+  return () => departures.end();
 }
 
 /** How many connections each annotator has: two tabs of one person are one person. */
@@ -144,6 +176,41 @@ class Presence {
     if (left === 0) this.#connections.delete(annotatorId);
     else this.#connections.set(annotatorId, left);
     return left;
+  }
+}
+
+/** When a network goes away thousands leave at once: they are told to the database some at a time. */
+class Departures {
+  readonly #ids = new Set<string>();
+  readonly #release: (ids: string[]) => Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(release: (ids: string[]) => Promise<void>) {
+    this.#release = release;
+  }
+
+  add(annotatorId: string): void {
+    this.#ids.add(annotatorId);
+    this.#timer ??= setTimeout(() => void this.#flush(), departuresEveryMs);
+  }
+
+  /** They are back. */
+  delete(annotatorId: string): void {
+    this.#ids.delete(annotatorId);
+  }
+
+  /** Releases all that wait, and comes back when that is done. */
+  async end(): Promise<void> {
+    clearTimeout(this.#timer);
+    while (this.#ids.size > 0) await this.#flush();
+    clearTimeout(this.#timer);
+  }
+
+  async #flush(): Promise<void> {
+    const some = [...this.#ids].slice(0, departuresAtOnce);
+    for (const id of some) this.#ids.delete(id);
+    if (some.length > 0) await this.#release(some);
+    this.#timer = this.#ids.size === 0 ? undefined : setTimeout(() => void this.#flush(), 0);
   }
 }
 

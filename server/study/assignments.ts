@@ -114,14 +114,14 @@ export async function preloadAssignment(
   return { urls: following == null ? [] : [imageUrl(following.id, 'left'), imageUrl(following.id, 'right')] };
 }
 
-/** The annotator's connection ended: what they hold goes back soon unless they return. */
+/** Their connections ended: what they hold goes back soon unless they return. */
 export async function releaseSoon(
   db: Database,
-  annotator: Annotator,
+  annotatorIds: readonly string[],
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<void> {
-  await inTransaction(db, (tx) => shortenLeases(tx, annotator.id, now + times.graceMs));
+  await inTransaction(db, (tx) => shortenLeases(tx, annotatorIds, now + times.graceMs));
 }
 
 /** The annotator is back before their leases ran out. */

@@ -8,7 +8,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
 import { countedVotes } from '../../db/queries/votes.ts';
 import { findStudy } from '../../db/queries/studies.ts';
-import { projectRoot } from '../support/folders.ts';
+import { projectRoot, temporaryFolder } from '../support/folders.ts';
 import { TestClient } from '../support/clients.ts';
 import { openStudyOf } from '../support/studies.ts';
 
@@ -35,12 +35,10 @@ async function serve(dataFolder: string): Promise<{ child: ChildProcess; url: st
 
 it('a server killed five times while 12 people vote loses no acknowledged vote and doubles none', async () => {
   // The study's images and the database are in one folder, as a user has them.
-  const setUp = await openDatabase(':memory:');
-  const { dataFolder } = await openStudyOf(setUp, { pairs: 1 });
-  await setUp.destroy();
+  const dataFolder = temporaryFolder();
   const location = join(dataFolder, 'visavis.db');
   const db = await openDatabase(location);
-  const fixture = await openStudyOf(db, { pairs: 25 });
+  const fixture = await openStudyOf(db, { pairs: 25, dataFolder });
   await db.destroy();
 
   const acknowledged = new Set<string>();

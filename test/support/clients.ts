@@ -24,6 +24,7 @@ export function testServer(
     inbox: join(dataFolder, 'inbox'),
     upload: { files: 200, fileBytes: 2 ** 20, totalBytes: 20 * 2 ** 20 },
     startsWorkers: false,
+    checksFiles: false,
     ...config,
     leases: { leaseMs: 60_000, graceMs: 1000, ...leases },
   });

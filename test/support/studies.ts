@@ -63,9 +63,13 @@ type Size = Pick<RenderedModel, 'width' | 'height'>;
 /** An open study of two rendered models. @param sizes of their images */
 export async function openStudyOf(
   db: Database,
-  { pairs, sizes, ...design }: { pairs: number; sizes?: [Size, Size] } & Partial<StudyDesign>,
+  {
+    pairs,
+    sizes,
+    dataFolder = temporaryFolder(),
+    ...design
+  }: { pairs: number; sizes?: [Size, Size]; dataFolder?: string } & Partial<StudyDesign>,
 ): Promise<StudyFixture> {
-  const dataFolder = temporaryFolder();
   const images = new ImageStore(dataFolder);
   await importNumberedPrompts(db, pairs);
   await addRenderedModel(db, images, {

@@ -8,6 +8,8 @@ import { withoutMetadata } from './png.ts';
 export class ImageStore {
   readonly #folder: string;
   readonly #blindFolder: string;
+  /** When each image was last seen on the disk. */
+  readonly #seen = new Map<string, number>();
 
   /** @param dataFolder the data directory; blind copies are kept in its cache and may be deleted at any time */
   constructor(dataFolder: string) {
@@ -21,6 +23,17 @@ export class ImageStore {
 
   read(sha256: string): Promise<Buffer> {
     return readFile(this.path(sha256));
+  }
+
+  /** Whether the image is there; asked of the disk at most once a minute for one that is. */
+  async has(sha256: string, now = Date.now()): Promise<boolean> {
+    const seen = this.#seen.get(sha256);
+    if (seen !== undefined && Math.abs(now - seen) < 60_000) return true;
+    this.#seen.delete(sha256);
+    if (!(await exists(this.path(sha256)))) return false;
+    if (this.#seen.size >= 50_000) this.#seen.clear();
+    this.#seen.set(sha256, now);
+    return true;
   }
 
   /** On the disk when the promise resolves. @returns the SHA-256 in hex */

@@ -1,6 +1,7 @@
 /** @file The owner's end of a worker thread that runs networks on one device. The thread's end is worker.ts. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { BadInput } from '../files/bad-input.ts';
+import { startThread } from '../threads/start.ts';
 import type { Device } from './device.ts';
 import type { Call, Reply, WorkerSetup } from './worker.ts';
 
@@ -21,7 +22,7 @@ export class DeviceWorker {
   constructor(entry: URL, device: Device) {
     this.device = device;
     const setup: WorkerSetup = { device, stop: this.#stop.buffer as SharedArrayBuffer };
-    this.#worker = startWorker(entry, setup);
+    this.#worker = startThread(entry, setup);
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#fail(error as Error));
     this.#worker.on('exit', () => this.#fail(new Error('The worker thread ended.')));
@@ -59,14 +60,6 @@ export class DeviceWorker {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
-}
-
-/** From sources (tests, tsx) the entry is a .ts file, which the thread needs a loader for. */
-function startWorker(entry: URL, workerData: WorkerSetup): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(entry, { workerData });
-  const source = JSON.stringify(entry.href.replace(/\.js$/, '.ts'));
-  const script = `import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); });`;
-  return new Worker(script, { eval: true, workerData });
 }
 
 /** A refusal stays a refusal across the thread boundary; structured cloning would make it a plain Error. */

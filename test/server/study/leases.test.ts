@@ -60,9 +60,9 @@ onBothEngines('leases', (fresh) => {
     const { db, join } = await setUp(2);
     const ann = await join('ann');
     const assignment = (await nextAssignment(db, ann, times, 0))!;
-    await releaseSoon(db, ann, times, 10_000);
+    await releaseSoon(db, [ann.id], times, 10_000);
     expect(await expiry(db, assignment.id)).toBe(15_000);
-    await releaseSoon(db, ann, times, 12_000);
+    await releaseSoon(db, [ann.id], times, 12_000);
     expect(await expiry(db, assignment.id)).toBe(15_000);
     await holdAgain(db, ann, times, 14_000);
     expect(await expiry(db, assignment.id)).toBe(14_000 + lease);
@@ -73,7 +73,7 @@ onBothEngines('leases', (fresh) => {
     const [ann, bob] = [await join('ann'), await join('bob')];
     const [hers, his] = [(await nextAssignment(db, ann, times, 0))!, (await nextAssignment(db, bob, times, 0))!];
     expect(hers.id).not.toBe(his.id);
-    await releaseSoon(db, ann, times, 10);
+    await releaseSoon(db, [ann.id], times, 10);
     await holdAgain(db, bob, times, 20);
     expect([await expiry(db, hers.id), await expiry(db, his.id)]).toEqual([5010, 20 + lease]);
   });

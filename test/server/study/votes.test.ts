@@ -162,7 +162,7 @@ onBothEngines('votes', (fresh) => {
     const assignment = (await nextAssignment(db, ann, times, 0))!;
     await castVote(db, ann, ballot(assignment, 'appeal'), times, 1);
     // Bob's request frees the seat; the study is paused before he gets it.
-    await releaseSoon(db, ann, { ...times, graceMs: 0 }, 2);
+    await releaseSoon(db, [ann.id], { ...times, graceMs: 0 }, 2);
     await changeState(db, 'study', 'paused');
     await expect(nextAssignment(db, bob, times, 90_000)).rejects.toMatchObject({ code: 'study-paused' });
     expect(await castVote(db, ann, ballot(assignment, 'general'), times, 99_000)).toMatchObject({ counted: true });
@@ -172,7 +172,7 @@ onBothEngines('votes', (fresh) => {
     const { db, join } = await setUp({ pairs: 1, votesPerPair: 1 });
     const [ann, bob] = [await join('ann'), await join('bob')];
     const assignment = (await nextAssignment(db, ann, times, 0))!;
-    await releaseSoon(db, ann, times, 1000);
+    await releaseSoon(db, [ann.id], times, 1000);
     await holdAgain(db, ann, times, 2000);
     expect(await nextAssignment(db, bob, times, 20_000)).toBeNull();
     expect(await castVote(db, ann, ballot(assignment, 'appeal'), times, 30_000)).toMatchObject({ counted: true });

@@ -1,0 +1,80 @@
+/** @file The server's end of the thread for what takes longer than votes can wait. */
+import type { Worker } from 'node:worker_threads';
+import type { Database } from '../../db/open.ts';
+import { startThread } from '../../evaluator/engine/threads/start.ts';
+import type { ErrorCode } from '../../contract/words.ts';
+import { ServiceError } from '../errors.ts';
+import type { calls } from './thread.ts';
+
+type Calls = typeof calls;
+export type Method = keyof Calls;
+type Argument<M extends Method> = Calls[M] extends (db: Database, argument: infer A) => unknown ? A : never;
+type Result<M extends Method> = Awaited<ReturnType<Calls[M]>>;
+
+export interface Call {
+  id: number;
+  method: Method;
+  argument: unknown;
+}
+export type Reply =
+  { id: number; result: unknown } | { id: number; error: { name: string; message: string; code?: string } };
+
+interface Pending {
+  resolve(result: never): void;
+  reject(error: Error): void;
+}
+
+export class Aside {
+  readonly #location: string;
+  readonly #pending = new Map<number, Pending>();
+  #worker: Worker | undefined;
+  #nextId = 0;
+
+  /** @param location of the database, which the thread opens for itself */
+  constructor(location: string) {
+    this.#location = location;
+  }
+
+  /** @throws what the call throws: a ServiceError stays one; Error when the thread ends before it answers */
+  run<M extends Method>(method: M, argument: Argument<M>): Promise<Result<M>> {
+    this.#worker ??= this.#start();
+    const id = this.#nextId++;
+    return new Promise<Result<M>>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker!.postMessage({ id, method, argument } satisfies Call);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    const worker = startThread(new URL('./thread.js', import.meta.url), { location: this.#location });
+    worker.on('message', (reply: Reply) => this.#settle(reply));
+    worker.on('error', (error) => this.#end(worker, error as Error));
+    worker.on('exit', () => this.#end(worker, new Error('The thread for long work ended.')));
+    worker.unref();
+    return worker;
+  }
+
+  #settle(reply: Reply): void {
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if ('result' in reply) pending?.resolve(reply.result as never);
+    else pending?.reject(revive(reply.error));
+  }
+
+  #end(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+/** A refusal stays a refusal across the thread boundary; structured cloning would make it a plain Error. */
+function revive({ name, message, code }: { name: string; message: string; code?: string }): Error {
+  if (name === 'ServiceError') return new ServiceError(code as ErrorCode, message);
+  return Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }) });
+}

@@ -1,0 +1,40 @@
+/** @file The thread's end: answers calls one after the other. Nothing here may import the engine. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { checkpoint, connect, quickCheck, type Database } from '../../db/open.ts';
+import type { StudyFromScreen } from '../../contract/prescreen.ts';
+import { ServiceError } from '../errors.ts';
+import { missingImages } from '../study/missing-images.ts';
+import { studyFromScreen } from '../study/best-two.ts';
+import { studyReport } from '../study/study-report.ts';
+import type { Call, Reply } from './aside.ts';
+
+/** All that the server asks for, by name. */
+export const calls = {
+  report: (db: Database, { name }: { name: string }) => studyReport(db, name),
+  studyFromScreen: (db: Database, { id, design }: { id: string; design: StudyFromScreen }) =>
+    studyFromScreen(db, id, design),
+  checkpoint: (db: Database, { restart }: { restart: boolean }) => checkpoint(db, restart),
+  missingImages: (db: Database, { dataFolder }: { dataFolder: string }) => missingImages(db, dataFolder),
+  quickCheck: (db: Database) => quickCheck(db),
+};
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const db = connect((workerData as { location: string }).location);
+  let queue = Promise.resolve();
+  port.on('message', ({ id, method, argument }: Call) => {
+    queue = queue.then(async () => {
+      try {
+        port.postMessage({ id, result: await calls[method](db, argument as never) } satisfies Reply);
+      } catch (error) {
+        port.postMessage({ id, error: plain(error) } satisfies Reply);
+      }
+    });
+  });
+}
+
+function plain(error: unknown): Extract<Reply, { error: object }>['error'] {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const code = error instanceof ServiceError ? error.code : (error as { code?: unknown } | null)?.code;
+  return { name, message, ...(typeof code === 'string' ? { code } : {}) };
+}
