@@ -23,12 +23,10 @@ export function statementName(text: string): string | undefined {
 
 /**
  * @param build the query, with `p.name` wherever a value of that name goes; it must not look at the values
- * @param keepPlan whether PostgreSQL keeps its plan with the connection
  * @returns runs it on a database or in a transaction
  */
 export function prepared<Values extends object, Row>(
   build: (db: Database, p: Values) => Compilable<Row>,
-  { keepPlan = true } = {},
 ): (db: Database, values: Values) => Promise<QueryResult<Row>> {
   const compiled = new Map<boolean, CompiledQuery<Row>>();
   return (db, values) => {
@@ -38,7 +36,7 @@ export function prepared<Values extends object, Row>(
       const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)) }) as Values;
       query = build(db, placeholders).compile();
       compiled.set(engine, query);
-      if (engine && keepPlan && !names.has(query.sql)) names.set(query.sql, `visavis_${names.size}`);
+      if (engine && !names.has(query.sql)) names.set(query.sql, `visavis_${names.size}`);
     }
     const parameters = query.parameters.map((value) =>
       value instanceof Placeholder ? values[value.name as keyof Values] : value,
