@@ -21,7 +21,7 @@ export interface DataOption {
 /** Opens the data directory for one command and closes it whatever happens. */
 export async function withWorkspace<T>(options: DataOption, run: (workspace: Workspace) => Promise<T>): Promise<T> {
   const dataFolder = dataFolderOf(options.data);
-  const db = await openDatabase(databaseLocation(dataFolder));
+  const db = await openDatabase(databaseLocation(dataFolder), (note) => console.error(`visavis: ${note}`));
   try {
     return await run({ dataFolder, db, images: new ImageStore(dataFolder) });
   } finally {

@@ -1,15 +1,13 @@
 /** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../evaluator/engine/files/package-root.ts';
 import { analyzeCommand } from './analyze.ts';
-import { backupCommand } from './backup.ts';
+import { backupCommand, restoreCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
+import { migrateCommand } from './migrate.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
 import { preferencesCommand } from './preferences.ts';
@@ -26,6 +24,7 @@ import { simulateCommand } from './simulate.ts';
 import { studyCommand } from './study.ts';
 import { tokenCommand } from './token.ts';
 import { trainCommand } from './train.ts';
+import { version } from './version.ts';
 import { workerCommand } from './worker.ts';
 
 const commands = [
@@ -50,13 +49,11 @@ const commands = [
   trainCommand,
   workerCommand,
   backupCommand,
+  restoreCommand,
+  migrateCommand,
   tokenCommand,
   doctorCommand,
 ];
-
-function version(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
-}
 
 /** Throws instead of ending the process, so that every way out goes through one place. */
 function withoutExit(command: Command): Command {

@@ -39,17 +39,27 @@ export class DatabaseError extends Error {
  * @throws DatabaseError when it was written by a newer version: nothing is changed then.
  */
 export async function migrate(db: Kysely<Tables>): Promise<void> {
+  await requireKnown(db);
+  const { error } = await new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(migrations) },
+  }).migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** The migrations that a database with something in it still needs; none for an empty one. */
+export async function pendingMigrations(db: Kysely<Tables>): Promise<string[]> {
+  const applied = await appliedMigrations(db);
+  return applied.length === 0 ? [] : Object.keys(migrations).filter((name) => !applied.includes(name));
+}
+
+async function requireKnown(db: Kysely<Tables>): Promise<void> {
   const unknown = (await appliedMigrations(db)).filter((name) => !(name in migrations));
   if (unknown.length > 0) {
     throw new DatabaseError(
       `This database was written by a newer visavis (it has ${unknown.join(', ')}); update visavis to open it.`,
     );
   }
-  const { error } = await new Migrator({
-    db,
-    provider: { getMigrations: () => Promise.resolve(migrations) },
-  }).migrateToLatest();
-  if (error !== undefined) throw error;
 }
 
 async function appliedMigrations(db: Kysely<Tables>): Promise<string[]> {

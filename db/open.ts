@@ -1,5 +1,5 @@
 /** @file Opens the database: a SQLite file by default, PostgreSQL when a URL is given. Both come back migrated. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   CompiledQuery,
@@ -17,7 +17,8 @@ import {
 import type BetterSqlite3 from 'better-sqlite3';
 import pg from 'pg';
 import { isPostgres } from './engine.ts';
-import { DatabaseError, migrate } from './migrate.ts';
+import { backUpBefore } from './backup.ts';
+import { DatabaseError, migrate, pendingMigrations } from './migrate.ts';
 import { statementName } from './prepared.ts';
 import { loadSqlite } from './sqlite-driver.ts';
 import { troubleOf } from './trouble.ts';
@@ -30,6 +31,12 @@ export function connect(location: string): Database {
   const db = /^postgres(ql)?:\/\//.test(location) ? openPostgres(location) : openSqlite(location);
   locations.set(db, location);
   return db;
+}
+
+/** The migrations that opening this database would apply. */
+export async function pendingIn(location: string): Promise<string[]> {
+  const db = connect(location);
+  return pendingMigrations(db).finally(() => db.destroy());
 }
 
 const locations = new WeakMap<Database, string>();
@@ -56,10 +63,20 @@ export async function quickCheck(db: Database): Promise<string[]> {
   return rows.map((row) => row.quick_check).filter((line) => line !== 'ok');
 }
 
-/** @param location as connect takes it. @throws DatabaseError when it cannot be opened or is of a newer version */
-export async function openDatabase(location: string): Promise<Database> {
+/**
+ * Brings the database to this version; one with something in it is backed up first.
+ * @param location as connect takes it
+ * @param tell is told, in a sentence, of the backup, or why there is none
+ * @throws DatabaseError when it cannot be opened or is of a newer version
+ */
+export async function openDatabase(
+  location: string,
+  tell: (note: string) => void = () => undefined,
+): Promise<Database> {
   const db = connect(location);
   try {
+    const [first] = await pendingMigrations(db);
+    if (first !== undefined) tell(await backUpBefore(db, location, first));
     await migrate(db);
   } catch (error) {
     await db.destroy();
@@ -73,6 +90,8 @@ function openSqlite(file: string): Database {
   let connection;
   try {
     mkdirSync(dirname(file), { recursive: true });
+    // It holds the secret that signs sessions. SQLite gives its log the same mode.
+    if (file !== ':memory:' && !existsSync(file)) closeSync(openSync(file, 'a', 0o600));
     connection = new Sqlite(file);
     // FULL: a commit is on the disk before it is acknowledged, also when the power fails.
     connection.pragma('journal_mode = WAL');

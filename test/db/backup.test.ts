@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { backupDatabase } from '../../db/backup.ts';
+import { copyDatabase } from '../../db/backup.ts';
 import { openDatabase } from '../../db/open.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { castVote } from '../../server/study/votes.ts';
@@ -36,7 +36,7 @@ it('a backup under load holds every vote acknowledged before it, and voting goes
   const writing = (async () => {
     for (let i = 0; i < 10; i++) await voteOnce();
   })();
-  await backupDatabase(db, file);
+  await copyDatabase(db, file);
   await writing;
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(existsSync(`${file}.part`)).toBe(false);
@@ -52,15 +52,15 @@ it('what a killed backup left is no backup, and is replaced; an existing one is 
   const { db } = await freshSqlite();
   const file = join(temporaryFolder(), 'copy.db');
   writeFileSync(`${file}.part`, 'half');
-  await backupDatabase(db, file);
+  await copyDatabase(db, file);
   expect(existsSync(`${file}.part`)).toBe(false);
-  await expect(backupDatabase(db, file)).rejects.toThrow('exists already; a backup overwrites nothing');
+  await expect(copyDatabase(db, file)).rejects.toThrow('exists already; a backup overwrites nothing');
 });
 
 it('where it cannot be written nothing is left', async () => {
   const { db } = await freshSqlite();
   const file = join(temporaryFolder(), 'none', 'copy.db');
-  await expect(backupDatabase(db, file)).rejects.toThrow(`Cannot write ${file}`);
+  await expect(copyDatabase(db, file)).rejects.toThrow(`Cannot write ${file}`);
   mkdirSync(join(file, '..'));
   expect(existsSync(file)).toBe(false);
 });

@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Migrator, sql } from 'kysely';
 import { expect, it } from 'vitest';
+import { rehearse } from '../../db/backup.ts';
 import { isPostgres } from '../../db/engine.ts';
 import { migrations } from '../../db/migrate.ts';
 import { connect, openDatabase } from '../../db/open.ts';
+import { recount } from '../../server/study/recount.ts';
 import { projectRoot } from '../support/folders.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { dumpSchema } from '../support/schema.ts';
@@ -72,9 +74,31 @@ onBothEngines('migrations', (fresh, empty) => {
     }).migrateTo('0009-training-run');
     expect(error).toBeUndefined();
     for (const statement of earlierStudy) await sql.raw(statement).execute(old);
+    await sql`insert into slot (seat_id, criterion, vote_id) values ('e1', 'general', 'v1'), ('e2', 'general', 'v2'),
+              ('e3', 'general', null)`.execute(old);
     await old.destroy();
-    const db = await openDatabase(location);
+    if (!location.startsWith('postgres')) {
+      expect((await rehearse(location)).migrations).toEqual(['0010-expired', '0011-lost-workers', '0012-tally']);
+      expect(existsSync(`${location}.rehearsal`)).toBe(false);
+    }
+    const notes: string[] = [];
+    const db = await openDatabase(location, (note) => notes.push(note));
     try {
+      const copy = `${location}.before-0010-expired`;
+      expect(notes).toEqual([
+        isPostgres(db)
+          ? 'The database is PostgreSQL and is migrated (0010-expired) without a backup: pg_dump makes one.'
+          : `The database is migrated (0010-expired); a backup from before is at ${copy}.`,
+      ]);
+      if (!isPostgres(db)) {
+        expect(statSync(copy).mode & 0o777).toBe(0o600);
+        const before = connect(copy);
+        const { rows } = await sql<{ state: string }>`select state from assignment where state = 'lost'`.execute(
+          before,
+        );
+        await before.destroy();
+        expect(rows).toHaveLength(2);
+      }
       const states = await sql<{ id: string; state: string; voted: number }>`
         select id, state, voted from assignment order by id`.execute(db);
       expect(states.rows).toEqual([
@@ -93,6 +117,9 @@ onBothEngines('migrations', (fresh, empty) => {
       await expect(sql`update vote set assignment_id = 'nobody' where id = 'v1'`.execute(db)).rejects.toThrow(
         /foreign key/i,
       );
+      // What was counted before is in the tally; the empty slot is no row.
+      expect(await recount(db, 't')).toEqual({ votes: 2, corrected: [] });
+      expect((await sql`select * from slot`.execute(db)).rows).toHaveLength(2);
       // One person has one place at a pair: x2 has a vote, x3 has none and is expired.
       await expect(sql`update assignment set voted = 1 where id = 'x3'`.execute(db)).rejects.toThrow(/unique/i);
     } finally {

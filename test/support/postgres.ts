@@ -53,6 +53,11 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
   return server;
 }
 
+/** The path of a program of PostgreSQL's, as pg_dump. */
+export function postgresProgram(name: string): string {
+  return join(binaries()!, name);
+}
+
 function binaries(): string | undefined {
   const root = '/usr/lib/postgresql';
   if (!existsSync(root)) return undefined;

@@ -38,7 +38,7 @@ export class ImageStore {
 
   /** On the disk when the promise resolves. @returns the SHA-256 in hex */
   async put(bytes: Uint8Array): Promise<string> {
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const sha256 = sha256Of(bytes);
     await writeOnce(this.path(sha256), bytes);
     return sha256;
   }
@@ -54,6 +54,11 @@ export class ImageStore {
       return blind;
     }
   }
+}
+
+/** In hex. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function pathIn(folder: string, sha256: string): string {
