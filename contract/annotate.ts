@@ -10,7 +10,21 @@ export const handshakeSchema = z.object({
     .max(200)
     .optional()
     .describe("The crowd platform's id. Without one the server gives the browser an id in a cookie."),
+  key: z
+    .string()
+    .max(300)
+    .optional()
+    .describe('From the event session of an earlier connection; the cookie visavis_key may hold it instead.'),
+  takeOver: z
+    .boolean()
+    .optional()
+    .describe('Go on as a participant whose key is elsewhere; it is logged, and earlier votes cannot be undone.'),
 });
+
+export const sessionSchema = z.object({
+  key: z.string().describe('Shows at the next connection that it is of the same browser.'),
+});
+export type AnnotateSession = z.infer<typeof sessionSchema>;
 
 export const imageSchema = z.object({
   url: z.string().describe('Path of the image on this server; it belongs to one side of one assignment.'),
@@ -73,4 +87,7 @@ export interface AnnotateClientEvents {
   'vote:cast': (payload: VoteInput, acknowledge: Acknowledge<VoteResult>) => void;
   'vote:undo': (payload: object, acknowledge: Acknowledge<AssignmentView>) => void;
 }
-export type AnnotateServerEvents = Record<string, never>;
+export interface AnnotateServerEvents {
+  /** After connecting; simulated annotators need no key and get none. */
+  session: (payload: AnnotateSession) => void;
+}

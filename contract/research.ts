@@ -18,6 +18,7 @@ export const studySummarySchema = z.object({
   votes: z.int().describe('Votes that count.'),
   votesNeeded: z.int().describe('Votes of a finished study: pairs × votes a pair × criteria.'),
   annotators: z.int().describe('Annotators with a vote that counts.'),
+  takeOvers: z.int().describe('Times that somebody went on as an annotator from a browser without their key.'),
   createdAt: z.int().describe('Milliseconds since 1970.'),
 });
 export type StudySummary = z.infer<typeof studySummarySchema>;

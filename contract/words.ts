@@ -31,6 +31,7 @@ export const errorCodeSchema = z.enum([
   'vote-id-reused',
   'tie-not-allowed',
   'nothing-to-undo',
+  'key-required',
   'conflict',
   'rate-limited',
   'unavailable',

@@ -9,7 +9,8 @@ CREATE TABLE "annotator" (
   "votes" integer default 0 not null,
   "done" integer default 0 not null,
   "last_position" integer default 0 not null,
-  "last_assignment_id" text, constraint "annotator_once" unique ("study_id",
+  "last_assignment_id" text,
+  "keyed_at" bigint, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 
@@ -222,6 +223,13 @@ CREATE TABLE "study" (
   "created_at" bigint not null,
   "prescreen_id" text references "prescreen" ("id"), constraint "study_two_models" check (model_a_id <> model_b_id));
 
+CREATE TABLE "take_over" (
+  "id" text primary key,
+  "annotator_id" text not null references "annotator" ("id"),
+  "created_at" bigint not null);
+
+CREATE INDEX take_over_annotator on take_over (annotator_id);
+
 CREATE TABLE "tally" (
   "study_id" text not null references "study" ("id"),
   "population" text not null check (population in ('people', 'simulated')),
@@ -239,6 +247,11 @@ CREATE TABLE "training_run" (
   "name" text not null,
   "settings" text not null,
   "updated_at" bigint not null);
+
+CREATE TABLE "tries" (
+  "what" text primary key,
+  "count" integer not null,
+  "ends_at" bigint not null);
 
 CREATE TRIGGER vote_counted after insert on vote when new.counted = 1 begin
   insert into slot (seat_id, criterion, vote_id) values (new.seat_id, new.criterion, new.id);

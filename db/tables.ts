@@ -129,6 +129,8 @@ export interface AnnotatorTable {
   last_position: Generated<number>;
   /** Of their newest vote that counted. */
   last_assignment_id: Generated<string | null>;
+  /** When they got their key; null until their first connection. */
+  keyed_at: Generated<number | null>;
 }
 
 export interface AssignmentTable {
@@ -158,6 +160,20 @@ export interface VoteTable {
   /** JSON array: the criteria that were still open after this vote, so that a retry gets the same answer. */
   remaining: string;
   created_at: number;
+}
+
+/** Somebody went on as this annotator without their key. */
+export interface TakeOverTable {
+  id: string;
+  annotator_id: string;
+  created_at: number;
+}
+
+/** How often something was tried until `ends_at`. */
+export interface TriesTable {
+  what: string;
+  count: number;
+  ends_at: number;
 }
 
 export interface RetractionTable {
@@ -246,6 +262,8 @@ export interface Tables {
   assignment: AssignmentTable;
   vote: VoteTable;
   retraction: RetractionTable;
+  take_over: TakeOverTable;
+  tries: TriesTable;
   login_link: LoginLinkTable;
   server_secret: ServerSecretTable;
   reward: RewardTable;

@@ -12,6 +12,7 @@ import { httpStatus, logFailure, ServiceError, toFailure } from './errors.ts';
 import type { Health } from './health.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
+import type { Limits } from './http/limits.ts';
 import { openApi } from './http/openapi.ts';
 import type { Origins } from './http/origins.ts';
 import { pages } from './http/pages.ts';
@@ -28,6 +29,7 @@ export interface AppParts {
   health: Health;
   log: Logger;
   origins: Origins;
+  limits: Limits;
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
@@ -41,6 +43,7 @@ export function createApp({
   health,
   log,
   origins,
+  limits,
   publicUrl,
   prescreens,
 }: AppParts): Express {
@@ -94,11 +97,11 @@ export function createApp({
 
   app.use(annotatorImages(db, images, { metrics, log }));
   app.use(compression());
-  app.use(pages({ db, sessions, origins }));
+  app.use(pages({ db, sessions, origins, limits }));
   app.use(
     '/api',
     express.json({ limit: '100kb' }),
-    researchApi({ db, aside, sessions, origins, publicUrl, prescreens }),
+    researchApi({ db, aside, sessions, origins, limits, publicUrl, prescreens }),
   );
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');

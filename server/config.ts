@@ -20,6 +20,8 @@ export interface ServerConfig {
   upload: UploadLimits;
   /** False with VISAVIS_WORKER=off: prescreens wait for a visavis worker that somebody else starts. */
   startsWorkers: boolean;
+  /** People whom a study does not know yet that may join it from one address within an hour. VISAVIS_NEW_ANNOTATORS_PER_HOUR. */
+  newAnnotatorsPerHour: number;
   /** Whether the database and the images are looked after while it runs. */
   checksFiles: boolean;
 }
@@ -63,6 +65,7 @@ export function serverConfig(
       totalBytes: megabytes(env, 'VISAVIS_UPLOAD_MB', 4096),
     },
     startsWorkers: env['VISAVIS_WORKER'] !== 'off',
+    newAnnotatorsPerHour: count(env, 'VISAVIS_NEW_ANNOTATORS_PER_HOUR', 1000),
     checksFiles: true,
   };
 }
@@ -81,6 +84,13 @@ function megabytes(env: NodeJS.ProcessEnv, name: string, fallback: number): numb
   const value = Number(env[name] || fallback);
   if (!(value > 0)) throw new ArgumentError(`${name} is "${env[name] ?? ''}"; it must be a number of MiB above 0.`);
   return value * 2 ** 20;
+}
+
+function count(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const value = Number(env[name] || fallback);
+  if (!Number.isInteger(value) || value < 1)
+    throw new ArgumentError(`${name} is "${env[name] ?? ''}"; it must be a whole number above 0.`);
+  return value;
 }
 
 function seconds(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

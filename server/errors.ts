@@ -26,6 +26,7 @@ export const httpStatus: Record<ErrorCode, number> = {
   'vote-id-reused': 409,
   'tie-not-allowed': 400,
   'nothing-to-undo': 409,
+  'key-required': 403,
   conflict: 409,
   'rate-limited': 429,
   unavailable: 503,

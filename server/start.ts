@@ -12,7 +12,9 @@ import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
 import { Health, watchHealth } from './health.ts';
 import { Metrics } from './http/metrics.ts';
+import { Limits } from './http/limits.ts';
 import { Origins } from './http/origins.ts';
+import { ParticipantKeys } from './http/participant.ts';
 import { Sessions } from './http/session.ts';
 import { startLauncher } from './prescreens/launcher.ts';
 import { isPrescreenWaiting } from './prescreens/prescreens.ts';
@@ -50,6 +52,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const giveBackCheckpoints = await checkpointAside(db, aside, log);
   const health = new Health(metrics, log);
   const images = new ImageStore(config.dataFolder);
+  const limits = new Limits(db, origins, config.newAnnotatorsPerHour);
   const app = createApp({
     db,
     aside,
@@ -59,6 +62,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     health,
     log,
     origins,
+    limits,
     publicUrl: config.publicUrl,
     prescreens: {
       dataFolder: config.dataFolder,
@@ -78,7 +82,8 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     db,
     leases: config.leases,
     metrics,
-    origins,
+    limits,
+    keys: await ParticipantKeys.open(db),
     health,
     images,
     log,

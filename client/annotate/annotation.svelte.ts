@@ -29,12 +29,14 @@ export class Annotation {
   readonly #socket: AnnotateSocket;
   #shownAt = 0;
   #started = false;
+  #takingOver = false;
 
   constructor(token: string, participant: string | undefined) {
     this.#token = token;
-    this.#socket = connect(token, participant);
+    this.#socket = connect(token, participant, () => this.#takingOver);
     this.#socket.on('connect', () => {
       this.online = true;
+      this.#takingOver = false;
       if (!this.#started) {
         this.#started = true;
         void this.#begin();
@@ -52,6 +54,14 @@ export class Annotation {
       // After a refusal the socket does not try again by itself.
       if (data !== undefined) setTimeout(() => this.#socket.connect(), 1000);
     });
+  }
+
+  /** It was the same person in another browser. */
+  takeOver(): void {
+    this.#takingOver = true;
+    this.refusal = undefined;
+    this.stage = 'connecting';
+    this.#socket.connect();
   }
 
   async vote(choice: Choice): Promise<void> {

@@ -1,5 +1,6 @@
 /** @file The socket, with answers as promises. An answer that does not come is asked for again by the caller. */
 import { io, type Socket } from 'socket.io-client';
+import { keepKey, knownKey } from './key.ts';
 import type { Acknowledgement, AnnotateClientEvents, AnnotateServerEvents, Failure } from '../../contract/annotate.ts';
 
 export type AnnotateSocket = Socket<AnnotateServerEvents, AnnotateClientEvents>;
@@ -22,12 +23,24 @@ export function isPassing(code: string): boolean {
 /** How long to wait for an acknowledgement before it is asked for again. */
 const patienceMs = 8000;
 
-export function connect(token: string, participant: string | undefined): AnnotateSocket {
-  return io('/annotate', {
-    auth: participant === undefined ? { token } : { token, participant },
+/** @param takeOver says, when the participant began in another browser, that it is the same person */
+export function connect(token: string, participant: string | undefined, takeOver: () => boolean): AnnotateSocket {
+  const socket: AnnotateSocket = io('/annotate', {
+    // Asked anew for each connection: by then there may be a key.
+    auth: (give) => {
+      const key = knownKey(token, participant);
+      give({
+        token,
+        ...(participant === undefined ? {} : { participant }),
+        ...(key === undefined ? {} : { key }),
+        ...(takeOver() ? { takeOver: true } : {}),
+      });
+    },
     transports: ['websocket', 'polling'],
     reconnectionDelayMax: 4000,
   });
+  socket.on('session', (session) => keepKey(token, participant, session));
+  return socket;
 }
 
 type Payload<E extends keyof AnnotateClientEvents> = Parameters<AnnotateClientEvents[E]>[0];

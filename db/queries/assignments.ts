@@ -3,12 +3,12 @@ import { sql } from 'kysely';
 import { isPostgres } from '../engine.ts';
 import type { Database } from '../open.ts';
 import { prepared } from '../prepared.ts';
-import type { AnnotatorTable, AssignmentTable, Population, Side, StudyState } from '../tables.ts';
+import type { AnnotatorTable, AssignmentTable, Population, Side, StudyState, TakeOverTable } from '../tables.ts';
 import { Conflict } from '../transactions.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
 export type Annotator = ObjectOf<AnnotatorTable>;
-export type NewAnnotator = Omit<Annotator, 'votes' | 'done' | 'lastPosition' | 'lastAssignmentId'>;
+export type NewAnnotator = Pick<Annotator, 'id' | 'studyId' | 'population' | 'participant' | 'createdAt'>;
 export interface Assignment extends Omit<ObjectOf<AssignmentTable>, 'voted'> {
   /** A vote on it has counted. */
   voted: boolean;
@@ -18,24 +18,48 @@ export function assignmentOf<Row extends { voted: number }>(row: Row) {
   return objectOf(row, { voted: row.voted === 1 });
 }
 
+export async function findAnnotator(
+  db: Database,
+  { studyId, population, participant }: Pick<Annotator, 'studyId' | 'population' | 'participant'>,
+): Promise<Annotator | undefined> {
+  const row = await db
+    .selectFrom('annotator')
+    .selectAll()
+    .where('study_id', '=', studyId)
+    .where('population', '=', population)
+    .where('participant', '=', participant)
+    .executeTakeFirst();
+  return row && objectOf(row);
+}
+
+/** Gives the annotator a key, if nobody has it yet. @returns whether this call did */
+export async function claimAnnotator(db: Database, id: string, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('annotator')
+    .set({ keyed_at: now })
+    .where('id', '=', id)
+    .where('keyed_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export async function insertTakeOver(
+  db: Database,
+  takeOver: { id: string; annotatorId: string; createdAt: number },
+): Promise<void> {
+  await db.insertInto('take_over').values(rowOf<TakeOverTable>(takeOver)).execute();
+}
+
 /** Finds or makes the annotator. Safe when the same person connects twice at once. */
 export async function ensureAnnotator(db: Database, annotator: NewAnnotator): Promise<Annotator> {
-  const find = () =>
-    db
-      .selectFrom('annotator')
-      .selectAll()
-      .where('study_id', '=', annotator.studyId)
-      .where('population', '=', annotator.population)
-      .where('participant', '=', annotator.participant)
-      .executeTakeFirst();
-  const known = await find();
-  if (known !== undefined) return objectOf(known);
+  const known = await findAnnotator(db, annotator);
+  if (known !== undefined) return known;
   await db
     .insertInto('annotator')
     .values(rowOf<AnnotatorTable>(annotator))
     .onConflict((c) => c.columns(['study_id', 'population', 'participant']).doNothing())
     .execute();
-  return objectOf((await find())!);
+  return (await findAnnotator(db, annotator))!;
 }
 
 /** Where an annotator is: how far, what they hold, and what they had begun when its lease ran out. */

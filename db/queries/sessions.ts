@@ -17,6 +17,17 @@ export async function useLoginLink(db: Database, keySha256: string, now: number)
   return numUpdatedRows === 1n;
 }
 
+export async function isLoginLinkGood(db: Database, keySha256: string, now: number): Promise<boolean> {
+  const row = await db
+    .selectFrom('login_link')
+    .select('key_sha256')
+    .where('key_sha256', '=', keySha256)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Reads and writes a row: a database that can only be read takes no votes. */
 export async function checkWritable(db: Database, now = Date.now()): Promise<void> {
   await db

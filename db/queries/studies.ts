@@ -119,7 +119,14 @@ export async function studyProgress(db: Database, studyId: string, population: P
     .where('population', '=', population)
     .where('votes', '>', 0)
     .executeTakeFirstOrThrow();
-  return { votes: Number(votes ?? 0), annotators: Number(annotators) };
+  const { takeOvers } = await db
+    .selectFrom('take_over as t')
+    .innerJoin('annotator as n', 'n.id', 't.annotator_id')
+    .select((e) => e.fn.countAll<number>().as('takeOvers'))
+    .where('n.study_id', '=', studyId)
+    .where('n.population', '=', population)
+    .executeTakeFirstOrThrow();
+  return { votes: Number(votes ?? 0), annotators: Number(annotators), takeOvers: Number(takeOvers) };
 }
 
 /** The pairs in the study's order, with what a report says of them. */

@@ -72,7 +72,7 @@ const slotRows = prepared((db, p: { seatId: string }) =>
   db
     .selectFrom('slot as s')
     .innerJoin('vote as v', 'v.id', 's.vote_id')
-    .select(['s.criterion', 's.vote_id as voteId', 'v.assignment_id as assignmentId'])
+    .select(['s.criterion', 's.vote_id as voteId', 'v.assignment_id as assignmentId', 'v.created_at as createdAt'])
     .where('s.seat_id', '=', p.seatId),
 );
 

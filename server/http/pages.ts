@@ -1,12 +1,12 @@
 /** @file The two pages and their bundles, prebuilt by Vite into dist/client. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Router, type Request, type Response } from 'express';
+import { Router, urlencoded, type Request, type Response } from 'express';
 import sirv from 'sirv';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import type { Database } from '../../db/open.ts';
 import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
-import { Guesses } from './guesses.ts';
+import type { Limits } from './limits.ts';
 import type { Origins } from './origins.ts';
 import type { Sessions } from './session.ts';
 import { freshParticipant, participantOf } from './participant.ts';
@@ -20,15 +20,15 @@ export interface PageParts {
   db: Database;
   sessions: Sessions;
   origins: Origins;
+  limits: Limits;
 }
 
-export function pages({ db, sessions, origins }: PageParts): Router {
+export function pages({ db, sessions, origins, limits }: PageParts): Router {
   const router = Router();
   const folder = clientFolder();
   const read = (name: string) => readFileSync(join(folder, `${name}.html`));
   const annotate = read('annotate');
   const research = read('research');
-  const guesses = new Guesses(origins);
 
   // Names carry a hash of the content, so they may be kept for ever. The HTML is sent below, never cached.
   router.use(
@@ -45,22 +45,36 @@ export function pages({ db, sessions, origins }: PageParts): Router {
     sendPage(response.status(known ? 200 : 404), annotate);
   });
 
-  // A preview or a scanner looks before the researcher does; it must not use the link up. Express answers HEAD as GET otherwise.
-  router.head('/research/login', (_request, response) => void response.status(200).end());
+  // A preview or a scanner looks before the researcher does; it must not use the link up: the page has a button that does.
   router.get('/research/login', async (request: Request, response: Response) => {
     const key = typeof request.query['key'] === 'string' ? request.query['key'] : '';
-    const cookie = await sessions.redeem(key, request.secure);
-    if (cookie !== undefined) response.append('Set-Cookie', cookie);
-    if (cookie === undefined && !sessions.isValid(request.headers.cookie)) {
-      const status = await guesses.count(request).then(
-        () => 401,
-        () => 429,
-      );
-      sendPage(response.status(status), research);
+    if (await sessions.isRedeemable(key)) sendPage(response, research);
+    else if (sessions.isValid(request.headers.cookie)) response.redirect(303, '/research');
+    else sendPage(response.status(await wrongKey(request)), research);
+  });
+  router.post('/research/login', urlencoded({ extended: false, limit: '10kb' }), async (request, response) => {
+    // Another site must not sign somebody in as somebody else.
+    if (!origins.isOwnPage(request)) {
+      sendPage(response.status(401), research);
       return;
     }
+    const { key } = (request.body ?? {}) as { key?: unknown };
+    const cookie = typeof key === 'string' ? await sessions.redeem(key, request.secure) : undefined;
+    if (cookie === undefined && !sessions.isValid(request.headers.cookie)) {
+      sendPage(response.status(await wrongKey(request)), research);
+      return;
+    }
+    if (cookie !== undefined) response.append('Set-Cookie', cookie);
     response.redirect(303, '/research');
   });
+
+  /** The status: 429 for an address that tries too often. */
+  function wrongKey(request: Request): Promise<401 | 429> {
+    return limits.countWrongKey(request).then(
+      () => 401,
+      () => 429,
+    );
+  }
 
   router.get(['/research', '/research/*rest'], (request, response) => {
     sendPage(response.status(sessions.isValid(request.headers.cookie) ? 200 : 401), research);

@@ -7,7 +7,7 @@ import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
-import { Guesses } from './guesses.ts';
+import type { Limits } from './limits.ts';
 import type { Origins } from './origins.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
 import type { Scope, Sessions } from './session.ts';
@@ -17,14 +17,14 @@ export interface ResearchParts {
   aside: Aside;
   sessions: Sessions;
   origins: Origins;
+  limits: Limits;
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
 
-export function researchApi({ db, aside, sessions, origins, publicUrl, prescreens }: ResearchParts): Router {
+export function researchApi({ db, aside, sessions, origins, limits, publicUrl, prescreens }: ResearchParts): Router {
   const router = Router();
-  const guesses = new Guesses(origins);
-  const require = (scope: Scope) => requireResearcher({ sessions, origins, guesses }, scope);
+  const require = (scope: Scope) => requireResearcher({ sessions, origins, limits }, scope);
   router.use('/prescreens', require('prescreen'), prescreenApi({ db, aside, ...prescreens }));
   router.use(require('all'));
 
@@ -58,14 +58,14 @@ export function researchApi({ db, aside, sessions, origins, publicUrl, prescreen
 interface Asking {
   sessions: Sessions;
   origins: Origins;
-  guesses: Guesses;
+  limits: Limits;
 }
 
-function requireResearcher({ sessions, origins, guesses }: Asking, scope: Scope): RequestHandler {
+function requireResearcher({ sessions, origins, limits }: Asking, scope: Scope): RequestHandler {
   return async (request, _response, next) => {
     const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer, scope)) {
-      if (bearer !== undefined) await guesses.count(request);
+      if (bearer !== undefined) await limits.countWrongKey(request);
       throw new ServiceError(
         'unauthorized',
         'Open the researcher link that visavis serve prints, or send a token (visavis token).',

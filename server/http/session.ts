@@ -2,7 +2,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { Database } from '../../db/open.ts';
-import { insertLoginLink, serverSecret, useLoginLink } from '../../db/queries/sessions.ts';
+import { insertLoginLink, isLoginLinkGood, serverSecret, useLoginLink } from '../../db/queries/sessions.ts';
 
 const cookieName = 'visavis_session';
 const linkLifeMs = 24 * 3600 * 1000;
@@ -30,6 +30,11 @@ export class Sessions {
     const key = randomBytes(24).toString('base64url');
     await insertLoginLink(this.#db, sha256(key), now + linkLifeMs);
     return `/research/login?key=${key}`;
+  }
+
+  /** Whether a link's key would sign somebody in now. */
+  isRedeemable(key: string, now = Date.now()): Promise<boolean> {
+    return isLoginLinkGood(this.#db, sha256(key), now);
   }
 
   /** The session's Set-Cookie value, or undefined when the key is wrong, used or too old. */

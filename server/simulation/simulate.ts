@@ -50,30 +50,42 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
     publicUrl: undefined,
     checksFiles: false,
   });
+  const sockets: Socket[] = [];
   try {
     const names = Array.from({ length: request.annotators }, (_, i) => `simulated-${i + 1}`);
     const counts = await Promise.all(
-      names.map((name) => annotate(db, server.url, study.simulationToken, name, preference, request)),
+      names.map((name) =>
+        annotate({ db, url: server.url, token: study.simulationToken, name, sockets }, preference, request),
+      ),
     );
     return counts.reduce((sum, count) => sum + count, 0);
   } finally {
+    // When one was refused the others still wait.
+    for (const socket of sockets) socket.disconnect();
     await server.close();
   }
 }
 
+interface Annotating {
+  db: Database;
+  url: string;
+  token: string;
+  name: string;
+  /** Gets the socket that is opened. */
+  sockets: Socket[];
+}
+
 async function annotate(
-  db: Database,
-  url: string,
-  token: string,
-  annotator: string,
+  { db, url, token, name, sockets }: Annotating,
   preference: Preference,
   { seed, onVote }: SimulationRequest,
 ): Promise<number> {
   const socket: Socket<AnnotateServerEvents, AnnotateClientEvents> = io(`${url}/annotate`, {
-    auth: { token, participant: annotator },
+    auth: { token, participant: name },
     transports: ['websocket'],
     forceNew: true,
   });
+  sockets.push(socket);
   let votes = 0;
   try {
     for (;;) {

@@ -5,7 +5,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Namespace, Socket } from 'socket.io';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
-import { imagesOfAssignment, type Annotator } from '../../db/queries/assignments.ts';
+import { findAnnotator, imagesOfAssignment, type Annotator } from '../../db/queries/assignments.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { Health } from '../health.ts';
 import {
@@ -17,11 +17,12 @@ import {
 } from '../../contract/annotate.ts';
 import { logFailure, ServiceError, toFailure } from '../errors.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { Guesses } from '../http/guesses.ts';
-import type { Origins } from '../http/origins.ts';
-import { participantOf } from '../http/participant.ts';
+import type { Limits } from '../http/limits.ts';
+import { keyOf, participantOf, type ParticipantKeys } from '../http/participant.ts';
 import {
+  claim,
   holdAgain,
+  invitedTo,
   joinStudy,
   nextAssignment,
   preloadAssignment,
@@ -32,6 +33,8 @@ import { castVote, undoLast } from '../study/votes.ts';
 
 interface SocketData {
   annotator: Annotator;
+  /** Votes cast before were cast by another browser; 0 for the first one. */
+  since: number;
 }
 type AnnotateSocket = Socket<AnnotateClientEvents, AnnotateServerEvents, object, SocketData>;
 export type AnnotateNamespace = Namespace<AnnotateClientEvents, AnnotateServerEvents, object, SocketData>;
@@ -40,7 +43,8 @@ interface Parts {
   db: Database;
   leases: LeaseTimes;
   metrics: Metrics;
-  origins: Origins;
+  limits: Limits;
+  keys: ParticipantKeys;
   health: Health;
   images: ImageStore;
   log: Logger;
@@ -54,11 +58,10 @@ const emptySchema = z.looseObject({}).nullish();
 /** @returns tells the database of whoever left just now; call it when the connections are closed */
 export function serveAnnotators(
   namespace: AnnotateNamespace,
-  { db, leases, metrics, origins, health, images, log }: Parts,
+  { db, leases, metrics, limits, keys, health, images, log }: Parts,
 ): () => Promise<void> {
   /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
   const pace = new RateLimiterMemory({ points: 1000, duration: 1 });
-  const guesses = new Guesses(origins);
   const presence = new Presence();
   const departures = new Departures((ids) =>
     releaseSoon(db, ids, times).catch((error: unknown) => logFailure(log, error)),
@@ -67,26 +70,34 @@ export function serveAnnotators(
 
   namespace.use((socket, next) => {
     identify(socket).then(
-      (annotator) => {
-        socket.data.annotator = annotator;
+      (data) => {
+        Object.assign(socket.data, data);
         next();
       },
       (error: unknown) => next(connectError(error, log)),
     );
   });
 
-  async function identify(socket: AnnotateSocket): Promise<Annotator> {
+  async function identify(socket: AnnotateSocket): Promise<SocketData> {
     const auth = handshakeSchema.safeParse(socket.handshake.auth);
     if (!auth.success)
       throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
-    const participant =
-      auth.data.participant ?? participantOf(socket.handshake.headers.cookie) ?? `anonymous-${randomUUID()}`;
-    try {
-      return await joinStudy(db, { token: auth.data.token, participant });
-    } catch (error) {
-      if (error instanceof ServiceError && error.code === 'bad-token') await guesses.count(socket.request);
+    const { token, key, takeOver = false } = auth.data;
+    const { cookie } = socket.handshake.headers;
+    const participant = auth.data.participant ?? participantOf(cookie) ?? `anonymous-${randomUUID()}`;
+    const invited = await invitedTo(db, token).catch(async (error: unknown) => {
+      if (error instanceof ServiceError && error.code === 'bad-token') await limits.countWrongKey(socket.request);
       throw error;
-    }
+    });
+    const isKnown = (await findAnnotator(db, { ...invited, participant })) !== undefined;
+    if (!isKnown && invited.population === 'people') await limits.countNewAnnotator(socket.request, invited.studyId);
+    const annotator = await joinStudy(db, { token, participant });
+    // Their link is the researcher's alone.
+    if (annotator.population === 'simulated') return { annotator, since: 0 };
+    const shown = keys.sinceOf(key, annotator.id) ?? keys.sinceOf(keyOf(cookie), annotator.id);
+    const since = await claim(db, annotator, { since: shown, takeOver });
+    if (since > 0 && shown === undefined) log.warn({ annotator: annotator.id }, 'An annotator was taken over.');
+    return { annotator, since };
   }
 
   /** Nobody is asked about what cannot be shown. */
@@ -103,7 +114,8 @@ export function serveAnnotators(
   }
 
   namespace.on('connection', (socket) => {
-    const { annotator } = socket.data;
+    const { annotator, since } = socket.data;
+    if (annotator.population === 'people') socket.emit('session', { key: keys.issue(annotator.id, since) });
     metrics.annotators.inc();
     presence.enter(annotator.id);
     departures.delete(annotator.id);
@@ -150,7 +162,7 @@ export function serveAnnotators(
     });
     on('vote:undo', async (payload) => {
       parse(emptySchema, payload);
-      return undoLast(db, annotator, times);
+      return undoLast(db, annotator, times, Date.now(), since);
     });
 
     socket.on('disconnect', () => {

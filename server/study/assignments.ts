@@ -7,8 +7,10 @@ import type { Database } from '../../db/open.ts';
 import { Conflict, inTransaction } from '../../db/transactions.ts';
 import {
   advanceAssignment,
+  claimAnnotator,
   ensureAnnotator,
   freeSeat,
+  insertTakeOver,
   releaseExpired,
   renewLease,
   renewLeases,
@@ -22,7 +24,7 @@ import {
 import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
-import type { Side, StudyState } from '../../db/tables.ts';
+import type { Population, Side, StudyState } from '../../db/tables.ts';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
@@ -44,8 +46,17 @@ const sweepMs = 1000;
 /** A lease of which less than this has gone is not written again. */
 const renewAfter = 0.1;
 
+/** The study and the kind of annotators that an invite token is for. @throws ServiceError bad-token */
+export async function invitedTo(db: Database, token: string): Promise<{ studyId: string; population: Population }> {
+  const study = await findStudyByToken(db, token);
+  if (study === undefined) {
+    throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
+  }
+  return { studyId: study.id, population: study.inviteToken === token ? 'people' : 'simulated' };
+}
+
 /**
- * The annotator behind an invite token.
+ * The annotator behind an invite token and a participant's id.
  * @throws ServiceError bad-token
  */
 export async function joinStudy(
@@ -53,18 +64,34 @@ export async function joinStudy(
   { token, participant }: { token: string; participant: string },
   now = Date.now(),
 ): Promise<Annotator> {
-  const study = await findStudyByToken(db, token);
-  if (study === undefined) {
-    throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
-  }
-  const annotator = {
-    id: randomUUID(),
-    studyId: study.id,
-    population: study.inviteToken === token ? ('people' as const) : ('simulated' as const),
-    participant,
-    createdAt: now,
-  };
+  const annotator = { id: randomUUID(), ...(await invitedTo(db, token)), participant, createdAt: now };
   return inTransaction(db, (tx) => ensureAnnotator(tx, annotator));
+}
+
+/**
+ * Whose connection this is: of the annotator's first browser, of one that shows their key, or of one that says that it takes
+ * over, which is kept.
+ * @param since what the key shows, if it is theirs
+ * @returns since when the votes are this browser's
+ * @throws ServiceError key-required
+ */
+export async function claim(
+  db: Database,
+  annotator: Annotator,
+  { since, takeOver }: { since: number | undefined; takeOver: boolean },
+  now = Date.now(),
+): Promise<number> {
+  if (since !== undefined) return since;
+  return inTransaction(db, async (tx) => {
+    if (annotator.keyedAt === null && (await claimAnnotator(tx, annotator.id, now))) return 0;
+    if (!takeOver)
+      throw new ServiceError(
+        'key-required',
+        'Somebody has begun this study as this participant in another browser. Was it you? Then you can go on here.',
+      );
+    await insertTakeOver(tx, { id: randomUUID(), annotatorId: annotator.id, createdAt: now });
+    return now;
+  });
 }
 
 /**

@@ -44,6 +44,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     votes: progress.votes,
     votesNeeded: pairs * study.votesPerPair * criteria.length,
     annotators: progress.annotators,
+    takeOvers: progress.takeOvers,
     createdAt: study.createdAt,
   };
 }

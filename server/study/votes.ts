@@ -102,6 +102,7 @@ async function count(
 /**
  * Takes back the votes of the annotator's last assignment and opens it again. The votes stay in the log, retracted. One
  * step back only: asked again before the reopened assignment is answered, it returns the same one.
+ * @param since votes cast before, by another browser, are not taken back
  * @throws ServiceError nothing-to-undo, study-closed
  */
 export async function undoLast(
@@ -109,11 +110,17 @@ export async function undoLast(
   annotator: Annotator,
   times: LeaseTimes,
   now = Date.now(),
+  since = 0,
 ): Promise<AssignmentView> {
-  return inTransaction(db, (tx) => reopenLast(tx, annotator, times, now), annotator.id);
+  return inTransaction(db, (tx) => reopenLast(tx, annotator, times, { now, since }), annotator.id);
 }
 
-async function reopenLast(tx: Database, annotator: Annotator, times: LeaseTimes, now: number): Promise<AssignmentView> {
+async function reopenLast(
+  tx: Database,
+  annotator: Annotator,
+  times: LeaseTimes,
+  { now, since }: { now: number; since: number },
+): Promise<AssignmentView> {
   const standing = await standingOf(tx, annotator.id);
   if (standing.studyState === 'closed')
     throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
@@ -128,6 +135,9 @@ async function reopenLast(tx: Database, annotator: Annotator, times: LeaseTimes,
   }
   const assignment = currentHasVotes ? current : await lastVoted(tx, annotator.id, standing.lastVoted);
   if (assignment === undefined) throw nothing;
+  const votes = (await slotsOfSeat(tx, assignment.seatId)).filter((slot) => slot.assignmentId === assignment.id);
+  if (votes.some(({ createdAt }) => createdAt < since))
+    throw new ServiceError('nothing-to-undo', 'These answers were given in another browser; they stay.');
   await retractVotes(tx, assignment, now);
   await advanceAssignment(tx, assignment, { state: 'leased', voted: assignment.voted, expiresAt });
   await markReopened(tx, assignment.id, now);

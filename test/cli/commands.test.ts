@@ -54,7 +54,7 @@ describe('command line', () => {
   it('a simulated study reports the rate that was asked, and its export gives the same numbers', async () => {
     const folder = temporaryFolder();
     const db = await openDatabase(join(folder, 'visavis.db'));
-    await openStudyOf(db, { pairs: 200 });
+    await openStudyOf(db, { pairs: 200, dataFolder: folder });
     await db.destroy();
     const simulated = await visavis(folder, 'simulate', 'study', '--annotators', '5', '--win-rate', '0.646', '--json');
     expect(JSON.parse(simulated.stdout)).toEqual({ study: 'study', votes: 200 * 3 * 3 });

@@ -79,6 +79,7 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
     it(`curves of checkpoints and of a training run, ${name}, ${colorScheme}`, async () => {
       const link = await server.researcherLink();
       const { page, problems } = await openPage(browser, link, { viewport: { width, height }, colorScheme });
+      await page.click('button:has-text("Sign in")');
       await page.click('nav a:has-text("Prescreens")');
       await page.click('table a');
       await page.waitForSelector('figure img');

@@ -232,6 +232,7 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
     const { page, problems } = await openPage(await server.researcherLink(), {
       viewport: { width: 1440, height: 900 },
     });
+    await page.click('button:has-text("Sign in")');
     await page.click('table a');
     await page.waitForSelector('h2');
     const votes = async () => Number((await page.locator('.card .big').first().textContent())!.replace(',', ''));

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Sessions } from '../../server/http/session.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
 import { reportSchema } from '../../contract/report.ts';
 
@@ -17,21 +18,34 @@ describe('http', () => {
       fixture,
       server,
       get: (path: string, init?: RequestInit) => fetch(server.url + path, { redirect: 'manual', ...init }),
+      /** What the page's button does. */
+      signIn: (link: URL, headers: Record<string, string> = {}) =>
+        fetch(`${server.url}/research/login`, {
+          method: 'POST',
+          body: new URLSearchParams({ key: link.searchParams.get('key')! }),
+          headers,
+          redirect: 'manual',
+        }),
     };
   }
 
   it('the researcher’s link works once and gives a session', async () => {
-    const { server, get } = await setUp();
+    const { server, get, signIn } = await setUp();
     const link = new URL(await server.researcherLink());
     expect((await get('/api/studies')).status).toBe(401);
     // A preview looks first; it does not use the link up.
-    const preview = await get(link.pathname + link.search, { method: 'HEAD' });
-    expect([preview.status, preview.headers.get('set-cookie')]).toEqual([200, null]);
-    const first = await get(link.pathname + link.search);
+    for (const method of ['HEAD', 'GET', 'GET']) {
+      const preview = await get(link.pathname + link.search, { method });
+      expect([preview.status, preview.headers.get('set-cookie')]).toEqual([200, null]);
+    }
+    expect((await signIn(link, { origin: 'http://evil.example' })).status).toBe(401);
+    const first = await signIn(link);
     expect(first.status).toBe(303);
     const cookie = first.headers.get('set-cookie')!.split(';')[0]!;
     expect(first.headers.get('set-cookie')).toMatch(/HttpOnly.*SameSite=Lax/i);
     expect((await get(link.pathname + link.search)).status).toBe(401);
+    expect((await signIn(link)).status).toBe(401);
+    expect((await get(link.pathname + link.search, { headers: { cookie } })).status).toBe(303);
     expect((await get('/api/studies', { headers: { cookie } })).status).toBe(200);
     expect((await get('/api/studies', { headers: { cookie: `${cookie}x` } })).status).toBe(401);
     expect((await get('/research', { headers: { cookie } })).status).toBe(200);
@@ -39,7 +53,7 @@ describe('http', () => {
   });
 
   it('wrong keys are slowed down by address; a good one is never refused', async () => {
-    const { server, get } = await setUp();
+    const { db, server, get, signIn } = await setUp();
     const link = new URL(await server.researcherLink());
     const from = (address: string, authorization?: string) => ({
       headers: { 'x-forwarded-for': address, ...(authorization === undefined ? {} : { authorization }) },
@@ -48,18 +62,22 @@ describe('http', () => {
     for (let i = 0; i < 61; i++) statuses.push((await get(`/research/login?key=${i}`, from('198.51.100.4'))).status);
     expect(statuses).toEqual([...Array<number>(60).fill(401), 429]);
     expect((await get('/research/login?key=x', from('198.51.100.5'))).status).toBe(401);
-    expect((await get(link.pathname + link.search, from('198.51.100.4'))).status).toBe(303);
-    const bearers = [];
-    for (let i = 0; i < 61; i++)
-      bearers.push((await get('/api/studies', from('198.51.100.4', `Bearer ${i}.x`))).status);
-    expect(bearers).toEqual([...Array<number>(60).fill(401), 429]);
+    expect((await signIn(link, { 'x-forwarded-for': '198.51.100.4' })).status).toBe(303);
+    // Links, bearer tokens and invite tokens are counted together, in all processes of the database.
+    const second = await testServer(db, temporaryFolder());
+    const asked = await fetch(`${second.url}/api/studies`, from('198.51.100.4', 'Bearer 1.x'));
+    expect(asked.status).toBe(429);
+    expect((await fetch(`${second.url}/api/studies`, from('198.51.100.6', 'Bearer 1.x'))).status).toBe(401);
+    const token = (await Sessions.open(db)).token(Date.now() + 60_000);
+    expect((await get('/api/studies', from('198.51.100.4', `Bearer ${token}`))).status).toBe(200);
+    await second.close();
     await server.close();
   });
 
   it('the API answers what its contract says', async () => {
-    const { server, get } = await setUp();
+    const { server, get, signIn } = await setUp();
     const link = new URL(await server.researcherLink());
-    const cookie = (await get(link.pathname + link.search)).headers.get('set-cookie')!.split(';')[0]!;
+    const cookie = (await signIn(link)).headers.get('set-cookie')!.split(';')[0]!;
     const patch = (body: string, headers = {}) =>
       get('/api/studies/study', {
         method: 'PATCH',

@@ -25,10 +25,14 @@ export function testServer(
     upload: { files: 200, fileBytes: 2 ** 20, totalBytes: 20 * 2 ** 20 },
     startsWorkers: false,
     checksFiles: false,
+    newAnnotatorsPerHour: 100_000,
     ...config,
     leases: { leaseMs: 60_000, graceMs: 1000, ...leases },
   });
 }
+
+/** The keys that the server gave, as a browser keeps them. */
+const keys = new Map<string, string>();
 
 export class TestClient {
   readonly socket: Socket;
@@ -37,13 +41,16 @@ export class TestClient {
   }
 
   /** @throws the server's refusal of the handshake */
-  static async connect(url: string, token: string, participant?: string): Promise<TestClient> {
+  static async connect(url: string, token: string, participant?: string, auth: object = {}): Promise<TestClient> {
+    const who = `${token} ${participant ?? ''}`;
+    const known = participant === undefined ? undefined : keys.get(who);
     const socket = io(`${url}/annotate`, {
-      auth: { token, participant },
+      auth: { token, participant, ...(known === undefined ? {} : { key: known }), ...auth },
       transports: ['websocket'],
       forceNew: true,
       reconnection: false,
     });
+    socket.on('session', ({ key }: { key: string }) => keys.set(who, key));
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       // The server may die between the transport's handshake and the namespace's.
