@@ -1,12 +1,14 @@
 /** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
 import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './analyze.ts';
+import { auditCommand } from './audit.ts';
 import { backupCommand, restoreCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
+import { loginCommand } from './login.ts';
 import { migrateCommand } from './migrate.ts';
 import { modelsCommand } from './models.ts';
 import { planCommand } from './plan.ts';
@@ -51,7 +53,9 @@ const commands = [
   backupCommand,
   restoreCommand,
   migrateCommand,
+  loginCommand,
   tokenCommand,
+  auditCommand,
   doctorCommand,
 ];
 

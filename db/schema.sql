@@ -53,6 +53,15 @@ CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
 CREATE UNIQUE INDEX assignment_seat on assignment (seat_id)
   where state <> 'expired';
 
+CREATE TABLE "audit" (
+  "position" integer primary key,
+  "created_at" bigint not null,
+  "actor" text not null,
+  "action" text not null,
+  "subject" text not null,
+  "previous" text not null,
+  "hash" text not null);
+
 CREATE TABLE "checkpoint" (
   "model_id" text primary key references "model" ("id"),
   "run" text not null,
@@ -241,6 +250,14 @@ CREATE TABLE "tally" (
   "population",
   "criterion",
   "shard"));
+
+CREATE TABLE "token" (
+  "id" text primary key,
+  "scope" text not null,
+  "label" text not null,
+  "created_at" bigint not null,
+  "expires_at" bigint not null,
+  "revoked_at" bigint);
 
 CREATE TABLE "training_run" (
   "folder" text primary key,

@@ -181,6 +181,27 @@ export interface RetractionTable {
   created_at: number;
 }
 
+/** A token for scripts; its text is signed and kept nowhere. */
+export interface TokenTable {
+  id: string;
+  scope: string;
+  label: string;
+  created_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+}
+
+/** What a researcher did; `hash` is of all the rest and `previous` the hash before. */
+export interface AuditTable {
+  position: number;
+  created_at: number;
+  actor: string;
+  action: string;
+  subject: string;
+  previous: string;
+  hash: string;
+}
+
 export interface LoginLinkTable {
   key_sha256: string;
   expires_at: number;
@@ -265,6 +286,8 @@ export interface Tables {
   take_over: TakeOverTable;
   tries: TriesTable;
   login_link: LoginLinkTable;
+  token: TokenTable;
+  audit: AuditTable;
   server_secret: ServerSecretTable;
   reward: RewardTable;
   score: ScoreTable;

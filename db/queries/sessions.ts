@@ -1,5 +1,7 @@
 /** @file Queries on login links and secrets. */
 import type { Database } from '../open.ts';
+import type { TokenTable } from '../tables.ts';
+import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
 export async function insertLoginLink(db: Database, keySha256: string, expiresAt: number): Promise<void> {
   await db.insertInto('login_link').values({ key_sha256: keySha256, expires_at: expiresAt, used_at: null }).execute();
@@ -28,6 +30,41 @@ export async function isLoginLinkGood(db: Database, keySha256: string, now: numb
   return row !== undefined;
 }
 
+export type Token = ObjectOf<TokenTable>;
+
+export async function insertToken(db: Database, token: Token): Promise<void> {
+  await db.insertInto('token').values(rowOf<TokenTable>(token)).execute();
+}
+
+/** Newest first. */
+export async function listTokens(db: Database): Promise<Token[]> {
+  const rows = await db.selectFrom('token').selectAll().orderBy('created_at', 'desc').orderBy('id').execute();
+  return rows.map((row) => objectOf(row));
+}
+
+/** False when there is none that is still good. */
+export async function revokeToken(db: Database, id: string, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('token')
+    .set({ revoked_at: now })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Ids of tokens that are revoked and would be good otherwise. */
+export async function revokedTokens(db: Database, now: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('token')
+    .select('id')
+    .where('revoked_at', 'is not', null)
+    .where('expires_at', '>', now)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Reads and writes a row: a database that can only be read takes no votes. */
 export async function checkWritable(db: Database, now = Date.now()): Promise<void> {
   await db
@@ -35,6 +72,11 @@ export async function checkWritable(db: Database, now = Date.now()): Promise<voi
     .values({ name: 'readiness', value: String(now) })
     .onConflict((c) => c.column('name').doUpdateSet({ value: String(now) }))
     .execute();
+}
+
+/** What was signed with the one before is good no longer. */
+export async function replaceSecret(db: Database, name: string, value: string): Promise<void> {
+  await db.updateTable('server_secret').set({ value }).where('name', '=', name).execute();
 }
 
 /** The named secret; the first caller's `fresh` value becomes it. */

@@ -11,8 +11,8 @@ import type { Call, Reply } from './aside.ts';
 /** All that the server asks for, by name. */
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
-  studyFromScreen: (db: Database, { id, design }: { id: string; design: StudyFromScreen }) =>
-    studyFromScreen(db, id, design),
+  studyFromScreen: (db: Database, { id, design, actor }: { id: string; design: StudyFromScreen; actor: string }) =>
+    studyFromScreen(db, id, design, actor),
   checkpoint: (db: Database, { restart }: { restart: boolean }) => checkpoint(db, restart),
   missingImages: (db: Database, { dataFolder }: { dataFolder: string }) => missingImages(db, dataFolder),
   quickCheck: (db: Database) => quickCheck(db),

@@ -30,6 +30,11 @@ export function pages({ db, sessions, origins, limits }: PageParts): Router {
   const annotate = read('annotate');
   const research = read('research');
 
+  router.use('/research', async (_request, _response, next) => {
+    await sessions.refresh();
+    next();
+  });
+
   // Names carry a hash of the content, so they may be kept for ever. The HTML is sent below, never cached.
   router.use(
     '/assets',

@@ -75,6 +75,7 @@ export function prescreenApi({ db, aside, dataFolder, inbox, limits, onSubmitted
     const { study, pairs, missing, a, b } = await aside.run('studyFromScreen', {
       id: request.params.id,
       design: parsed.data,
+      actor: (response.locals as { actor: string }).actor,
     });
     response.status(201).json({ name: study.name, state: study.state, a, b, pairs, missing });
   });

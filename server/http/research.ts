@@ -1,5 +1,5 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
-import { Router, type RequestHandler } from 'express';
+import { Router, type Request, type RequestHandler } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
@@ -38,7 +38,8 @@ export function researchApi({ db, aside, sessions, origins, limits, publicUrl, p
     const change = studyChangeSchema.safeParse(request.body);
     if (!change.success)
       throw new ServiceError('bad-request', 'The body must be {"state": "open" | "paused" | "closed"}.');
-    await changeState(db, request.params.name, change.data.state);
+    const { actor } = response.locals as { actor: string };
+    await changeState(db, request.params.name, change.data.state, actor);
     response.json(await studySummary(db, request.params.name));
   });
   router.get('/studies/:name/invite', async (request, response) => {
@@ -55,6 +56,10 @@ export function researchApi({ db, aside, sessions, origins, limits, publicUrl, p
   return router;
 }
 
+function bearerOf(request: Pick<Request, 'headers'>): string | undefined {
+  return /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+}
+
 interface Asking {
   sessions: Sessions;
   origins: Origins;
@@ -62,8 +67,9 @@ interface Asking {
 }
 
 function requireResearcher({ sessions, origins, limits }: Asking, scope: Scope): RequestHandler {
-  return async (request, _response, next) => {
-    const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+  return async (request, response, next) => {
+    await sessions.refresh();
+    const bearer = bearerOf(request);
     if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer, scope)) {
       if (bearer !== undefined) await limits.countWrongKey(request);
       throw new ServiceError(
@@ -78,6 +84,7 @@ function requireResearcher({ sessions, origins, limits }: Asking, scope: Scope):
         'This request comes from another site; behind a proxy, set VISAVIS_PUBLIC_URL to the address that browsers see.',
       );
     }
+    (response.locals as { actor: string }).actor = sessions.actorOf(bearer, request.headers.cookie);
     next();
   };
 }

@@ -28,7 +28,9 @@ export function serveResearchers(
   namespace: ResearchNamespace,
   { db, sessions, log }: { db: Database; sessions: Sessions; log: Logger },
 ): () => void {
-  namespace.use((socket, next) => {
+  namespace.use(async (socket, next) => {
+    // When the database is away, what was known last holds.
+    await sessions.refresh().catch((error: unknown) => logFailure(log, error));
     const { token } = socket.handshake.auth as { token?: unknown };
     const bearer = typeof token === 'string' ? token : '';
     const all = sessions.isValid(socket.handshake.headers.cookie) || sessions.isToken(bearer);

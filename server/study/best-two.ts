@@ -8,6 +8,7 @@ import { findPromptSet } from '../../db/queries/prompts.ts';
 import { findReward, listScores } from '../../db/queries/rewards.ts';
 import { listPrescreens } from '../../db/queries/prescreens.ts';
 import type { PrescreenResult, StudyFromScreen } from '../../contract/prescreen.ts';
+import { commandLine } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
 import { createStudy, type CreatedStudy } from './design.ts';
 import { readPrescreen } from '../prescreens/prescreens.ts';
@@ -22,6 +23,7 @@ export async function studyFromScreen(
   db: Database,
   id: string,
   { name, votesPerPair, criteria, ties, seed, promptSample, disagreement }: StudyFromScreen,
+  actor = commandLine,
 ): Promise<CreatedStudy & BestTwo> {
   const { result, state, id: prescreenId } = await readPrescreen(db, id === 'last' ? await lastDone(db) : id);
   if (result === null)
@@ -35,7 +37,7 @@ export async function studyFromScreen(
   const { a, b } = bestTwo(result);
   const oversample =
     disagreement === 1 ? undefined : { prompts: await disagreements(db, result, a, b), factor: disagreement };
-  const created = await createStudy(db, {
+  const study = {
     name,
     prompts: result.promptSet,
     a,
@@ -47,7 +49,8 @@ export async function studyFromScreen(
     prescreenId,
     ...(promptSample === undefined ? {} : { promptSample }),
     ...(oversample === undefined ? {} : { oversample }),
-  });
+  };
+  const created = await createStudy(db, study, Date.now(), actor);
   return { ...created, a, b };
 }
 

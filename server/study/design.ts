@@ -20,6 +20,7 @@ import {
 } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { askingOrder, type Criterion } from '../../contract/criteria.ts';
+import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
 import { seededGenerator, shuffled } from './randomness.ts';
 
@@ -51,7 +52,12 @@ export interface CreatedStudy {
  * Creates a draft study with its pairs and its people's seats, in one transaction.
  * @throws ServiceError when a name is taken or unknown, or when no prompt has both renders
  */
-export async function createStudy(db: Database, design: StudyDesign, now = Date.now()): Promise<CreatedStudy> {
+export async function createStudy(
+  db: Database,
+  design: StudyDesign,
+  now = Date.now(),
+  actor = commandLine,
+): Promise<CreatedStudy> {
   if (design.a === design.b)
     throw new ServiceError('bad-request', `A study compares two models; both are "${design.a}".`);
   if (design.criteria.length === 0) throw new ServiceError('bad-request', 'A study needs at least one criterion.');
@@ -122,6 +128,7 @@ export async function createStudy(db: Database, design: StudyDesign, now = Date.
     });
     await insertStudy(tx, study, pairs);
     await addSeats(tx, study, pairs, 'people');
+    await record(tx, { actor, action: 'study create', subject: design.name }, now);
     return { study, pairs: pairs.length, missing };
   });
 }

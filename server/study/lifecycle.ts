@@ -1,7 +1,9 @@
 /** @file A study's states: draft → open ⇄ paused → closed. */
 import type { Database } from '../../db/open.ts';
+import { inTransaction } from '../../db/transactions.ts';
 import { findStudy, setStudyState, type Study } from '../../db/queries/studies.ts';
 import type { StudyState } from '../../db/tables.ts';
+import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
 
 const allowed: Record<StudyState, readonly StudyState[]> = {
@@ -12,15 +14,16 @@ const allowed: Record<StudyState, readonly StudyState[]> = {
   closed: ['open'],
 };
 
-/** @throws ServiceError not-found, conflict */
-export async function changeState(db: Database, name: string, state: StudyState): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+/** @param actor as the log names who did it @throws ServiceError not-found, conflict */
+export async function changeState(db: Database, name: string, state: StudyState, actor = commandLine): Promise<void> {
+  await inTransaction(db, async (tx) => {
     const study = await requireStudy(tx, name);
     if (study.state === state) return;
     if (!allowed[study.state].includes(state)) {
       throw new ServiceError('conflict', `The study "${name}" is ${study.state}; it cannot become ${state}.`);
     }
     await setStudyState(tx, study.id, state);
+    await record(tx, { actor, action: `study ${state}`, subject: name });
   });
 }
 

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(13);
+    expect(rows).toHaveLength(14);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -83,6 +83,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0011-lost-workers',
         '0012-tally',
         '0013-participant',
+        '0014-access',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -79,16 +79,18 @@ describe('tokens', () => {
   it('one letter changed, a later end, a wider scope: refused', async () => {
     const sessions = await open();
     const token = sessions.token(now + 10, 'prescreen');
-    const [end, scope, signature] = token.split('.') as [string, string, string];
-    expect([end, scope]).toEqual([String(now + 10), 'prescreen']);
+    const [end, scope, id, signature] = token.split('.') as [string, string, string, string];
+    expect([end, scope, id]).toEqual([String(now + 10), 'prescreen', 'unlisted']);
     const forged = [
-      `${now + 99}.${scope}.${signature}`,
-      `${end}.all.${signature}`,
+      `${now + 99}.${scope}.${id}.${signature}`,
+      `${end}.all.${id}.${signature}`,
+      `${end}.${scope}.other.${signature}`,
+      `${end}.${scope}.${signature}`,
       `${end}.${signature}`,
-      `${end}.${scope}.${signature.slice(0, -1)}${signature.endsWith('A') ? 'B' : 'A'}`,
-      `${end}.${scope}.${signature}x`,
-      `${end}.${scope}.`,
-      `${end}.${scope}`,
+      `${end}.${scope}.${id}.${signature.slice(0, -1)}${signature.endsWith('A') ? 'B' : 'A'}`,
+      `${end}.${scope}.${id}.${signature}x`,
+      `${end}.${scope}.${id}.`,
+      `${end}.${scope}.${id}`,
       '.',
       '',
     ];

@@ -1,0 +1,37 @@
+/** @file `visavis login`: a new sign-in link for a researcher who is locked out, or the end of all sessions. */
+import { Command } from 'commander';
+import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
+import { withWorkspace, type DataOption } from './context.ts';
+import { portNumber } from './numbers.ts';
+import { printJson } from './output.ts';
+
+interface Options extends DataOption {
+  port: number;
+  host: string;
+  signOutEverywhere?: boolean;
+  json?: boolean;
+}
+
+export function loginCommand(): Command {
+  return new Command('login')
+    .description('print a researcher’s link, good for one sign-in within a day')
+    .option('--sign-out-everywhere', 'end every session and every token first')
+    .option('--port <port>', 'the server’s port', portNumber, defaultPort)
+    .option('--host <host>', 'the server’s address', defaultHost)
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (options: Options) => {
+      const { Sessions } = await import('../server/http/session.ts');
+      const { commandLine } = await import('../server/access/audit.ts');
+      const path = await withWorkspace(options, async ({ db }) => {
+        const sessions = await Sessions.open(db);
+        if (options.signOutEverywhere) await sessions.signOutEverywhere(commandLine);
+        return sessions.createLink();
+      });
+      const { publicUrl, host, port } = serverConfig(options);
+      const url = (publicUrl ?? `http://${host}:${port}`) + path;
+      if (options.json) printJson({ url });
+      else console.log(url);
+      if (options.signOutEverywhere) console.error('Every session and every token has ended.');
+    });
+}
