@@ -332,8 +332,12 @@ export async function renewLeases(db: Database, annotatorId: string, expiresAt: 
     .execute();
 }
 
-/** The SHA-256 of the image on one side of an assignment that exists. */
-export async function imageOfAssignment(db: Database, id: string, side: Side): Promise<string | undefined> {
+/** The SHA-256 of the image on one side of an assignment that exists, and of the other. */
+export async function imageOfAssignment(
+  db: Database,
+  id: string,
+  side: Side,
+): Promise<{ image: string; other: string } | undefined> {
   const row = await db
     .selectFrom('assignment as x')
     .innerJoin('pair as p', 'p.id', 'x.pair_id')
@@ -342,7 +346,9 @@ export async function imageOfAssignment(db: Database, id: string, side: Side): P
     .select(['x.side_a', 'a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
     .where('x.id', '=', id)
     .executeTakeFirst();
-  return row && (side === row.side_a ? row.imageA : row.imageB);
+  if (row === undefined) return undefined;
+  const [image, other] = side === row.side_a ? [row.imageA, row.imageB] : [row.imageB, row.imageA];
+  return { image, other };
 }
 
 const imageRows = prepared((db, p: { id: string }) =>

@@ -15,12 +15,12 @@ export function annotatorImages(
   const router = Router();
   router.get('/annotate/images/:id/:side', async (request, response) => {
     const { id, side } = request.params;
-    const sha256 = side === 'left' || side === 'right' ? await imageOfAssignment(db, id, side) : undefined;
-    if (sha256 === undefined) throw new ServiceError('not-found', 'There is no such image.');
-    const image = await store.readBlind(sha256).catch((error: unknown) => {
+    const shown = side === 'left' || side === 'right' ? await imageOfAssignment(db, id, side) : undefined;
+    if (shown === undefined) throw new ServiceError('not-found', 'There is no such image.');
+    const image = await store.readBlind(shown.image, shown.other).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       metrics.missingImages.inc();
-      log.error({ sha256 }, 'An image of a pair is missing in the data directory; copy it back.');
+      log.error(shown, 'An image of a pair is missing in the data directory; copy it back.');
       throw new ServiceError('not-found', 'This image is missing on the server.');
     });
     // No ETag and no Last-Modified: they would be the same wherever this image is shown.

@@ -3,10 +3,12 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { Database } from '../../db/open.ts';
 import type { AssignmentView } from '../../contract/annotate.ts';
+import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { studyReport } from '../../server/study/study-report.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
 
 interface Seen {
@@ -130,4 +132,62 @@ describe('blinding', () => {
     expect(modelA).toBe('aardvark');
     for (const { wins, votes } of criteria) expect([wins, votes.a, votes.b]).toEqual([4, 12, 0]);
   });
+
+  it('size, headers and order of a pair’s images say nothing about the model, although one’s files are larger', async () => {
+    const { db } = await freshSqlite();
+    // A's images are noise, which hardly compresses, B's are smooth.
+    const dataFolder = temporaryFolder();
+    const fixture = await openStudyOf(db, { pairs: 60, votesPerPair: 1, criteria: ['general'], dataFolder });
+    const store = new ImageStore(dataFolder);
+    const random = coin(7);
+    const [modelA] = await db.selectFrom('study').select('model_a_id').execute();
+    for (const render of await db.selectFrom('render').select(['id', 'model_id']).execute()) {
+      const isA = render.model_id === modelA!.model_a_id;
+      const pixels = new Uint8Array(64 * 64 * 3).map((_, i) => (isA ? 256 * random() : (i / 64) % 256));
+      const image_sha256 = await store.put(await encodePng(pixels, 64, 64));
+      await db.updateTable('render').set({ image_sha256, width: 64, height: 64 }).where('id', '=', render.id).execute();
+    }
+    const server = await testServer(db, dataFolder);
+    const client = await TestClient.connect(server.url, fixture.token, 'ann');
+    const found: { isA: boolean; bytes: number; headers: string }[] = [];
+    for (let assignment = await client.next(); assignment !== null; assignment = await client.next()) {
+      const { side_a } = await db
+        .selectFrom('assignment')
+        .select('side_a')
+        .where('id', '=', assignment.id)
+        .executeTakeFirstOrThrow();
+      for (const side of ['left', 'right'] as const) {
+        const response = await fetch(server.url + assignment[side].url);
+        const headers = [...response.headers].filter(([name]) => name !== 'date').join('; ');
+        const bytes = (await response.arrayBuffer()).byteLength;
+        found.push({ isA: side === side_a, bytes, headers });
+      }
+      for (const criterion of assignment.criteria) await client.vote(assignment.id, criterion, 'left');
+    }
+    client.close();
+    await server.close();
+    expect(found).toHaveLength(120);
+    // Without padding it would be 1: the files of A are all larger.
+    const sizes = (isA: boolean) => found.filter((one) => one.isA === isA).map(({ bytes }) => bytes);
+    expect(areaUnderCurve(sizes(true), sizes(false))).toBe(0.5);
+    for (let pair = 0; pair < found.length; pair += 2) expect(found[pair]!.headers).toBe(found[pair + 1]!.headers);
+    // A is on the left in half of the pairs, so that the order says nothing either.
+    expect(found.filter(({ isA }, i) => isA && i % 2 === 0)).toHaveLength(30);
+  }, 30_000);
 });
+
+/** The probability that a value of the first kind is larger than one of the second, equal ones counted half. */
+function areaUnderCurve(first: number[], second: number[]): number {
+  let sum = 0;
+  for (const a of first) for (const b of second) sum += a > b ? 1 : a === b ? 0.5 : 0;
+  return sum / (first.length * second.length);
+}
+
+/** Reproducible noise. */
+function coin(seed: number): () => number {
+  let state = seed * 2654435761;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 0) / 2 ** 32;
+  };
+}

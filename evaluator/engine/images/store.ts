@@ -3,7 +3,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from '../files/write-whole.ts';
-import { withoutMetadata } from './png.ts';
+import { leastPadding, padPng, withoutMetadata } from './png.ts';
+
+/** Lengths of images that annotators get are multiples of it. */
+const lengthClass = 4096;
 
 export class ImageStore {
   readonly #folder: string;
@@ -14,7 +17,7 @@ export class ImageStore {
   /** @param dataFolder the data directory; blind copies are kept in its cache and may be deleted at any time */
   constructor(dataFolder: string) {
     this.#folder = join(dataFolder, 'images');
-    this.#blindFolder = join(dataFolder, 'cache', 'blind');
+    this.#blindFolder = join(dataFolder, 'cache', 'blind-2');
   }
 
   path(sha256: string): string {
@@ -43,8 +46,17 @@ export class ImageStore {
     return sha256;
   }
 
-  /** The image for annotators: the same pixels, no metadata. */
-  async readBlind(sha256: string): Promise<Buffer> {
+  /**
+   * An image of a pair for annotators: the same pixels, no metadata, and as many bytes as the pair's other image has.
+   * @param other the SHA-256 of that one
+   */
+  async readBlind(sha256: string, other: string): Promise<Buffer> {
+    const [image, beside] = [await this.#blind(sha256), await this.#blind(other)];
+    const needed = Math.max(image.length, beside.length) + leastPadding;
+    return padPng(image, Math.ceil(needed / lengthClass) * lengthClass);
+  }
+
+  async #blind(sha256: string): Promise<Buffer> {
     const file = pathIn(this.#blindFolder, sha256);
     try {
       return await readFile(file);
