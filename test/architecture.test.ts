@@ -1,4 +1,5 @@
 /** @file The import rules of docs/architecture.md, checked on every source file; and the documents against the tree. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -115,6 +116,10 @@ describe('architecture', () => {
     .filter((entry) => entry.isDirectory())
     .map((entry) => relative(projectRoot, join(entry.parentPath, entry.name)))
     .filter((folder) => roots.includes(folder.split('/')[0]!) && !folder.includes('assets'));
+
+  it('every direct dependency is in docs/dependencies.md, with its licence and reason', () => {
+    execFileSync(process.execPath, [join(projectRoot, 'scripts', 'dependencies.mjs'), '--check']);
+  });
 
   it('every folder of the tree is on the map, and has a README that names its files', () => {
     expect(folders.length).toBeGreaterThan(30);

@@ -68,6 +68,18 @@ onBothEngines('leases', (fresh) => {
     expect(await expiry(db, assignment.id)).toBe(14_000 + lease);
   });
 
+  it('do not outlast a clock that is set back', async () => {
+    const { db, join } = await setUp(1);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const hours = 3 * 3600_000;
+    const assignment = (await nextAssignment(db, ann, times, hours))!;
+    expect(await expiry(db, assignment.id)).toBe(hours + lease);
+    // Three hours earlier: at the first look it is cut to a whole lease from then.
+    expect(await nextAssignment(db, bob, times, 1000)).toBeNull();
+    expect(await expiry(db, assignment.id)).toBe(1000 + lease);
+    expect(await nextAssignment(db, bob, times, 1001 + lease)).not.toBeNull();
+  });
+
   it('of one person are not those of another', async () => {
     const { db, join } = await setUp(2);
     const [ann, bob] = [await join('ann'), await join('bob')];
