@@ -21,7 +21,17 @@ const healthy = async (url: string) => (await fetch(`${url}/healthz`)).status;
 async function keepVoting(url: string, token: string, name: string, until: () => boolean) {
   const acknowledged: string[] = [];
   let unavailable = 0;
-  const client = await TestClient.connect(url, token, name);
+  const connected = async (): Promise<TestClient> => {
+    try {
+      return await TestClient.connect(url, token, name);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'unavailable') throw error;
+      unavailable += 1;
+      await sleep(20);
+      return connected();
+    }
+  };
+  const client = await connected();
   const ask = async <T>(event: string, payload: unknown): Promise<T | undefined> => {
     for (;;) {
       const answer = await client.send<T>(event, payload);
