@@ -95,7 +95,7 @@ export function createApp({
   });
   app.get('/api/openapi.json', (_request, response) => void response.json(openApi()));
 
-  app.use(annotatorImages(db, images, { metrics, log }));
+  app.use(annotatorImages(db, images, health));
   app.use(compression());
   app.use(pages({ db, sessions, origins, limits }));
   app.use(

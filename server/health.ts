@@ -37,6 +37,12 @@ export class Health {
     }
   }
 
+  /** Somebody needed the image just now. */
+  imageIsMissing(sha256: string): void {
+    this.#metrics.missingImages.inc();
+    this.#log.error({ sha256 }, 'An image of a pair is missing in the data directory; copy it back.');
+  }
+
   get sentences(): string[] {
     return [...this.#problems.values()];
   }

@@ -332,39 +332,22 @@ export async function renewLeases(db: Database, annotatorId: string, expiresAt: 
     .execute();
 }
 
-/** The SHA-256 of the image on one side of an assignment that exists, and of the other. */
-export async function imageOfAssignment(
-  db: Database,
-  id: string,
-  side: Side,
-): Promise<{ image: string; other: string } | undefined> {
-  const row = await db
-    .selectFrom('assignment as x')
-    .innerJoin('pair as p', 'p.id', 'x.pair_id')
-    .innerJoin('render as a', 'a.id', 'p.render_a_id')
-    .innerJoin('render as b', 'b.id', 'p.render_b_id')
-    .select(['x.side_a', 'a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
-    .where('x.id', '=', id)
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  const [image, other] = side === row.side_a ? [row.imageA, row.imageB] : [row.imageB, row.imageA];
-  return { image, other };
-}
-
 const imageRows = prepared((db, p: { id: string }) =>
   db
     .selectFrom('assignment as x')
     .innerJoin('pair as p', 'p.id', 'x.pair_id')
     .innerJoin('render as a', 'a.id', 'p.render_a_id')
     .innerJoin('render as b', 'b.id', 'p.render_b_id')
-    .select(['a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
+    .select(['x.side_a', 'a.image_sha256 as imageA', 'b.image_sha256 as imageB'])
     .where('x.id', '=', p.id),
 );
 
-/** The SHA-256 of both images of an assignment, A's first. */
-export async function imagesOfAssignment(db: Database, id: string): Promise<string[]> {
-  const { rows } = await imageRows(db, { id });
-  return rows.flatMap(({ imageA, imageB }) => [imageA, imageB]);
+/** The SHA-256 of the image on each side of an assignment; undefined when there is no such assignment. */
+export async function imagesOfAssignment(db: Database, id: string): Promise<Record<Side, string> | undefined> {
+  const [row] = (await imageRows(db, { id })).rows;
+  if (row === undefined) return undefined;
+  const { side_a, imageA, imageB } = row;
+  return side_a === 'left' ? { left: imageA, right: imageB } : { left: imageB, right: imageA };
 }
 
 /** Where an assignment's pair stands in its study, which of its seats this is, and on which side A is. */

@@ -119,16 +119,16 @@ export async function lastVotedAssignment(db: Database, annotatorId: string): Pr
   return row?.id;
 }
 
-/** Takes back every vote of the assignment that counts. The votes stay; retractions are added. */
+/** Takes back votes that count. The votes stay; retractions are added. @param votes as slotsOfSeat has them */
 export async function retractVotes(
   db: Database,
-  assignment: { id: string; seatId: string },
+  seatId: string,
+  votes: readonly { voteId: string; criterion: string }[],
   now: number,
 ): Promise<void> {
-  const rows = (await slotsOfSeat(db, assignment.seatId)).filter((slot) => slot.assignmentId === assignment.id);
-  for (const { voteId, criterion } of rows) {
+  for (const { voteId, criterion } of votes) {
     await db.insertInto('retraction').values({ vote_id: voteId, created_at: now }).execute();
-    await db.deleteFrom('slot').where('seat_id', '=', assignment.seatId).where('criterion', '=', criterion).execute();
+    await db.deleteFrom('slot').where('seat_id', '=', seatId).where('criterion', '=', criterion).execute();
   }
 }
 

@@ -23,7 +23,7 @@ import {
   claim,
   holdAgain,
   invitedTo,
-  joinStudy,
+  joinInvited,
   nextAssignment,
   preloadAssignment,
   releaseSoon,
@@ -89,9 +89,10 @@ export function serveAnnotators(
       if (error instanceof ServiceError && error.code === 'bad-token') await limits.countWrongKey(socket.request);
       throw error;
     });
-    const isKnown = (await findAnnotator(db, { ...invited, participant })) !== undefined;
-    if (!isKnown && invited.population === 'people') await limits.countNewAnnotator(socket.request, invited.studyId);
-    const annotator = await joinStudy(db, { token, participant });
+    const known = await findAnnotator(db, { ...invited, participant });
+    if (known === undefined && invited.population === 'people')
+      await limits.countNewAnnotator(socket.request, invited.studyId);
+    const annotator = known ?? (await joinInvited(db, invited, participant));
     // Their link is the researcher's alone.
     if (annotator.population === 'simulated') return { annotator, since: 0 };
     const shown = keys.sinceOf(key, annotator.id) ?? keys.sinceOf(keyOf(cookie), annotator.id);
@@ -102,10 +103,9 @@ export function serveAnnotators(
 
   /** Nobody is asked about what cannot be shown. */
   async function requireImages(assignmentId: string): Promise<void> {
-    for (const sha256 of await imagesOfAssignment(db, assignmentId)) {
+    for (const sha256 of Object.values((await imagesOfAssignment(db, assignmentId)) ?? {})) {
       if (await images.has(sha256)) continue;
-      metrics.missingImages.inc();
-      log.error({ sha256 }, 'An image of a pair is missing in the data directory; copy it back.');
+      health.imageIsMissing(sha256);
       throw new ServiceError(
         'unavailable',
         'An image of the next pair is missing on the server. Your votes are saved; please tell the researchers.',

@@ -46,8 +46,13 @@ const sweepMs = 1000;
 /** A lease of which less than this has gone is not written again. */
 const renewAfter = 0.1;
 
+export interface Invited {
+  studyId: string;
+  population: Population;
+}
+
 /** The study and the kind of annotators that an invite token is for. @throws ServiceError bad-token */
-export async function invitedTo(db: Database, token: string): Promise<{ studyId: string; population: Population }> {
+export async function invitedTo(db: Database, token: string): Promise<Invited> {
   const study = await findStudyByToken(db, token);
   if (study === undefined) {
     throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
@@ -64,7 +69,12 @@ export async function joinStudy(
   { token, participant }: { token: string; participant: string },
   now = Date.now(),
 ): Promise<Annotator> {
-  const annotator = { id: randomUUID(), ...(await invitedTo(db, token)), participant, createdAt: now };
+  return joinInvited(db, await invitedTo(db, token), participant, now);
+}
+
+/** The annotator behind an invitation and a participant's id. */
+export function joinInvited(db: Database, invited: Invited, participant: string, now = Date.now()): Promise<Annotator> {
+  const annotator = { id: randomUUID(), ...invited, participant, createdAt: now };
   return inTransaction(db, (tx) => ensureAnnotator(tx, annotator));
 }
 

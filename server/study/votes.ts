@@ -127,7 +127,7 @@ async function reopenLast(
   const facts = await studyFacts(tx, annotator.studyId);
   const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
   const [current] = standing.held;
-  const currentHasVotes = current !== undefined && (await hasVotes(tx, current));
+  const currentHasVotes = current !== undefined && (await votesOf(tx, current)).length > 0;
   const expiresAt = now + times.leaseMs;
   if (current !== undefined && current.reopenedAt !== null && !currentHasVotes) {
     await renewLease(tx, current.id, expiresAt);
@@ -135,10 +135,10 @@ async function reopenLast(
   }
   const assignment = currentHasVotes ? current : await lastVoted(tx, annotator.id, standing.lastVoted);
   if (assignment === undefined) throw nothing;
-  const votes = (await slotsOfSeat(tx, assignment.seatId)).filter((slot) => slot.assignmentId === assignment.id);
+  const votes = await votesOf(tx, assignment);
   if (votes.some(({ createdAt }) => createdAt < since))
     throw new ServiceError('nothing-to-undo', 'These answers were given in another browser; they stay.');
-  await retractVotes(tx, assignment, now);
+  await retractVotes(tx, assignment.seatId, votes, now);
   await advanceAssignment(tx, assignment, { state: 'leased', voted: assignment.voted, expiresAt });
   await markReopened(tx, assignment.id, now);
   const done = standing.done - (assignment.state === 'done' ? 1 : 0);
@@ -148,7 +148,7 @@ async function reopenLast(
 /** @param id of the assignment of their newest vote, which may have expired since */
 async function lastVoted(db: Database, annotatorId: string, id: string | null): Promise<Assignment | undefined> {
   const newest = id === null ? undefined : await findAssignment(db, id);
-  if (newest !== undefined && newest.state !== 'expired' && (await hasVotes(db, newest))) return newest;
+  if (newest !== undefined && newest.state !== 'expired' && (await votesOf(db, newest)).length > 0) return newest;
   const other = await lastVotedAssignment(db, annotatorId);
   return other === undefined ? undefined : findAssignment(db, other);
 }
@@ -162,9 +162,9 @@ async function holds(db: Database, { assignment, seatState }: Ballot): Promise<b
   return assignment.state === 'expired' && seatState === 'free' && !(await sitsElsewhere(db, assignment));
 }
 
-async function hasVotes(db: Database, assignment: Assignment): Promise<boolean> {
-  const slots = await slotsOfSeat(db, assignment.seatId);
-  return slots.some((slot) => slot.assignmentId === assignment.id);
+/** The votes that count and were cast on this assignment, not on one before it at the same seat. */
+async function votesOf(db: Database, { id, seatId }: Assignment) {
+  return (await slotsOfSeat(db, seatId)).filter((slot) => slot.assignmentId === id);
 }
 
 async function repeatedAnswer(
