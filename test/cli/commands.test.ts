@@ -51,6 +51,16 @@ describe('command line', () => {
     }
   }, 60_000);
 
+  it('a simulation whose images are missing ends with a sentence instead of waiting for ever', async () => {
+    const folder = temporaryFolder();
+    const db = await openDatabase(join(folder, 'visavis.db'));
+    await openStudyOf(db, { pairs: 2 });
+    await db.destroy();
+    const { code, stderr } = await visavis(folder, 'simulate', 'study', '--annotators', '5', '--win-rate', '0.6');
+    expect(code).toBe(2);
+    expect(stderr).toContain('An image of the next pair is missing');
+  }, 30_000);
+
   it('a simulated study reports the rate that was asked, and its export gives the same numbers', async () => {
     const folder = temporaryFolder();
     const db = await openDatabase(join(folder, 'visavis.db'));

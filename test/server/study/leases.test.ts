@@ -80,6 +80,15 @@ onBothEngines('leases', (fresh) => {
     expect(await nextAssignment(db, bob, times, 1001 + lease)).not.toBeNull();
   });
 
+  it('are cut to a whole one by a vote, too, when the clock was set back', async () => {
+    const { db, join } = await setUp(1);
+    const ann = await join('ann');
+    const assignment = (await nextAssignment(db, ann, times, 3 * 3600_000))!;
+    await castVote(db, ann, ballot(assignment, 'appeal'), times, 1000);
+    // Nobody else has asked, so nothing else has looked at it.
+    expect(await expiry(db, assignment.id)).toBe(61_000);
+  });
+
   it('of one person are not those of another', async () => {
     const { db, join } = await setUp(2);
     const [ann, bob] = [await join('ann'), await join('bob')];
