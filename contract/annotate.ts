@@ -1,13 +1,15 @@
 /** @file The socket namespace `/annotate`: what an annotator's page and the server say to each other. */
 import { z } from 'zod';
+import { isTemplate } from './participant.ts';
 import { choiceSchema, criterionSchema, errorCodeSchema, textSchema } from './words.ts';
 
 export const handshakeSchema = z.object({
   token: textSchema.min(1).max(200).describe('From the invite link.'),
   participant: textSchema
     .trim()
-    .min(1)
-    .max(200)
+    .min(1, 'participant is empty; the crowd platform must put its id there')
+    .max(200, 'participant is longer than 200 characters')
+    .refine((id) => !isTemplate(id), 'participant is a template that the crowd platform has not filled in')
     .optional()
     .describe("The crowd platform's id. Without one the server gives the browser an id in a cookie."),
   key: z
@@ -23,6 +25,7 @@ export const handshakeSchema = z.object({
 
 export const sessionSchema = z.object({
   key: z.string().describe('Shows at the next connection that it is of the same browser.'),
+  done: z.int().nonnegative().describe('Pairs that this annotator has finished, at the time of connecting.'),
 });
 export type AnnotateSession = z.infer<typeof sessionSchema>;
 
@@ -45,6 +48,18 @@ export const assignmentSchema = z.object({
 });
 export type AssignmentView = z.infer<typeof assignmentSchema>;
 
+const pixels = z.number().finite().nonnegative().max(1e6);
+export const seenSchema = z.object({
+  viewport: z.tuple([pixels, pixels]).describe('Width and height of the page, CSS pixels.'),
+  devicePixelRatio: z.number().finite().positive().max(100).describe('Device pixels per CSS pixel.'),
+  scale: z.number().finite().nonnegative().max(1000).describe('Device pixels per image pixel, before any zoom.'),
+  zoom: z.number().finite().min(1).max(1000).describe('The largest zoom that was used; 1: none.'),
+  decodeMs: z.number().finite().nonnegative().max(1e9).describe('From asking for the images to their being decoded.'),
+  hidden: z.boolean().describe('Whether the page was out of sight for a while.'),
+  translated: z.boolean().describe("Whether the browser had translated the page's text."),
+});
+export type Seen = z.infer<typeof seenSchema>;
+
 export const voteSchema = z.object({
   voteId: z.uuid().toLowerCase().describe('Made by the client; the same id again is the same vote.'),
   assignmentId: textSchema.min(1).max(100).describe('Of the assignment that is voted on.'),
@@ -57,6 +72,7 @@ export const voteSchema = z.object({
     .max(1e9)
     .transform(Math.round)
     .describe('From both images being shown to the answer, milliseconds.'),
+  seen: seenSchema.optional().describe('What the page showed while it was asked; kept with the vote.'),
 });
 export type VoteInput = z.infer<typeof voteSchema>;
 
@@ -68,9 +84,24 @@ export const voteResultSchema = z.object({
 export type VoteResult = z.infer<typeof voteResultSchema>;
 
 export const preloadSchema = z.object({
-  urls: z.array(z.string()).describe('Images of the pair after this one, left then right; empty when there is none.'),
+  assignments: z
+    .array(
+      assignmentSchema.extend({
+        promptLater: z.string().describe('What `prompt` will be when a question shows it.'),
+      }),
+    )
+    .max(2)
+    .describe('What comes after the current assignment, each held already; empty when there is none.'),
 });
 export type Preload = z.infer<typeof preloadSchema>;
+export type AssignmentAhead = Preload['assignments'][number];
+
+export const problemReasons = ['skipped', 'blurry', 'offensive', 'broken', 'text'] as const;
+export const problemSchema = z.object({
+  assignmentId: textSchema.min(1).max(100).describe('The assignment that is set aside.'),
+  reason: z.enum(problemReasons).describe('What is wrong with the pair; skipped: no reason was given.'),
+});
+export type ProblemInput = z.infer<typeof problemSchema>;
 
 export const failureSchema = z.object({
   code: errorCodeSchema.describe('What kind of refusal, for programs.'),
@@ -82,10 +113,12 @@ type Acknowledge<T> = (answer: Acknowledgement<T>) => void;
 
 export interface AnnotateClientEvents {
   'assignment:next': (payload: object, acknowledge: Acknowledge<AssignmentView | null>) => void;
-  /** Leases one more pair so that its images can be fetched while this one is judged. */
+  /** Leases up to two more pairs, so that the page can go on to them at once. */
   'assignment:preload': (payload: object, acknowledge: Acknowledge<Preload>) => void;
   'vote:cast': (payload: VoteInput, acknowledge: Acknowledge<VoteResult>) => void;
   'vote:undo': (payload: object, acknowledge: Acknowledge<AssignmentView>) => void;
+  /** Sets a pair aside: its seat is free for others, and the researchers see why. */
+  'assignment:report': (payload: ProblemInput, acknowledge: Acknowledge<object>) => void;
 }
 export interface AnnotateServerEvents {
   /** After connecting; simulated annotators need no key and get none. */

@@ -19,6 +19,16 @@ export const studySummarySchema = z.object({
   votesNeeded: z.int().describe('Votes of a finished study: pairs × votes a pair × criteria.'),
   annotators: z.int().describe('Annotators with a vote that counts.'),
   takeOvers: z.int().describe('Times that somebody went on as an annotator from a browser without their key.'),
+  problems: z
+    .array(
+      z.object({
+        pair: z.int().describe('Position of the pair in the study, from 0.'),
+        prompt: z.string().describe('Its prompt.'),
+        reason: z.string().describe('skipped, blurry, offensive, broken, text, or missing (an image, on the server).'),
+        count: z.int().describe('How often it was told.'),
+      }),
+    )
+    .describe('What annotators found wrong with pairs, the most frequent first; at most 100.'),
   createdAt: z.int().describe('Milliseconds since 1970.'),
 });
 export type StudySummary = z.infer<typeof studySummarySchema>;

@@ -13,6 +13,7 @@ import { trainingRun } from './migrations/0009-training-run.ts';
 import { expired } from './migrations/0010-expired.ts';
 import { lostWorkers } from './migrations/0011-lost-workers.ts';
 import { access } from './migrations/0014-access.ts';
+import { page } from './migrations/0015-page.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -31,6 +32,7 @@ export const migrations: Record<string, Migration> = {
   '0012-tally': tally,
   '0013-participant': participant,
   '0014-access': access,
+  '0015-page': page,
 };
 
 /** A database that this version must not touch, or cannot open. */

@@ -39,7 +39,8 @@ CREATE TABLE "assignment" (
   "voted" integer not null check (voted in (0, 1)),
   "created_at" bigint not null,
   "expires_at" bigint not null,
-  "reopened_at" bigint);
+  "reopened_at" bigint,
+  "skipped_at" bigint);
 
 CREATE INDEX assignment_expiry on assignment (study_id, expires_at)
   where state = 'leased';
@@ -101,6 +102,15 @@ CREATE TABLE "prescreen" (
   "created_at" bigint not null,
   "updated_at" bigint not null,
   "lost_workers" integer default 0 not null);
+
+CREATE TABLE "problem" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "assignment_id" text not null references "assignment" ("id"),
+  "reason" text not null check (reason in ('skipped', 'blurry', 'offensive', 'broken', 'text', 'missing')),
+  "created_at" bigint not null);
+
+CREATE INDEX problem_study on problem (study_id);
 
 CREATE TABLE "prompt" (
   "id" text primary key,
@@ -285,4 +295,5 @@ CREATE TABLE "vote" (
   "response_time_ms" bigint not null,
   "counted" integer not null check (counted in (0, 1)),
   "remaining" text not null,
-  "created_at" bigint not null);
+  "created_at" bigint not null,
+  "seen" text);

@@ -122,7 +122,7 @@ export interface AnnotatorTable {
   population: Population;
   participant: string;
   created_at: number;
-  /** Votes that count, and pairs finished; kept by triggers. */
+  /** Votes that count, by triggers; pairs finished, by triggers too but for those whose seat had gone (surplus). */
   votes: Generated<number>;
   done: Generated<number>;
   /** Of the pair that they got last. */
@@ -145,6 +145,8 @@ export interface AssignmentTable {
   created_at: number;
   expires_at: number;
   reopened_at: number | null;
+  /** When its annotator set the pair aside; then it is expired for good, and `voted` keeps the pair from coming again. */
+  skipped_at: number | null;
 }
 
 export interface VoteTable {
@@ -159,6 +161,17 @@ export interface VoteTable {
   counted: number;
   /** JSON array: the criteria that were still open after this vote, so that a retry gets the same answer. */
   remaining: string;
+  created_at: number;
+  /** JSON of the contract's Seen: what the page showed when it was cast; null when nothing was told. */
+  seen: string | null;
+}
+
+/** What somebody found wrong with a pair; `missing`: the server itself, with its images. */
+export interface ProblemTable {
+  id: string;
+  study_id: string;
+  assignment_id: string;
+  reason: 'skipped' | 'blurry' | 'offensive' | 'broken' | 'text' | 'missing';
   created_at: number;
 }
 
@@ -284,6 +297,7 @@ export interface Tables {
   vote: VoteTable;
   retraction: RetractionTable;
   take_over: TakeOverTable;
+  problem: ProblemTable;
   tries: TriesTable;
   login_link: LoginLinkTable;
   token: TokenTable;

@@ -10,6 +10,7 @@ import type { ImageStore } from '../evaluator/engine/images/store.ts';
 import type { Aside } from './aside/aside.ts';
 import { httpStatus, logFailure, ServiceError, toFailure } from './errors.ts';
 import type { Health } from './health.ts';
+import { annotateApi } from './http/annotate.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Limits } from './http/limits.ts';
@@ -19,8 +20,10 @@ import { pages } from './http/pages.ts';
 import type { PrescreenParts } from './http/prescreens.ts';
 import { researchApi } from './http/research.ts';
 import type { Sessions } from './http/session.ts';
+import type { AnnotatorEvents } from './socket/annotator-events.ts';
 
 export interface AppParts {
+  annotators: AnnotatorEvents;
   db: Database;
   aside: Aside;
   images: ImageStore;
@@ -35,6 +38,7 @@ export interface AppParts {
 }
 
 export function createApp({
+  annotators,
   db,
   aside,
   images,
@@ -95,6 +99,7 @@ export function createApp({
   });
   app.get('/api/openapi.json', (_request, response) => void response.json(openApi()));
 
+  app.use(annotateApi(annotators, origins));
   app.use(annotatorImages(db, images, health));
   app.use(compression());
   app.use(pages({ db, sessions, origins, limits }));

@@ -54,6 +54,7 @@ export function serverConfig(
     leases: {
       leaseMs: seconds(env, 'VISAVIS_LEASE_SECONDS', 15 * 60),
       graceMs: seconds(env, 'VISAVIS_GRACE_SECONDS', 60),
+      newcomerMs: 60_000,
     },
     publicUrl: env['VISAVIS_PUBLIC_URL']?.replace(/\/$/, '') || undefined,
     trustedProxies: proxies(env['VISAVIS_TRUST_PROXY'] ?? 'loopback'),

@@ -14,6 +14,16 @@ export class ServiceError extends Error {
   }
 }
 
+/** Too many people begin at once; it passes within a minute. */
+export class TooManyBegin extends ServiceError {
+  constructor() {
+    super(
+      'unavailable',
+      'Many people are beginning at this moment. Your place is free within a minute; this page goes on by itself.',
+    );
+  }
+}
+
 export const httpStatus: Record<ErrorCode, number> = {
   'bad-request': 400,
   'bad-token': 404,

@@ -18,6 +18,7 @@ import { ParticipantKeys } from './http/participant.ts';
 import { Sessions } from './http/session.ts';
 import { startLauncher } from './prescreens/launcher.ts';
 import { isPrescreenWaiting } from './prescreens/prescreens.ts';
+import { AnnotatorEvents } from './socket/annotator-events.ts';
 import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
 import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
 
@@ -53,7 +54,18 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const health = new Health(metrics, log);
   const images = new ImageStore(config.dataFolder);
   const limits = new Limits(db, origins, config.newAnnotatorsPerHour);
+  const annotators = new AnnotatorEvents({
+    db,
+    leases: config.leases,
+    metrics,
+    limits,
+    keys: await ParticipantKeys.open(db),
+    health,
+    images,
+    log,
+  });
   const app = createApp({
+    annotators,
     db,
     aside,
     images,
@@ -78,16 +90,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     // Only pages of this server may open a socket; scripts send no Origin.
     allowRequest: (request, decide) => decide(null, origins.isOwnPage(request)),
   });
-  const releaseLeavers = serveAnnotators(io.of('/annotate') as AnnotateNamespace, {
-    db,
-    leases: config.leases,
-    metrics,
-    limits,
-    keys: await ParticipantKeys.open(db),
-    health,
-    images,
-    log,
-  });
+  const releaseLeavers = serveAnnotators(io.of('/annotate') as AnnotateNamespace, annotators, { db, metrics, log });
   const stopResearch = serveResearchers(io.of('/research') as ResearchNamespace, { db, sessions, log });
 
   try {

@@ -1,157 +1,330 @@
-/** @file What the annotation page is doing. The components show it; nothing else talks to the server. */
-import type { AssignmentView, VoteInput } from '../../contract/annotate.ts';
+/**
+ * @file What the annotation page is doing. The components show it; nothing else talks to the server. Answers are put into a queue
+ * and the page goes on to the next question or to a pair that it holds already; the queue is sent behind its back.
+ */
+import { tick } from 'svelte';
+import type { AssignmentAhead, AssignmentView, Failure, ProblemInput, VoteInput } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
-import { ask, connect, isPassing, Refusal, type AnnotateSocket } from './connection.ts';
 import { decodeImage } from './images.ts';
-import { forgetVote, pendingVote, rememberVote } from './pending-vote.ts';
+import { Line, Refusal } from './line.ts';
+import { Looking } from './looking.ts';
+import { VoteQueue } from './vote-queue.ts';
 
 export type Choice = VoteInput['choice'];
-export type Stage = 'connecting' | 'loading' | 'judging' | 'finished' | 'refused';
+export type Stage = 'connecting' | 'judging' | 'finished' | 'full' | 'refused';
+/** The question that is on screen, as its element says. */
+export interface Asked {
+  assignmentId: string;
+  criterion: string;
+}
+
+/** An answer this soon after its question was painted was meant for the one before, milliseconds. */
+const tooSoonMs = 250;
+/** How long something may be under way before the page says so, and before it says that something is wrong. */
+const slowMs = 1000;
+const stuckMs = 5000;
+/** How often a study that has nothing to do is asked again. */
+const againMs = 15_000;
+/** Pairs held beyond the one on screen. */
+const wanted = 2;
+
+type Pair = AssignmentView & Partial<Pick<AssignmentAhead, 'promptLater'>>;
 
 export class Annotation {
   stage = $state<Stage>('connecting');
-  assignment = $state<AssignmentView>();
+  assignment = $state<Pair>();
   /** Still to be answered for this pair; the first is being asked. */
   remaining = $state<Criterion[]>([]);
   prompt = $state<string | null>(null);
-  online = $state(true);
-  /** A vote is on its way; the page waits for its acknowledgement. */
-  saving = $state(false);
+  /** Pairs that this annotator has finished, with those whose answers are still on their way. */
+  done = $state(0);
+  /** The question on screen was answered; the next one, or the next pair, is not here yet. */
+  moving = $state(false);
+  /** An image of this pair cannot be shown. */
+  broken = $state(false);
+  /** The answer that was given last, for a moment. */
   chosen = $state<Choice>();
-  refusal = $state<{ code: string; message: string }>();
+  /** Something has been under way for a while, or for too long. */
+  delay = $state<'slow' | 'stuck'>();
+  unsent = $state(0);
+  refusal = $state<Failure>();
   notice = $state('');
+  /** The server's own word on why it does not answer yet. */
+  reason = $state<string>();
 
   readonly criterion = $derived(this.remaining[0]);
   readonly text = $derived(this.criterion === undefined ? undefined : criterionTexts[this.criterion]);
-  readonly ready = $derived(this.stage === 'judging' && !this.saving);
+  readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken);
+  readonly looking = new Looking();
 
-  readonly #token: string;
-  readonly #socket: AnnotateSocket;
-  #shownAt = 0;
-  #started = false;
-  #takingOver = false;
+  readonly #line: Line;
+  readonly #queue: VoteQueue;
+  #votes: VoteInput[] = [];
+  #sending: Promise<void> | undefined;
+  #ahead: Pair[] = [];
+  /** Pairs that are done with here, though the server may not have heard yet. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing on the page depends on it
+  readonly #past = new Set<string>();
+  #isRefilling = false;
+  #wantsMore = true;
+  #shownAt = Infinity;
+  #waitingSince: number | undefined;
+  #awaySince: number | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(token: string, participant: string | undefined) {
-    this.#token = token;
-    this.#socket = connect(token, participant, () => this.#takingOver);
-    this.#socket.on('connect', () => {
-      this.online = true;
-      this.#takingOver = false;
-      if (!this.#started) {
-        this.#started = true;
-        void this.#begin();
-      }
+    this.#queue = new VoteQueue(token, participant);
+    this.#line = new Line({
+      token,
+      participant,
+      onsession: ({ done }) => (this.done = Math.max(this.done, done)),
+      onrefused: (failure) => this.#refuse(failure),
+      onstate: (works, why) => {
+        this.reason = why;
+        this.#awaySince = works ? undefined : (this.#awaySince ?? performance.now());
+      },
     });
-    this.#socket.on('disconnect', () => (this.online = false));
-    this.#socket.on('connect_error', (error) => {
-      const data = (error as Error & { data?: { code: string; message: string } }).data;
-      // The server's word ends it; a network that is away, or a database, does not.
-      if (data !== undefined && !isPassing(data.code)) {
-        this.#refuse(data);
-        return;
-      }
-      this.online = false;
-      // After a refusal the socket does not try again by itself.
-      if (data !== undefined) setTimeout(() => this.#socket.connect(), 1000);
-    });
+    setInterval(() => this.#lookAtTheClock(), 200);
+    void this.#begin();
   }
 
   /** It was the same person in another browser. */
   takeOver(): void {
-    this.#takingOver = true;
-    this.refusal = undefined;
-    this.stage = 'connecting';
-    this.#socket.connect();
+    this.#enter(true);
   }
 
-  async vote(choice: Choice): Promise<void> {
-    if (!this.ready || this.assignment === undefined || this.criterion === undefined) return;
-    if (choice === 'tie' && !this.assignment.ties) return;
-    const vote: VoteInput = {
+  /** @param asked the question that the answer is to, as it stands on screen */
+  vote(choice: Choice, asked: Asked): void {
+    const { assignment, criterion } = this;
+    if (!this.ready || assignment === undefined || criterion === undefined) return;
+    if (asked.assignmentId !== assignment.id || asked.criterion !== criterion) return;
+    if (choice === 'tie' && !assignment.ties) return;
+    const responseTimeMs = Math.round(performance.now() - this.#shownAt);
+    if (!(responseTimeMs >= tooSoonMs)) return;
+    this.#send({
       voteId: crypto.randomUUID?.() ?? randomUuid(),
-      assignmentId: this.assignment.id,
-      criterion: this.criterion,
+      assignmentId: assignment.id,
+      criterion,
       choice,
-      responseTimeMs: Math.round(performance.now() - this.#shownAt),
-    };
-    this.chosen = choice;
-    this.saving = true;
-    this.notice = '';
-    rememberVote(this.#token, vote);
-    await this.#guard(async () => {
-      const result = await ask(this.#socket, 'vote:cast', vote);
-      forgetVote(this.#token);
-      this.remaining = result.remaining;
-      this.prompt = result.prompt;
-      if (result.remaining.length === 0) await this.#next();
-      else this.#shownAt = performance.now();
+      responseTimeMs,
+      seen: this.looking.seen(),
     });
-    this.chosen = undefined;
-    this.saving = false;
+    this.notice = '';
+    this.chosen = choice;
+    setTimeout(() => (this.chosen = undefined), 200);
+    const rest = this.remaining.slice(1);
+    const [following] = rest;
+    if (following === undefined) {
+      this.#past.add(assignment.id);
+      this.done++;
+      void this.#goOn();
+    } else if (criterionTexts[following].hidesPrompt) this.#askFor(rest, null);
+    else if (this.prompt !== null) this.#askFor(rest, this.prompt);
+    else if (assignment.promptLater !== undefined) this.#askFor(rest, assignment.promptLater);
+    // The server tells the prompt with its answer.
+    else this.#isMoving(true);
   }
 
+  /** Takes the last pair's answers back. */
   async undo(): Promise<void> {
-    if (this.saving || (this.stage !== 'judging' && this.stage !== 'finished')) return;
-    this.saving = true;
+    if (this.moving || (this.stage !== 'judging' && this.stage !== 'finished')) return;
+    if (!this.#line.works) {
+      this.notice = 'There is no connection. Answers can be taken back when it has returned.';
+      return;
+    }
+    this.#isMoving(true);
     await this.#guard(async () => {
-      await this.#show(await ask(this.#socket, 'vote:undo', {}));
+      await this.#sending;
+      const pair = await this.#line.ask('vote:undo', {});
+      const current = this.assignment;
+      if (current !== undefined && current.id !== pair.id && !this.#past.has(current.id)) this.#ahead.unshift(current);
+      this.#past.delete(pair.id);
+      this.#ahead = this.#ahead.filter(({ id }) => id !== pair.id);
+      this.done = pair.done;
+      await this.#show(pair);
       this.notice = 'Your last answers were taken back. Please answer again.';
     });
-    this.saving = false;
+    this.#isMoving(false);
+  }
+
+  /** Sets this pair aside and goes on to another. */
+  async report(reason: ProblemInput['reason']): Promise<void> {
+    const { assignment } = this;
+    if (assignment === undefined || this.moving) return;
+    this.#isMoving(true);
+    await this.#guard(async () => {
+      await this.#sending;
+      await this.#line.ask('assignment:report', { assignmentId: assignment.id, reason });
+      this.#past.add(assignment.id);
+      await this.#goOn();
+      this.notice = reason === 'skipped' ? 'The pair was skipped.' : 'Thank you: the researchers will see your report.';
+    });
+  }
+
+  /** Tries this pair's images once more. */
+  async retryImages(): Promise<void> {
+    if (this.assignment !== undefined && this.broken) await this.#show(this.assignment);
   }
 
   async #begin(): Promise<void> {
+    this.#votes = await this.#queue.load();
+    this.unsent = this.#votes.length;
+    await this.#resume();
+  }
+
+  /** Sends what an earlier visit left, then asks for what there is to do. */
+  async #resume(): Promise<void> {
+    this.#isMoving(true);
     await this.#guard(async () => {
-      const unsent = pendingVote(this.#token);
-      if (unsent !== undefined) {
-        // Refused or counted, it is settled now.
-        await ask(this.#socket, 'vote:cast', unsent).catch((error: unknown) => {
-          if (!(error instanceof Refusal)) throw error;
-        });
-        forgetVote(this.#token);
-      }
+      await this.#deliver();
       await this.#next();
     });
   }
 
-  async #next(): Promise<void> {
-    const assignment = await ask(this.#socket, 'assignment:next', {});
-    if (assignment === null) {
-      this.assignment = undefined;
-      this.stage = 'finished';
-      this.#askAgainLater();
+  #enter(takeOver: boolean): void {
+    clearTimeout(this.#again);
+    this.refusal = undefined;
+    this.stage = 'connecting';
+    this.#line.enter(takeOver);
+    void this.#resume();
+  }
+
+  #send(vote: VoteInput): void {
+    this.#votes.push(vote);
+    this.unsent = this.#votes.length;
+    void this.#queue.add(vote);
+    void this.#guard(() => this.#deliver());
+  }
+
+  /** Sends the queue in its order, one at a time. */
+  #deliver(): Promise<void> {
+    this.#sending ??= this.#deliverAll().finally(() => (this.#sending = undefined));
+    return this.#sending;
+  }
+
+  async #deliverAll(): Promise<void> {
+    for (let vote = this.#votes[0]; vote !== undefined; vote = this.#votes[0]) {
+      let answer;
+      try {
+        answer = await this.#line.ask('vote:cast', vote);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        // Refused or counted, it is settled.
+        if (error.code === 'study-closed' || error.code === 'key-required') throw error;
+      }
+      this.#votes.shift();
+      this.unsent = this.#votes.length;
+      await this.#queue.remove(vote.voteId);
+      this.#answered(vote, answer);
+    }
+    if (this.#wantsMore && this.assignment !== undefined) void this.#refill();
+  }
+
+  /** What the server's answer changes for the pair on screen. @param answer undefined when the vote was refused */
+  #answered(vote: VoteInput, answer: { remaining: Criterion[]; prompt: string | null } | undefined): void {
+    const { assignment } = this;
+    if (assignment === undefined || assignment.id !== vote.assignmentId || this.#past.has(assignment.id)) return;
+    if (answer === undefined || answer.remaining.length === 0) {
+      // Its seat has gone to somebody else meanwhile.
+      this.#past.add(assignment.id);
+      void this.#goOn();
       return;
     }
-    await this.#show(assignment);
-    void this.#preload();
+    if (answer.prompt !== null) assignment.promptLater = answer.prompt;
+    if (this.moving) this.#askFor(answer.remaining, answer.prompt);
   }
 
-  /** Somebody may leave a pair unjudged yet; then there is more to do. */
-  #askAgainLater(): void {
-    setTimeout(() => {
-      if (this.stage === 'finished' && !this.saving) void this.#guard(() => this.#next());
-    }, 20_000);
+  /** On to a pair that is here already, or to what the server gives next. */
+  async #goOn(): Promise<void> {
+    this.#isMoving(true);
+    await this.#guard(async () => {
+      const following = this.#ahead.shift();
+      this.#wantsMore = true;
+      if (following === undefined) {
+        await this.#deliver();
+        await this.#next();
+      } else {
+        await this.#show(following);
+        // The votes are likely on their way still; then the end of the queue asks.
+        if (this.#votes.length === 0) void this.#refill();
+      }
+    });
   }
 
-  async #show(assignment: AssignmentView): Promise<void> {
-    // The old pair stays on screen until both new images can be painted: nothing flickers.
-    if (this.assignment === undefined) this.stage = 'loading';
-    await Promise.all([decodeImage(assignment.left.url), decodeImage(assignment.right.url)]);
-    this.assignment = assignment;
-    this.remaining = assignment.criteria;
-    this.prompt = assignment.prompt;
-    this.stage = 'judging';
-    this.#shownAt = performance.now();
-  }
-
-  /** The next pair's images are fetched while this one is judged. */
-  async #preload(): Promise<void> {
-    try {
-      const { urls } = await ask(this.#socket, 'assignment:preload', {});
-      await Promise.all(urls.map(decodeImage));
-    } catch {
-      // It only makes the next pair come sooner.
+  async #next(): Promise<void> {
+    const pair = await this.#line.ask('assignment:next', {});
+    if (pair === null) {
+      this.assignment = undefined;
+      this.stage = this.done > 0 ? 'finished' : 'full';
+      this.#isMoving(false);
+      // Somebody may leave a pair unjudged yet; then there is more to do.
+      this.#againLater(() => void this.#guard(() => this.#next()));
+      return;
     }
+    this.done = pair.done;
+    this.#wantsMore = true;
+    await this.#show(pair);
+    void this.#refill();
+  }
+
+  async #show(pair: Pair): Promise<void> {
+    const began = performance.now();
+    const isAway = () => !this.#line.works || !navigator.onLine;
+    // The old pair stays on screen until both new images can be painted: nothing flickers.
+    const whole = await Promise.all([decodeImage(pair.left.url, isAway), decodeImage(pair.right.url, isAway)]);
+    this.looking.decoded(performance.now() - began);
+    this.assignment = pair;
+    this.broken = whole.includes(false);
+    this.stage = 'judging';
+    this.#askFor(pair.criteria, pair.prompt);
+  }
+
+  /** Shows the first of these questions; the answer's time runs from when it is painted. */
+  #askFor(criteria: readonly Criterion[], prompt: string | null): void {
+    this.remaining = [...criteria];
+    this.prompt = prompt;
+    this.#isMoving(false);
+    this.#shownAt = Infinity;
+    this.looking.begin();
+    void painted().then(() => (this.#shownAt = performance.now()));
+  }
+
+  /** Takes up to two pairs more, and fetches their images while this one is judged. */
+  async #refill(): Promise<void> {
+    if (this.#isRefilling || this.#ahead.length >= wanted) return;
+    this.#isRefilling = true;
+    this.#wantsMore = false;
+    try {
+      const { assignments } = await this.#line.ask('assignment:preload', {});
+      const isKnown = (id: string) =>
+        id === this.assignment?.id || this.#past.has(id) || this.#ahead.some((pair) => pair.id === id);
+      this.#ahead.push(...assignments.filter(({ id }) => !isKnown(id)));
+      const isAway = () => !this.#line.works || !navigator.onLine;
+      for (const { left, right } of this.#ahead)
+        await Promise.all([decodeImage(left.url, isAway), decodeImage(right.url, isAway)]);
+      // Who has not voted yet gets none; the first vote's answer asks again.
+      if (assignments.length === 0) this.#wantsMore = this.done === 0;
+    } catch (error) {
+      // It only makes the next pair come sooner.
+      if (!(error instanceof Refusal)) throw error;
+    } finally {
+      this.#isRefilling = false;
+    }
+  }
+
+  #isMoving(moving: boolean): void {
+    this.moving = moving;
+    this.#waitingSince = moving ? (this.#waitingSince ?? performance.now()) : undefined;
+  }
+
+  #unsentSince: number | undefined;
+  #lookAtTheClock(): void {
+    const now = performance.now();
+    this.#unsentSince = this.unsent === 0 ? undefined : (this.#unsentSince ?? now);
+    const since = Math.min(this.#waitingSince ?? now, this.#unsentSince ?? now);
+    const away = now - (this.#awaySince ?? now);
+    const waited = now - since;
+    this.delay = waited > stuckMs || away > stuckMs ? 'stuck' : waited > slowMs ? 'slow' : undefined;
   }
 
   async #guard(action: () => Promise<void>): Promise<void> {
@@ -159,17 +332,36 @@ export class Annotation {
       await action();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      forgetVote(this.#token);
-      if (error.code === 'nothing-to-undo') this.notice = error.message;
-      else if (error.code === 'already-voted') await this.#guard(() => this.#next());
-      else this.#refuse(error);
+      if (error.code === 'nothing-to-undo') {
+        this.notice = error.message;
+        this.#isMoving(false);
+      } else this.#refuse(error);
     }
   }
 
-  #refuse({ code, message }: { code: string; message: string }): void {
+  #refuse({ code, message }: Failure): void {
     this.refusal = { code, message };
     this.stage = 'refused';
+    this.#ahead = [];
+    this.assignment = undefined;
+    this.#isMoving(false);
+    // What only a person can change is asked by a person.
+    if (code !== 'key-required' && code !== 'bad-request') this.#againLater(() => this.#enter(false));
   }
+
+  #againLater(action: () => void): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(action, againMs);
+  }
+}
+
+/** When what was set is on screen; soon anyway where nothing is painted, in a tab out of sight. */
+async function painted(): Promise<void> {
+  await tick();
+  await Promise.race([
+    new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+    new Promise((resolve) => setTimeout(resolve, 100)),
+  ]);
 }
 
 /** Version 4; for pages served without TLS from another host, where crypto.randomUUID does not exist. */

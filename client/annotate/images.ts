@@ -1,33 +1,45 @@
 /** @file Images are decoded before they are shown: both or neither, so that the slower one loses no votes. */
 
-const decoded = new Map<string, Promise<void>>();
+/** Pairs on screen and ahead, and the ones before, for undo: an image is two of them. */
+const kept = 12;
+/** Waits between the tries, milliseconds. */
+const waits = [500, 1000, 2000];
 
-/** Resolves when the image can be painted at once; tries again while the network is away. */
-export function decodeImage(url: string): Promise<void> {
+const decoded = new Map<string, Promise<boolean>>();
+/** So that the browser keeps the pixels. */
+const images = new Map<string, HTMLImageElement>();
+
+/**
+ * Resolves when the image can be painted at once, or is given up.
+ * @param isAway whether the network is to blame; while it is, the image is not
+ * @returns whether it can be painted
+ */
+export function decodeImage(url: string, isAway: () => boolean): Promise<boolean> {
   let ready = decoded.get(url);
   if (ready === undefined) {
-    ready = decodeWithRetries(url);
+    ready = decodeWithRetries(url, isAway);
     decoded.set(url, ready);
-    // Two pairs are enough: the one on screen and the next.
-    if (decoded.size > 8) decoded.delete(decoded.keys().next().value!);
+    if (decoded.size > kept) decoded.delete(decoded.keys().next().value!);
+    void ready.then((whole) => {
+      // The next one to ask tries again.
+      if (!whole) decoded.delete(url);
+    });
   }
   return ready;
 }
 
-async function decodeWithRetries(url: string): Promise<void> {
-  for (let delay = 500; ; delay = Math.min(delay * 2, 8000)) {
+async function decodeWithRetries(url: string, isAway: () => boolean): Promise<boolean> {
+  for (let tried = 0; ; tried++) {
     const image = new Image();
     image.src = url;
     try {
       await image.decode();
-      // Kept by the closure until the entry goes, so that the browser keeps the pixels.
       images.set(url, image);
-      if (images.size > 8) images.delete(images.keys().next().value!);
-      return;
+      if (images.size > kept) images.delete(images.keys().next().value!);
+      return true;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, delay));
+      if (tried >= waits.length && !isAway()) return false;
+      await new Promise((resolve) => setTimeout(resolve, waits[tried] ?? 4000));
     }
   }
 }
-
-const images = new Map<string, HTMLImageElement>();

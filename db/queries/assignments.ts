@@ -3,14 +3,22 @@ import { sql } from 'kysely';
 import { isPostgres } from '../engine.ts';
 import type { Database } from '../open.ts';
 import { prepared } from '../prepared.ts';
-import type { AnnotatorTable, AssignmentTable, Population, Side, StudyState, TakeOverTable } from '../tables.ts';
+import type {
+  AnnotatorTable,
+  AssignmentTable,
+  Population,
+  ProblemTable,
+  Side,
+  StudyState,
+  TakeOverTable,
+} from '../tables.ts';
 import { Conflict } from '../transactions.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
 export type Annotator = ObjectOf<AnnotatorTable>;
 export type NewAnnotator = Pick<Annotator, 'id' | 'studyId' | 'population' | 'participant' | 'createdAt'>;
 export interface Assignment extends Omit<ObjectOf<AssignmentTable>, 'voted'> {
-  /** A vote on it has counted. */
+  /** A vote on it has counted, or it was skipped: the pair is no longer for this annotator. */
   voted: boolean;
 }
 
@@ -66,6 +74,8 @@ export async function ensureAnnotator(db: Database, annotator: NewAnnotator): Pr
 export interface Standing {
   studyState: StudyState;
   done: number;
+  /** Nobody whose votes count yet. */
+  isNew: boolean;
   /** The position of the pair that they got last; 0 before the first. */
   lastPosition: number;
   /** The assignment of their newest vote. */
@@ -89,7 +99,14 @@ const standingRows = prepared((db, p: { annotatorId: string }) =>
     )
     .leftJoin('seat as s', 's.id', 'a.seat_id')
     .selectAll('a')
-    .select(['t.state as study_state', 'n.done', 'n.last_position', 'n.last_assignment_id', 's.state as seat_state'])
+    .select([
+      't.state as study_state',
+      'n.done',
+      'n.votes',
+      'n.last_position',
+      'n.last_assignment_id',
+      's.state as seat_state',
+    ])
     .where('n.id', '=', p.annotatorId)
     .orderBy((e) => e.fn.coalesce('a.reopened_at', e.val(0)), 'desc')
     .orderBy('a.created_at')
@@ -105,10 +122,13 @@ export async function standingOf(db: Database, annotatorId: string): Promise<Sta
   return {
     studyState: first.study_state,
     done: first.done,
+    isNew: first.votes === 0,
     lastPosition: first.last_position,
     lastVoted: first.last_assignment_id,
     held: pick(({ state }) => state === 'leased'),
-    revivable: pick(({ state, seat_state }) => state === 'expired' && seat_state === 'free')[0],
+    revivable: pick(
+      ({ state, seat_state, skipped_at }) => state === 'expired' && seat_state === 'free' && skipped_at === null,
+    )[0],
   };
 }
 
@@ -164,6 +184,8 @@ export interface FreeSeat {
   id: string;
   pairId: string;
   sideA: Side;
+  /** Of its pair in the study. */
+  position: number;
   /** Criteria that somebody voted on before they left. */
   filled: string[];
 }
@@ -185,7 +207,7 @@ const freeSeatRows = prepared((db, p: SeatSearch) =>
         .selectFrom((inner) =>
           inner
             .selectFrom('seat')
-            .select(['seat.id', 'seat.pair_id', 'seat.side_a'])
+            .select(['seat.id', 'seat.pair_id', 'seat.side_a', 'seat.position'])
             .where('seat.study_id', '=', p.studyId)
             .where('seat.population', '=', p.population)
             .where('seat.state', '=', 'free')
@@ -213,7 +235,7 @@ const freeSeatRows = prepared((db, p: SeatSearch) =>
         .as('drawn'),
     )
     .leftJoin('slot', 'slot.seat_id', 'drawn.id')
-    .select(['drawn.id', 'drawn.pair_id', 'drawn.side_a', 'slot.criterion']),
+    .select(['drawn.id', 'drawn.pair_id', 'drawn.side_a', 'drawn.position', 'slot.criterion']),
 );
 
 /** A free seat of a pair that this annotator has nothing to do with yet, drawn from the first ones of a position on. */
@@ -225,6 +247,7 @@ export async function freeSeat(db: Database, search: SeatSearch): Promise<FreeSe
     id: first.id,
     pairId: first.pair_id,
     sideA: first.side_a,
+    position: first.position,
     filled: rows.flatMap(({ criterion }) => criterion ?? []),
   };
 }
@@ -244,6 +267,7 @@ const insertAssignment = prepared((db, p: AssignmentTable) =>
       created_at: p.created_at,
       expires_at: p.expires_at,
       reopened_at: p.reopened_at,
+      skipped_at: p.skipped_at,
     })
     // One holder a seat: assignment_seat.
     .onConflict((c) => c.doNothing()),
@@ -319,6 +343,77 @@ export async function sitsElsewhere(db: Database, assignment: Assignment): Promi
     .limit(1)
     .executeTakeFirst();
   return other !== undefined;
+}
+
+/** Gives an assignment's seat back for good. @returns false when it is no longer held */
+export async function skipAssignment(db: Database, id: string, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('assignment')
+    .set({ state: 'expired', voted: 1, skipped_at: now })
+    .where('id', '=', id)
+    .where('state', '=', 'leased')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+export async function insertProblem(db: Database, problem: ObjectOf<ProblemTable>): Promise<void> {
+  await db.insertInto('problem').values(rowOf<ProblemTable>(problem)).execute();
+}
+
+/** Pairs that somebody found something wrong with, most problems first. */
+export function problemsOfStudy(db: Database, studyId: string) {
+  return db
+    .selectFrom('problem as o')
+    .innerJoin('assignment as x', 'x.id', 'o.assignment_id')
+    .innerJoin('pair as p', 'p.id', 'x.pair_id')
+    .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
+    .select((e) => ['p.position as pair', 'q.text as prompt', 'o.reason', e.fn.countAll<number>().as('count')])
+    .where('o.study_id', '=', studyId)
+    .groupBy(['p.position', 'q.text', 'o.reason'])
+    .orderBy('count', 'desc')
+    .orderBy('p.position')
+    .orderBy('o.reason')
+    .limit(100)
+    .execute();
+}
+
+/** Seats that annotators hold who have no vote yet. */
+export async function heldByNewcomers(db: Database, studyId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('assignment as a')
+    .innerJoin('annotator as n', 'n.id', 'a.annotator_id')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('a.study_id', '=', studyId)
+    .where(sql<boolean>`a.state = 'leased'`)
+    .where('n.population', '=', 'people')
+    .where('n.votes', '=', 0)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Whether at least so many of a study's seats are free. */
+export async function hasFreeSeats(db: Database, studyId: string, population: Population, count: number) {
+  const row = await db
+    .selectFrom('seat')
+    .select('id')
+    .where('study_id', '=', studyId)
+    .where('population', '=', population)
+    .where('state', '=', 'free')
+    .orderBy('position')
+    .orderBy('seat_index')
+    .offset(count - 1)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The annotator did work whose seat had gone: it counts for them all the same. */
+export async function countSurplusPair(db: Database, annotatorId: string): Promise<void> {
+  await db
+    .updateTable('annotator')
+    .set((e) => ({ done: e('done', '+', 1) }))
+    .where('id', '=', annotatorId)
+    .execute();
 }
 
 /** The annotator is back: what they still hold is theirs for a whole lease again. */

@@ -52,15 +52,23 @@ export async function replaceTallies(db: Database, studyId: string, tallies: rea
 }
 
 const votesOf = sql<number>`(select count(*) from slot c join vote v on v.id = c.vote_id where v.annotator_id = annotator.id)`;
-const doneOf = sql<number>`(select count(*) from assignment x where x.annotator_id = annotator.id and x.state = 'done')`;
+/** Pairs finished, and those whose seat had gone when their last question was answered. */
+const doneOf = (lastCriterion: string) => sql<number>`(
+  (select count(*) from assignment x where x.annotator_id = annotator.id and x.state = 'done') +
+  (select count(*) from vote v where v.annotator_id = annotator.id and v.counted = 0 and v.criterion = ${lastCriterion}))`;
 
-/** Puts right whose counted votes or finished pairs are kept wrong. @returns how many annotators were */
-export async function correctAnnotators(db: Database, studyId: string): Promise<number> {
+/**
+ * Puts right whose counted votes or finished pairs are kept wrong.
+ * @param lastCriterion the question that is asked last of a pair
+ * @returns how many annotators were
+ */
+export async function correctAnnotators(db: Database, studyId: string, lastCriterion: string): Promise<number> {
+  const done = doneOf(lastCriterion);
   const rows = await db
     .updateTable('annotator')
-    .set({ votes: votesOf, done: doneOf })
+    .set({ votes: votesOf, done })
     .where('study_id', '=', studyId)
-    .where((e) => e.or([e('votes', '<>', votesOf), e('done', '<>', doneOf)]))
+    .where((e) => e.or([e('votes', '<>', votesOf), e('done', '<>', done)]))
     .returning('id')
     .execute();
   return rows.length;

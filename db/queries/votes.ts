@@ -94,6 +94,7 @@ const voteInsert = prepared((db, p: VoteTable) =>
     counted: p.counted,
     remaining: p.remaining,
     created_at: p.created_at,
+    seen: p.seen,
   }),
 );
 /** A vote that counts fills its slot, whose primary key refuses a second one. */

@@ -9,12 +9,17 @@ import {
   advanceAssignment,
   claimAnnotator,
   ensureAnnotator,
+  findAssignment,
   freeSeat,
+  hasFreeSeats,
+  heldByNewcomers,
+  insertProblem,
   insertTakeOver,
   releaseExpired,
   renewLease,
   renewLeases,
   shortenLeases,
+  skipAssignment,
   standingOf,
   takeSeat,
   type Annotator,
@@ -24,10 +29,10 @@ import {
 import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
-import type { Population, Side, StudyState } from '../../db/tables.ts';
+import type { Population, ProblemTable, Side, StudyState } from '../../db/tables.ts';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
-import { ServiceError } from '../errors.ts';
+import { ServiceError, TooManyBegin } from '../errors.ts';
 
 /** How long a seat is held, in milliseconds. */
 export interface LeaseTimes {
@@ -35,6 +40,11 @@ export interface LeaseTimes {
   leaseMs: number;
   /** After the annotator's connection ended. */
   graceMs: number;
+  /**
+   * A seat is held so long for somebody who has not voted yet, who holds one alone; all of them together hold at most half of the
+   * free ones, or sixteen. Without it newcomers are as everybody else.
+   */
+  newcomerMs?: number;
   /** Is told how many leases ran out, whenever some did. */
   onExpired?: (leases: number) => void;
 }
@@ -45,6 +55,8 @@ const window = 16;
 const sweepMs = 1000;
 /** A lease of which less than this has gone is not written again. */
 const renewAfter = 0.1;
+
+type ProblemReason = ProblemTable['reason'];
 
 export interface Invited {
   studyId: string;
@@ -107,6 +119,7 @@ export async function claim(
 /**
  * The assignment to answer now; the same one until it is answered. Null when nothing is left for this annotator.
  * @throws ServiceError study-not-open, study-paused, study-closed
+ * @throws TooManyBegin
  */
 export async function nextAssignment(
   db: Database,
@@ -118,10 +131,11 @@ export async function nextAssignment(
     const standing = await standingOf(tx, annotator.id);
     requireOpen(standing.studyState);
     const facts = await studyFacts(tx, annotator.studyId);
-    const expiresAt = now + times.leaseMs;
     const [current] = standing.held;
+    const leaseMs = leaseOf(annotator, standing, times);
+    const expiresAt = now + leaseMs;
     if (current !== undefined) {
-      const renewed = renewedExpiry(current, times, now);
+      const renewed = renewedExpiry(current, { ...times, leaseMs }, now);
       if (renewed !== current.expiresAt) await renewLease(tx, current.id, renewed);
       return viewOf(tx, facts, { ...current, expiresAt: renewed }, standing.done);
     }
@@ -130,25 +144,81 @@ export async function nextAssignment(
       await advanceAssignment(tx, revivable, { state: 'leased', voted: true, expiresAt });
       return viewOf(tx, facts, { ...revivable, expiresAt }, standing.done);
     }
+    if (holdsOneAlone(annotator, standing, times)) await requirePlace(tx, annotator);
     const leased = await lease(tx, annotator, standing, expiresAt, now);
     return leased === null ? null : viewOf(tx, facts, leased.assignment, standing.done, leased.filled);
   });
 }
 
-/** Holds one assignment beyond the current one, and names its images so that the page can fetch them early. */
+/**
+ * Holds up to two assignments beyond the current one, so that the page can go on to them at once. None for who has not voted
+ * yet: made-up participants would take the study's seats.
+ */
 export async function preloadAssignment(
   db: Database,
   annotator: Annotator,
   times: LeaseTimes,
   now = Date.now(),
 ): Promise<Preload> {
-  const following = await withFreeSeats(db, annotator, times, now, async (tx) => {
-    const standing = await standingOf(tx, annotator.id);
-    requireOpen(standing.studyState);
-    if (standing.held.length === 0) return undefined;
-    return standing.held[1] ?? (await lease(tx, annotator, standing, now + times.leaseMs, now))?.assignment ?? null;
-  });
-  return { urls: following == null ? [] : [imageUrl(following.id, 'left'), imageUrl(following.id, 'right')] };
+  return inTransaction(
+    db,
+    async (tx) => {
+      const standing = await standingOf(tx, annotator.id);
+      requireOpen(standing.studyState);
+      const following = standing.held.slice(1, 1 + ahead);
+      let { lastPosition } = standing;
+      while (standing.held.length > 0 && following.length < ahead && !holdsOneAlone(annotator, standing, times)) {
+        // What is held is shown in the order in which it was leased.
+        const leased = await lease(tx, annotator, { lastPosition }, now + times.leaseMs, now + following.length);
+        if (leased === null) break;
+        following.push(leased.assignment);
+        lastPosition = leased.position;
+      }
+      const facts = await studyFacts(tx, annotator.studyId);
+      const assignments = [];
+      for (const [i, assignment] of following.entries()) {
+        // By then the ones before it are done.
+        const view = await viewOf(tx, facts, assignment, standing.done + 1 + i);
+        assignments.push({ ...view, promptLater: (await pairContent(tx, assignment.pairId)).prompt });
+      }
+      return { assignments };
+    },
+    annotator.id,
+  );
+}
+
+/**
+ * Sets an assignment aside: its seat is free for others, this annotator does not get the pair again, and the researchers see the
+ * reason. Votes already cast on it stay. Told again it changes nothing.
+ * @throws ServiceError not-found
+ */
+export async function reportProblem(
+  db: Database,
+  annotator: Annotator,
+  { assignmentId, reason }: { assignmentId: string; reason: ProblemReason },
+  now = Date.now(),
+): Promise<void> {
+  await inTransaction(
+    db,
+    async (tx) => {
+      const assignment = await findAssignment(tx, assignmentId);
+      if (assignment === undefined || assignment.annotatorId !== annotator.id)
+        throw new ServiceError('not-found', 'You have no such assignment.');
+      if (assignment.skippedAt !== null) return;
+      if (!(await skipAssignment(tx, assignmentId, now))) {
+        // Finished or gone to somebody else: there is nothing to give back, and the word still matters.
+        if (reason === 'skipped') return;
+      }
+      await insertProblem(tx, {
+        id: randomUUID(),
+        studyId: annotator.studyId,
+        assignmentId,
+        reason,
+        createdAt: now,
+      });
+    },
+    annotator.id,
+  );
 }
 
 /** Their connections ended: what they hold goes back soon unless they return. */
@@ -255,6 +325,29 @@ async function sweep(db: Database, studyId: string, times: LeaseTimes, now: numb
   return expired;
 }
 
+/** Assignments that the page may hold beyond the current one. */
+const ahead = 2;
+/** Newcomers together hold at most half of the free seats, but may always hold so many. */
+const newcomersAlways = 16;
+
+/** One link must not take all seats: whoever has not voted yet holds one, for a while. */
+function holdsOneAlone({ population }: Annotator, { isNew }: Standing, { newcomerMs }: LeaseTimes): boolean {
+  return newcomerMs !== undefined && population === 'people' && isNew;
+}
+
+function leaseOf(annotator: Annotator, standing: Standing, times: LeaseTimes): number {
+  return holdsOneAlone(annotator, standing, times) ? Math.min(times.leaseMs, times.newcomerMs!) : times.leaseMs;
+}
+
+/** @throws TooManyBegin */
+async function requirePlace(db: Database, { studyId, population }: Annotator): Promise<void> {
+  const held = await heldByNewcomers(db, studyId);
+  // With one more, the free ones and theirs together must be twice as many as theirs.
+  if (held < newcomersAlways || (await hasFreeSeats(db, studyId, population, held + 2))) return;
+  if (!(await hasFreeSeats(db, studyId, population, 1))) return;
+  throw new TooManyBegin();
+}
+
 /** How often another seat is tried when somebody was faster. */
 const draws = 10;
 
@@ -262,10 +355,10 @@ const draws = 10;
 async function lease(
   db: Database,
   annotator: Annotator,
-  { lastPosition }: Standing,
+  { lastPosition }: Pick<Standing, 'lastPosition'>,
   expiresAt: number,
   now: number,
-): Promise<{ assignment: Assignment; filled: string[] } | null> {
+): Promise<{ assignment: Assignment; filled: string[]; position: number } | null> {
   const scope = {
     studyId: annotator.studyId,
     annotatorId: annotator.id,
@@ -291,8 +384,9 @@ async function lease(
       createdAt: now,
       expiresAt,
       reopenedAt: null,
+      skippedAt: null,
     };
-    if (await takeSeat(db, assignment)) return { assignment, filled: seat.filled };
+    if (await takeSeat(db, assignment)) return { assignment, filled: seat.filled, position: seat.position };
   }
   throw new Conflict('Other annotators were faster at every seat that was tried.');
 }

@@ -1,6 +1,7 @@
 /** @file A study in one row, for lists and live progress. */
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
+import { problemsOfStudy } from '../../db/queries/assignments.ts';
 import { listStudies, studyProgress } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import type { StudySummary } from '../../contract/research.ts';
@@ -45,6 +46,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     votesNeeded: pairs * study.votesPerPair * criteria.length,
     annotators: progress.annotators,
     takeOvers: progress.takeOvers,
+    problems: (await problemsOfStudy(db, study.id)).map((problem) => ({ ...problem, count: Number(problem.count) })),
     createdAt: study.createdAt,
   };
 }

@@ -3,6 +3,7 @@ import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import {
   advanceAssignment,
+  countSurplusPair,
   findAssignment,
   markReopened,
   renewLease,
@@ -85,8 +86,11 @@ async function count(
     counted,
     remaining,
     createdAt: now,
+    seen: input.seen === undefined ? null : JSON.stringify(input.seen),
   };
   await insertVote(tx, vote);
+  // Their work, though another's answer counts.
+  if (!counted && input.criterion === criteria.at(-1)) await countSurplusPair(tx, annotator.id);
   if (counted) {
     const change = {
       state: remaining.length === 0 ? ('done' as const) : ('leased' as const),
@@ -159,6 +163,7 @@ async function lastVoted(db: Database, annotatorId: string, id: string | null): 
  */
 async function holds(db: Database, { assignment, seatState }: Ballot): Promise<boolean> {
   if (assignment.state === 'leased') return true;
+  if (assignment.skippedAt !== null) return false;
   return assignment.state === 'expired' && seatState === 'free' && !(await sitsElsewhere(db, assignment));
 }
 

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(14);
+    expect(rows).toHaveLength(15);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -84,6 +84,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0012-tally',
         '0013-participant',
         '0014-access',
+        '0015-page',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -1,5 +1,6 @@
 /** @file Files that are gone, replaced or damaged: a sentence in readyz, a line of the log, a metric, and no vote into nothing. */
 import { closeSync, openSync, renameSync, rmSync, statSync, writeSync, copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { connect, openDatabase, type Database } from '../../db/open.ts';
@@ -48,22 +49,41 @@ it('health › a database whose log was removed takes no votes until it is back'
   await server.close();
 }, 30_000);
 
-it('health › a pair whose image is gone is shown to nobody; the image is named in readyz', async () => {
+it('health › a pair whose image is gone is set aside and the next one comes; the image is named in readyz', async () => {
   const { db } = await freshSqlite();
-  const fixture = await openStudyOf(db, { pairs: 1, votesPerPair: 2 });
+  const fixture = await openStudyOf(db, { pairs: 2, votesPerPair: 2 });
   const { image_sha256 } = await db.selectFrom('render').select('image_sha256').executeTakeFirstOrThrow();
   const file = new ImageStore(fixture.dataFolder).path(image_sha256);
   const copy = `${file}.copy`;
   copyFileSync(file, copy);
   rmSync(file);
-  const server = await testServer(db, fixture.dataFolder, {}, { checksFiles: true });
+  let server = await testServer(db, fixture.dataFolder, {}, { checksFiles: true });
+  /** What was seen on the disk is believed for a minute; a new process has seen nothing. */
+  const restarted = async () => {
+    await server.close();
+    server = await testServer(db, fixture.dataFolder);
+    return server.url;
+  };
   expect(await becomes(server, 503)).toContain(image_sha256);
   const client = await TestClient.connect(server.url, fixture.token, 'ann');
-  expect(await client.refused('assignment:next')).toBe('unavailable');
-  expect(await metric(server, 'visavis_images_missing_total 1')).toBe(true);
-  renameSync(copy, file);
+  // Whichever of the two is drawn first.
   expect(await client.answerNext()).toBe(true);
-  client.close();
+  expect(await client.answerNext()).toBe(false);
+  expect(await metric(server, 'visavis_images_missing_total 1')).toBe(true);
+  const problems = await db.selectFrom('problem').select('reason').execute();
+  expect(problems).toEqual([{ reason: 'missing' }]);
+  renameSync(copy, file);
+  // With the image back it is for others.
+  const other = await TestClient.connect(server.url, fixture.token, 'bob');
+  expect([await other.answerNext(), await other.answerNext(), await other.answerNext()]).toEqual([true, true, false]);
+  // All images away: that is the disk, and nobody loses a pair by it.
+  renameSync(join(fixture.dataFolder, 'images'), join(fixture.dataFolder, 'elsewhere'));
+  const third = await TestClient.connect(await restarted(), fixture.token, 'cy');
+  expect(await third.refused('assignment:next')).toBe('unavailable');
+  expect(await db.selectFrom('problem').select('reason').execute()).toHaveLength(1);
+  renameSync(join(fixture.dataFolder, 'elsewhere'), join(fixture.dataFolder, 'images'));
+  expect(await third.answerNext()).toBe(true);
+  for (const each of [client, other, third]) each.close();
   await server.close();
 }, 30_000);
 

@@ -153,7 +153,7 @@ describe('http', () => {
     const { server, fixture } = await setUp();
     for (const participant of ['a\0b', 'a\ud800', '\udc00b'])
       await expect(TestClient.connect(server.url, fixture.token, participant)).rejects.toMatchObject({
-        code: 'bad-token',
+        code: 'bad-request',
       });
     const client = await TestClient.connect(server.url, fixture.token, 'ann 😀');
     const { id } = (await client.next())!;

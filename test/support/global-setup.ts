@@ -18,7 +18,11 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   // A mutation run changes the sources in memory, and runs nothing that is built.
   if (process.env['VISAVIS_MUTATION_TESTS'] === undefined)
-    execFileSync(process.execPath, [join(projectRoot, 'scripts', 'ensure.mjs'), '--build'], { stdio: 'inherit' });
+    execFileSync(process.execPath, [join(projectRoot, 'scripts', 'ensure.mjs'), '--build'], {
+      stdio: 'inherit',
+      // Else Vite would build Svelte's development version.
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
   const server = await startPostgres();
   if (server === undefined)
     console.warn('No PostgreSQL found (Debian: apt-get install postgresql): database tests run on SQLite alone.');

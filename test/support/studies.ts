@@ -50,6 +50,13 @@ export async function addRenderedModel(
   }
 }
 
+/** Prompts as they are. */
+async function importTexts(db: Database, texts: readonly string[]): Promise<void> {
+  const file = join(temporaryFolder(), 'prompts.jsonl');
+  await writeFile(file, texts.map((prompt) => JSON.stringify({ prompt })).join('\n'));
+  await importPrompts(db, { file, name: 'prompts' });
+}
+
 /** Prompts 0 … n − 1, of categories Animals and Arts in turn. */
 export async function importNumberedPrompts(db: Database, pairs: number, name = 'prompts'): Promise<void> {
   const file = join(temporaryFolder(), 'prompts.tsv');
@@ -60,18 +67,20 @@ export async function importNumberedPrompts(db: Database, pairs: number, name = 
 
 type Size = Pick<RenderedModel, 'width' | 'height'>;
 
-/** An open study of two rendered models. @param sizes of their images */
+/** An open study of two rendered models. @param sizes of their images @param texts the prompts, instead of numbered ones */
 export async function openStudyOf(
   db: Database,
   {
     pairs,
+    texts,
     sizes,
     dataFolder = temporaryFolder(),
     ...design
-  }: { pairs: number; sizes?: [Size, Size]; dataFolder?: string } & Partial<StudyDesign>,
+  }: { pairs: number; texts?: string[]; sizes?: [Size, Size]; dataFolder?: string } & Partial<StudyDesign>,
 ): Promise<StudyFixture> {
   const images = new ImageStore(dataFolder);
-  await importNumberedPrompts(db, pairs);
+  if (texts === undefined) await importNumberedPrompts(db, pairs);
+  else await importTexts(db, texts);
   await addRenderedModel(db, images, {
     name: design.a ?? 'aardvark',
     prompts: 'prompts',

@@ -24,6 +24,11 @@ export class ImageStore {
     return pathIn(this.#folder, sha256);
   }
 
+  /** Whether the folder is there at all; not when its disk is away. */
+  isThere(): Promise<boolean> {
+    return exists(this.#folder);
+  }
+
   read(sha256: string): Promise<Buffer> {
     return readFile(this.path(sha256));
   }

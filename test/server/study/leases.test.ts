@@ -2,14 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Database } from '../../../db/open.ts';
+import { problemsOfStudy, standingOf } from '../../../db/queries/assignments.ts';
 import type { AssignmentView, VoteInput } from '../../../contract/annotate.ts';
+import { TooManyBegin } from '../../../server/errors.ts';
 import {
   holdAgain,
   joinStudy,
   nextAssignment,
   preloadAssignment,
   releaseSoon,
+  reportProblem,
 } from '../../../server/study/assignments.ts';
+import { recount } from '../../../server/study/recount.ts';
 import { castVote, undoLast } from '../../../server/study/votes.ts';
 import { onBothEngines } from '../../support/databases.ts';
 import { openStudyOf } from '../../support/studies.ts';
@@ -135,18 +139,102 @@ onBothEngines('leases', (fresh) => {
     expect(await nextAssignment(db, ann, times, 300_000)).toMatchObject({ id: first.id, criteria: ['general'] });
   });
 
-  it('preloading leases one pair beyond the current one, and nothing to somebody who holds none', async () => {
-    const { db, join } = await setUp(2);
+  it('preloading leases two pairs beyond the current one, and nothing to who holds none or has not voted', async () => {
+    const { db, join } = await setUp(4);
     const [ann, bob] = [await join('ann'), await join('bob')];
-    expect(await preloadAssignment(db, ann, times, 0)).toEqual({ urls: [] });
-    await nextAssignment(db, ann, times, 0);
-    expect((await preloadAssignment(db, ann, times, 10)).urls).toHaveLength(2);
-    expect(await nextAssignment(db, bob, times, 20)).toBeNull();
+    expect(await preloadAssignment(db, ann, times, 0)).toEqual({ assignments: [] });
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    // No vote yet: one seat, where newcomers are held back.
+    expect(await preloadAssignment(db, ann, { ...times, newcomerMs: 60_000 }, 1)).toEqual({ assignments: [] });
+    await castVote(db, ann, ballot(first, 'appeal'), times, 2);
+    const { assignments } = await preloadAssignment(db, ann, times, 10);
+    expect(assignments).toHaveLength(2);
+    expect(assignments.map(({ prompt }) => prompt)).toEqual([null, null]);
+    for (const { promptLater } of assignments) expect(promptLater).toMatch(/./);
+    expect(assignments.map(({ done }) => done)).toEqual([1, 2]);
+    expect(await preloadAssignment(db, ann, times, 11)).toEqual({ assignments });
+    // One of four is left.
+    expect(await nextAssignment(db, bob, times, 20)).not.toBeNull();
+    expect(await nextAssignment(db, await join('cy'), times, 21)).toBeNull();
+    // What was preloaded comes in its order.
+    await castVote(db, ann, ballot(first, 'general'), times, 30);
+    expect((await nextAssignment(db, ann, times, 31))!.id).toBe(assignments[0]!.id);
     // Nothing is left to preload for somebody who holds the last.
     const { db: small, join: joinSmall } = await setUp(1);
-    const cy = await joinSmall('cy');
-    await nextAssignment(small, cy, times, 0);
-    expect(await preloadAssignment(small, cy, times, 1)).toEqual({ urls: [] });
+    const dan = await joinSmall('dan');
+    await castVote(small, dan, ballot((await nextAssignment(small, dan, times, 0))!, 'appeal'), times, 1);
+    expect(await preloadAssignment(small, dan, times, 2)).toEqual({ assignments: [] });
+  });
+
+  it('whoever has not voted holds one seat for a minute, and all of them at most half of the free ones but sixteen', async () => {
+    const lease = { ...times, leaseMs: 900_000, newcomerMs: 60_000 };
+    const { db, join } = await setUp(90);
+    const came = [];
+    for (let i = 0; i < 47; i++) came.push(await join(`made-up-${i}`));
+    const got = [];
+    for (const annotator of came)
+      got.push(await nextAssignment(db, annotator, lease, 0).catch((error: { code: string }) => error.code));
+    // 45 hold one each of the 90; with a 46th they would hold more than the rest.
+    expect(got.filter((each) => typeof each === 'object')).toHaveLength(45);
+    expect(got.slice(45)).toEqual(['unavailable', 'unavailable']);
+    for (const each of got.slice(0, 45)) expect(each).toMatchObject({ expiresAt: 60_000 });
+    // Votes make room: after two, 43 hold one each beside 45 free ones.
+    await castVote(db, came[0]!, ballot(got[0] as AssignmentView, 'appeal'), lease, 1000);
+    await expect(nextAssignment(db, came[45]!, lease, 1001)).rejects.toThrow(TooManyBegin);
+    await castVote(db, came[1]!, ballot(got[1] as AssignmentView, 'appeal'), lease, 1002);
+    expect(await nextAssignment(db, came[45]!, lease, 1003)).not.toBeNull();
+    // So does a minute.
+    await expect(nextAssignment(db, came[46]!, lease, 1004)).rejects.toThrow(TooManyBegin);
+    expect(await nextAssignment(db, came[46]!, lease, 60_001)).not.toBeNull();
+    // In a small study sixteen may begin at once.
+    const small = await setUp(18);
+    for (let i = 0; i < 16; i++)
+      expect(await nextAssignment(small.db, await small.join(`p${i}`), lease, 0)).not.toBeNull();
+    await expect(nextAssignment(small.db, await small.join('p16'), lease, 0)).rejects.toThrow(TooManyBegin);
+  });
+
+  it('a skipped pair goes to others, does not come again, keeps its votes, and the reason is on record', async () => {
+    const { db, join } = await setUp(2);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    await castVote(db, ann, ballot(first, 'appeal'), times, 1);
+    await reportProblem(db, ann, { assignmentId: first.id, reason: 'blurry' }, 2);
+    await reportProblem(db, ann, { assignmentId: first.id, reason: 'blurry' }, 3);
+    const second = (await nextAssignment(db, ann, times, 4))!;
+    expect(second.left.url).not.toBe(first.left.url);
+    await reportProblem(db, ann, { assignmentId: second.id, reason: 'skipped' }, 5);
+    expect(await nextAssignment(db, ann, times, 6)).toBeNull();
+    // Bob gets both, the first without the question that is answered.
+    const his = [];
+    for (let i = 0; i < 2; i++) {
+      const view = (await nextAssignment(db, bob, times, 10 + i))!;
+      his.push(view.criteria.length);
+      for (const criterion of view.criteria) await castVote(db, bob, ballot(view, criterion), times, 10 + i);
+    }
+    expect(his.sort()).toEqual([1, 2]);
+    await expect(reportProblem(db, bob, { assignmentId: first.id, reason: 'text' })).rejects.toMatchObject({
+      code: 'not-found',
+    });
+    // A vote that was on its way comes too late to count.
+    expect(await castVote(db, ann, ballot(second, 'appeal'), times, 20)).toMatchObject({ counted: false });
+    const studyId = ann.studyId;
+    expect((await problemsOfStudy(db, studyId)).map(({ reason, count }) => [reason, Number(count)]).sort()).toEqual([
+      ['blurry', 1],
+      ['skipped', 1],
+    ]);
+  });
+
+  it('work whose seat had gone meanwhile is kept as surplus and counts as done for the person', async () => {
+    const { db, join } = await setUp(1);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    const his = (await nextAssignment(db, bob, times, 100_000))!;
+    for (const criterion of his.criteria) await castVote(db, bob, ballot(his, criterion), times, 100_001);
+    for (const criterion of first.criteria)
+      expect((await castVote(db, ann, ballot(first, criterion), times, 100_002)).counted).toBe(false);
+    expect((await standingOf(db, ann.id)).done).toBe(1);
+    const { name } = await db.selectFrom('study').select('name').executeTakeFirstOrThrow();
+    expect((await recount(db, name)).corrected).toEqual([]);
   });
 
   it('undo leases the reopened pair for a whole lease, each time it is asked', async () => {

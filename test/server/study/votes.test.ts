@@ -6,13 +6,7 @@ import type { Annotator } from '../../../db/queries/assignments.ts';
 import { countedVotes, voteLog } from '../../../db/queries/votes.ts';
 import { findStudy } from '../../../db/queries/studies.ts';
 import { changeState } from '../../../server/study/lifecycle.ts';
-import {
-  holdAgain,
-  joinStudy,
-  nextAssignment,
-  preloadAssignment,
-  releaseSoon,
-} from '../../../server/study/assignments.ts';
+import { holdAgain, joinStudy, nextAssignment, releaseSoon } from '../../../server/study/assignments.ts';
 import { castVote, undoLast } from '../../../server/study/votes.ts';
 import type { AssignmentView, VoteInput } from '../../../contract/annotate.ts';
 import { onBothEngines } from '../../support/databases.ts';
@@ -234,18 +228,6 @@ onBothEngines('votes', (fresh) => {
     const second = (await nextAssignment(db, ann, times, 20))!;
     await castVote(db, ann, ballot(second, 'appeal'), times, 30);
     expect((await undoLast(db, ann, times, 40)).id).toBe(second.id);
-  });
-
-  it('preloading holds one pair beyond the current one, and it comes next', async () => {
-    const { db, join } = await setUp({ pairs: 3 });
-    const ann = await join('ann');
-    const current = (await nextAssignment(db, ann, times, 0))!;
-    const { urls } = await preloadAssignment(db, ann, times, 1);
-    expect((await preloadAssignment(db, ann, times, 2)).urls).toEqual(urls);
-    expect((await nextAssignment(db, ann, times, 3))!.id).toBe(current.id);
-    await answer(db, ann, 4);
-    const following = (await nextAssignment(db, ann, times, 5))!;
-    expect([following.left.url, following.right.url]).toEqual(urls);
   });
 
   it('a tie is refused where the study has none, and counted where it has', async () => {

@@ -1,0 +1,36 @@
+/** @file How large a pair is shown: as large as the box allows, alike on both sides, small images in whole device pixels. */
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** Device pixels that a pixel of a small image may take, so that it is seen and not magnified. */
+const most = 3;
+
+export interface Fit {
+  /** Of the image in the box, CSS pixels. */
+  width: number;
+  height: number;
+  /** Device pixels per image pixel. */
+  scale: number;
+}
+
+/**
+ * @param box what is free for each image, CSS pixels
+ * @param images both images' sizes, pixels
+ * @param ratio device pixels per CSS pixel
+ */
+export function fitPair(box: Size, images: readonly [Size, Size], ratio: number): [Fit, Fit] {
+  const scales = images.map((image) => Math.min(box.width / image.width, box.height / image.height) * ratio);
+  const [first, second] = images;
+  const same = first.width === second.width && first.height === second.height;
+  // What is enlarged is enlarged by the larger image's limit, so that both are seen at one size.
+  const limit = most * Math.max(first.width, first.height, second.width, second.height);
+  return images.map((image, i) => {
+    let scale = Math.min(scales[i]!, limit / Math.max(image.width, image.height));
+    // Whole device pixels are crisp; unequal images could not both have them at one size.
+    if (same && scale > 1) scale = Math.floor(scale);
+    return { width: (image.width * scale) / ratio, height: (image.height * scale) / ratio, scale };
+  }) as [Fit, Fit];
+}

@@ -1,0 +1,220 @@
+/**
+ * @file What annotators may ask, whatever line they ask on: each event is checked, runs one domain call, and is answered after
+ * its commit. The socket and the plain HTTP path bind to it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { z } from 'zod';
+import type { Database } from '../../db/open.ts';
+import { findAnnotator, imagesOfAssignment, type Annotator } from '../../db/queries/assignments.ts';
+import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import {
+  handshakeSchema,
+  problemSchema,
+  voteSchema,
+  type Acknowledgement,
+  type AnnotateClientEvents,
+  type AnnotateSession,
+  type AssignmentView,
+  type Preload,
+} from '../../contract/annotate.ts';
+import { logFailure, ServiceError, TooManyBegin, toFailure } from '../errors.ts';
+import type { Health } from '../health.ts';
+import type { Limits } from '../http/limits.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { keyOf, participantOf, type ParticipantKeys } from '../http/participant.ts';
+import {
+  claim,
+  invitedTo,
+  joinInvited,
+  nextAssignment,
+  preloadAssignment,
+  reportProblem,
+  type LeaseTimes,
+} from '../study/assignments.ts';
+import { castVote, undoLast } from '../study/votes.ts';
+
+/** Who asks. */
+export interface Visitor {
+  annotator: Annotator;
+  /** Votes cast before were cast by another browser; 0 for the first one. */
+  since: number;
+}
+
+export interface EventParts {
+  db: Database;
+  leases: LeaseTimes;
+  metrics: Metrics;
+  limits: Limits;
+  keys: ParticipantKeys;
+  health: Health;
+  images: ImageStore;
+  log: Logger;
+}
+
+export type AnnotateEvent = keyof AnnotateClientEvents;
+/** Pairs without their images that are set aside before somebody is told to wait. */
+const missingAtOnce = 5;
+/** A place is waited for so long, and asked for so often, before somebody is told to ask again. */
+const placeWithinMs = 2500;
+const placeEveryMs = 250;
+const emptySchema = z.looseObject({}).nullish();
+
+export class AnnotatorEvents {
+  readonly leases: LeaseTimes;
+  readonly #parts: EventParts;
+  /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
+  readonly #pace = new RateLimiterMemory({ points: 1000, duration: 1 });
+  readonly #handlers: Record<AnnotateEvent, (visitor: Visitor, payload: unknown) => Promise<unknown>> = {
+    'assignment:next': async ({ annotator }, payload) => {
+      parse(emptySchema, payload);
+      return this.#next(annotator);
+    },
+    'assignment:preload': async ({ annotator }, payload) => {
+      parse(emptySchema, payload);
+      return this.#preload(annotator);
+    },
+    'vote:cast': async ({ annotator }, payload) => {
+      const result = await castVote(this.#parts.db, annotator, parse(voteSchema, payload), this.leases);
+      this.#parts.metrics.votes.inc({ counted: String(result.counted) });
+      return result;
+    },
+    'vote:undo': async ({ annotator, since }, payload) => {
+      parse(emptySchema, payload);
+      return undoLast(this.#parts.db, annotator, this.leases, Date.now(), since);
+    },
+    'assignment:report': async ({ annotator }, payload) => {
+      await reportProblem(this.#parts.db, annotator, parse(problemSchema, payload));
+      return {};
+    },
+  };
+
+  constructor(parts: EventParts) {
+    this.#parts = parts;
+    this.leases = { ...parts.leases, onExpired: (expired) => parts.metrics.expiredLeases.inc(expired) };
+  }
+
+  isEvent(name: string): name is AnnotateEvent {
+    return Object.hasOwn(this.#handlers, name);
+  }
+
+  /**
+   * The annotator behind a handshake.
+   * @param request whose address and cookies count
+   * @throws ServiceError bad-token, bad-request, key-required, rate-limited
+   */
+  async identify(auth: unknown, request: IncomingMessage): Promise<Visitor> {
+    const { db, limits, keys, log } = this.#parts;
+    const { token, key, takeOver = false, participant: named } = parseHandshake(auth);
+    const { cookie } = request.headers;
+    const participant = named ?? participantOf(cookie) ?? `anonymous-${randomUUID()}`;
+    const invited = await invitedTo(db, token).catch(async (error: unknown) => {
+      if (error instanceof ServiceError && error.code === 'bad-token') await limits.countWrongKey(request);
+      throw error;
+    });
+    const known = await findAnnotator(db, { ...invited, participant });
+    if (known === undefined && invited.population === 'people')
+      await limits.countNewAnnotator(request, invited.studyId);
+    const annotator = known ?? (await joinInvited(db, invited, participant));
+    // Their link is the researcher's alone.
+    if (annotator.population === 'simulated') return { annotator, since: 0 };
+    const shown = keys.sinceOf(key, annotator.id) ?? keys.sinceOf(keyOf(cookie), annotator.id);
+    const since = await claim(db, annotator, { since: shown, takeOver });
+    if (since > 0 && shown === undefined) log.warn({ annotator: annotator.id }, 'An annotator was taken over.');
+    return { annotator, since };
+  }
+
+  /** What the page keeps of the connection; simulated annotators need no key and get none. */
+  sessionOf({ annotator, since }: Visitor): AnnotateSession | undefined {
+    if (annotator.population === 'simulated') return undefined;
+    return { key: this.#parts.keys.issue(annotator.id, since), done: annotator.done };
+  }
+
+  /** Runs an event to its acknowledgement; never throws. */
+  async answer(event: AnnotateEvent, visitor: Visitor, payload: unknown): Promise<Acknowledgement<unknown>> {
+    const { metrics, health } = this.#parts;
+    const stopClock = metrics.eventSeconds.startTimer({ event });
+    try {
+      await this.#pace.consume(visitor.annotator.id).catch(() => {
+        throw new ServiceError('rate-limited', 'Too fast; try again in a second.');
+      });
+      health.requireSavable();
+      return { ok: true, data: await this.#handlers[event](visitor, payload) };
+    } catch (error) {
+      return { ok: false, error: this.failureOf(error) };
+    } finally {
+      stopClock();
+    }
+  }
+
+  /** Logs and counts it, and says what the caller may know. */
+  failureOf(error: unknown) {
+    logFailure(this.#parts.log, error, this.#parts.metrics);
+    const failure = toFailure(error);
+    this.#parts.metrics.refusals.inc({ code: failure.code });
+    return failure;
+  }
+
+  /** Nobody is asked about what cannot be shown: such a pair is set aside, and another one comes. */
+  async #next(annotator: Annotator): Promise<AssignmentView | null> {
+    const { db, images } = this.#parts;
+    for (let i = 0; i < missingAtOnce; i++) {
+      const assignment = await this.#withPlace(annotator);
+      if (assignment === null || (await this.#hasImages(assignment))) return assignment;
+      // All of them: that is the disk, not the pair.
+      if (!(await images.isThere())) break;
+      await reportProblem(db, annotator, { assignmentId: assignment.id, reason: 'missing' });
+    }
+    throw new ServiceError(
+      'unavailable',
+      'An image of the next pair is missing on the server. Your votes are saved; please tell the researchers.',
+    );
+  }
+
+  /** While many begin at once a place is waited for; seconds are enough where people vote. */
+  async #withPlace(annotator: Annotator): Promise<AssignmentView | null> {
+    for (const since = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, placeEveryMs))) {
+      try {
+        return await nextAssignment(this.#parts.db, annotator, this.leases);
+      } catch (error) {
+        if (!(error instanceof TooManyBegin) || Math.abs(Date.now() - since) >= placeWithinMs) throw error;
+      }
+    }
+  }
+
+  async #preload(annotator: Annotator): Promise<Preload> {
+    const { assignments } = await preloadAssignment(this.#parts.db, annotator, this.leases);
+    const whole = [];
+    for (const assignment of assignments) if (await this.#hasImages(assignment)) whole.push(assignment);
+    return { assignments: whole };
+  }
+
+  async #hasImages({ id }: { id: string }): Promise<boolean> {
+    const { db, images, health } = this.#parts;
+    for (const sha256 of Object.values((await imagesOfAssignment(db, id)) ?? {})) {
+      if (await images.has(sha256)) continue;
+      health.imageIsMissing(sha256);
+      return false;
+    }
+    return true;
+  }
+}
+
+function parseHandshake(auth: unknown): z.infer<typeof handshakeSchema> {
+  const result = handshakeSchema.safeParse(auth);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  if (issue?.path[0] === 'participant')
+    throw new ServiceError('bad-request', `This link does not say who you are: ${issue.message}.`);
+  throw new ServiceError('bad-token', 'This link is not valid. Please check that you copied the whole address.');
+}
+
+function parse<T extends z.ZodType>(schema: T, payload: unknown): z.infer<T> {
+  const result = schema.safeParse(payload);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const field = issue.path.join('.');
+  throw new ServiceError('bad-request', field === '' ? `${issue.message}.` : `${field}: ${issue.message}.`);
+}
