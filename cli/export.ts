@@ -1,9 +1,14 @@
 /** @file `visavis export`: a study's votes for other programs. */
 import { Command, Option } from 'commander';
+import { dataFolderOf } from '../server/config.ts';
+import type { ExportFormat } from '../server/study/exports.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 
+const formats = ['votes-csv', 'votes-jsonl', 'votes-parquet', 'arena', 'pick-a-pic'] as const satisfies ExportFormat[];
+
 interface Options extends DataOption {
-  format: 'votes-csv' | 'votes-jsonl';
+  format: ExportFormat;
+  criterion?: string;
   out: string;
   simulated?: boolean;
 }
@@ -12,18 +17,26 @@ export function exportCommand(): Command {
   return new Command('export')
     .description('export a study’s votes')
     .argument('<study>')
-    .addOption(
-      new Option('--format <format>', 'file format').choices(['votes-csv', 'votes-jsonl']).makeOptionMandatory(),
+    .addOption(new Option('--format <format>', 'file format').choices(formats).makeOptionMandatory())
+    .requiredOption(
+      '--out <file>',
+      'file to write; of arena .csv, .jsonl or .json, of pick-a-pic also .parquet with the images',
     )
-    .requiredOption('--out <file>', 'file to write')
+    .option('--criterion <name>', 'of pick-a-pic, whose rows have one; general preference by default')
     .option('--simulated', 'the simulated votes, although people have voted')
     .option('--data <dir>', 'data directory')
     .action(async (study: string, options: Options) => {
       const { exportVotes } = await import('../server/study/exports.ts');
-      const { text, rows } = await withWorkspace(options, ({ db }) =>
-        exportVotes(db, study, options.format, options.simulated ? 'simulated' : undefined),
+      const { content, rows } = await withWorkspace(options, ({ db }) =>
+        exportVotes(db, study, {
+          format: options.format,
+          out: options.out,
+          population: options.simulated ? 'simulated' : undefined,
+          criterion: options.criterion,
+          dataFolder: dataFolderOf(options.data),
+        }),
       );
-      await writeOutput(options.out, text);
+      await writeOutput(options.out, content);
       console.error(`${rows} votes written to ${options.out}.`);
     });
 }

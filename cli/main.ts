@@ -66,6 +66,19 @@ function withoutExit(command: Command): Command {
   return command;
 }
 
+/** The last one would win silently. Options that may be repeated collect into a list, which they begin with. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    if (option.isBoolean() || option.variadic || option.parseArg?.length === 2) continue;
+    let given = 0;
+    command.on(`option:${option.name()}`, () => {
+      given += 1;
+      if (given > 1) command.error(`error: option '${option.flags}' is given twice`);
+    });
+  }
+  command.commands.forEach((child) => refuseRepeats(child as Command));
+}
+
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('visavis')
     .description('Side-by-side human evaluation of text-to-image models.')
@@ -73,6 +86,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .showHelpAfterError('(see --help)');
   for (const make of commands) program.addCommand(make());
   withoutExit(program);
+  refuseRepeats(program);
   try {
     await program.parseAsync([...argv]);
     return process.exitCode === undefined ? exitCode.done : Number(process.exitCode);

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
-import type { Report } from '../contract/report.ts';
+import type { ManyModelsReport, Report } from '../contract/report.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
 
@@ -35,13 +35,67 @@ export function reportCommand(): Command {
 export function printReport(report: Report): void {
   const { modelA, modelB, votesPerPair: k } = report;
   console.log(`${report.study}: ${modelA} (A) against ${modelB} (B)${report.simulated ? ' — SIMULATED VOTES' : ''}`);
+  const needs = new Set(report.criteria.map(({ votesPerPair }) => votesPerPair));
+  const votes = needs.size > 1 ? 'votes' : `${k} ${k === 1 ? 'vote' : 'votes'}`;
+  console.log(`A pair is won by more than half of its ${votes}. Intervals: Tango’s, 95 %, over pairs.\n`);
+  printCriteria(report.criteria, needs.size > 1);
   console.log(
-    `A pair is won by the majority of its ${k} ${k === 1 ? 'vote' : 'votes'}. Intervals: Wilson, 95 %, over pairs.\n`,
+    '\nTies and splits count ½. p: McNemar’s score test, read once, at the end; the interval ends at 50 % where it is .05.',
   );
+  console.log(
+    'e-value: 20 or more is significant at 5 % however often one looked. α: Krippendorff’s agreement between',
+  );
+  console.log('annotators, 1 perfect, 0 chance.');
+  printVerdicts(report.criteria);
+  printWeighted(report);
+  printRewards(report);
+  printSideBias(report.criteria);
+  printSlices(report);
+}
+
+/** Of three and more models. */
+export function printManyModelsReport(report: ManyModelsReport): void {
+  console.log(`${report.study}: ${report.models.join(', ')}${report.simulated ? ' — SIMULATED VOTES' : ''}`);
+  for (const { modelA, modelB, criteria } of report.pairings) {
+    console.log(`\n${modelA} (A) against ${modelB} (B)`);
+    printCriteria(criteria, false);
+  }
+  console.log('\nRatings: log strength (Bradley–Terry, mean 0), 95 %, votes on one prompt taken together.');
   printTable(
-    ['criterion', 'A wins', '95 %', 'won', 'lost', 'tied', 'split', 'open', 'p (sign)', 'e-value', 'α'],
-    report.criteria.map((c) => [
+    ['criterion', 'model', 'rating', '95 %'],
+    report.ratings.map(({ criterion, model, rating, low, high, why }) => [
+      criterion,
+      model,
+      rating === null ? (why ?? '–') : rating.toFixed(3),
+      low === null || high === null ? '–' : `${low.toFixed(3)} … ${high.toFixed(3)}`,
+    ]),
+    [2, 3],
+  );
+  for (const { criterion, models } of report.cycles)
+    console.log(`${criterion}: ${models.join(' beats ')} beats ${models[0]}: these three have no order.`);
+  for (const { criteria } of report.pairings) printSideBias(criteria);
+}
+
+function printCriteria(criteria: Report['criteria'], withVotes: boolean): void {
+  printTable(
+    [
+      'criterion',
+      ...(withVotes ? ['votes'] : []),
+      'A wins',
+      '95 %',
+      'won',
+      'lost',
+      'tied',
+      'split',
+      'open',
+      'p',
+      'p (sign)',
+      'e-value',
+      'α',
+    ],
+    criteria.map((c) => [
       c.criterion,
+      ...(withVotes ? [c.votesPerPair] : []),
       percent(c.winRate.value),
       range(c.winRate),
       c.wins,
@@ -49,19 +103,29 @@ export function printReport(report: Report): void {
       c.ties,
       c.split,
       c.incomplete,
+      c.signTest.pScore === null ? '–' : pValue(c.signTest.pScore),
       c.signTest.p === null ? '–' : pValue(c.signTest.p),
       c.evidence.eValue === null ? '–' : eValue(c.evidence.eValue),
       c.agreement.krippendorffAlpha === null ? '–' : c.agreement.krippendorffAlpha.toFixed(2),
     ]),
-    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
   );
-  console.log(
-    '\nTies and splits count ½. p: read once, at the end. e-value: 20 or more is significant at 5 % however often',
-  );
-  console.log('one looked. α: Krippendorff’s agreement between annotators, 1 perfect, 0 chance.');
-  printWeighted(report);
-  printRewards(report);
-  for (const c of report.criteria) {
+}
+
+/** Where the two tests differ, and what holds over all questions that were asked. */
+function printVerdicts(criteria: Report['criteria']): void {
+  for (const { criterion, signTest } of criteria)
+    if (signTest.note !== undefined) console.log(`${criterion}: ${signTest.note}.`);
+  if (criteria.length < 2) return;
+  const differing = criteria.filter(({ signTest }) => signTest.pHolm !== null && signTest.pHolm < 0.05);
+  const family = `after Holm’s correction over the ${criteria.length} criteria`;
+  if (differing.length === 0) console.log(`No criterion differs from 50 % ${family}.`);
+  else console.log(`Different from 50 % ${family}: ${differing.map(({ criterion }) => criterion).join(', ')}.`);
+}
+
+/** Only where the interval says so. */
+function printSideBias(criteria: Report['criteria']): void {
+  for (const c of criteria) {
     const { leftShare, low, high } = c.sideBias;
     if (leftShare !== null && low !== null && high !== null && (low > 0.5 || high < 0.5)) {
       console.log(
@@ -69,7 +133,6 @@ export function printReport(report: Report): void {
       );
     }
   }
-  printSlices(report);
 }
 
 /** Where some prompts were sampled more than others, the table above is of the sample; this is of the set. */
@@ -109,14 +172,14 @@ function printRewards({ rewards }: Report): void {
 function printSlices(report: Report): void {
   const rows = report.criteria.flatMap((c) =>
     [...c.byCategory, ...c.byChallenge]
-      .filter((slice) => slice.pHolm !== null && slice.pHolm < 0.05)
+      .filter((slice) => slice.pScoreHolm !== null && slice.pScoreHolm < 0.05)
       .map((slice) => [
         c.criterion,
         slice.name,
         percent(slice.winRate.value),
         range(slice.winRate),
         slice.winRate.n,
-        pValue(slice.pHolm!),
+        pValue(slice.pScoreHolm!),
       ]),
   );
   const looked =
@@ -124,11 +187,11 @@ function printSlices(report: Report): void {
   if (looked === 0) return;
   if (rows.length === 0) {
     console.log(
-      `\nNone of the ${looked} categories and challenges differs from 50 % after Holm’s correction (--json has all).`,
+      `\nNone of the ${looked} categories and challenges differs from 50 % after Holm’s correction, for each kind and criterion (--json has all).`,
     );
     return;
   }
-  console.log('\nSlices that differ from 50 % after Holm’s correction:');
+  console.log('\nSlices that differ from 50 % after Holm’s correction, for each kind and criterion:');
   printTable(['criterion', 'slice', 'A wins', '95 %', 'n', 'p (Holm)'], rows, [2, 3, 4, 5]);
 }
 

@@ -8,6 +8,7 @@ import { printJson, startProgress } from './output.ts';
 interface Options extends DataOption {
   annotators: number;
   winRate: number;
+  tieRate?: number;
   seed: number;
   json?: boolean;
 }
@@ -18,6 +19,11 @@ export function simulateCommand(): Command {
     .argument('<study>')
     .requiredOption('--annotators <n>', 'simulated annotators', wholeNumber(1))
     .requiredOption('--win-rate <p>', 'share of pairs whose majority should go to A', realNumber(0, 1))
+    .option(
+      '--tie-rate <r>',
+      'share of the votes that are ties; a seventh where the study allows them',
+      realNumber(0, 1),
+    )
     .option('--seed <n>', 'seed of their choices', wholeNumber(0), 0)
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')

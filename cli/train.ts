@@ -133,6 +133,8 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       onStep: ({ step }, total) => show(`train ${objective}`, step, total, 'steps'),
     });
     bar.progress?.stop();
+    for (const { reason, count, example } of outcome.skipped)
+      console.error(`${count} rows of the preferences were left out: ${reason} (first: ${example}).`);
     if (options.json) printJson(outcome);
     else if (outcome.adapter !== undefined)
       console.log(

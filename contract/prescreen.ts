@@ -51,7 +51,7 @@ const p = number.describe('Two-sided p value, 0 … 1.');
 const winRateSchema = estimateSchema.extend({
   n: z.int().describe('Prompts with a score of both models.'),
   rule: z.literal('(W+T/2)/N').describe('The formula: W higher scores, T equal ones, N prompts.'),
-  method: z.literal('wilson').describe("The interval's method."),
+  method: z.enum(['tango', 'wilson']).describe("The interval's method."),
   why: z.string().optional().describe('Why it is undefined, in words.'),
 });
 const counts = {
@@ -85,8 +85,12 @@ export const candidateResultSchema = z.object({
     })
     .describe('The win rate over prompts drawn with replacement.'),
   signTest: z
-    .object({ p, pHolm: number.describe('p corrected (Holm) for the number of candidates.') })
-    .describe('Exact two-sided sign test.'),
+    .object({
+      p: p.describe('Exact two-sided sign test.'),
+      pScore: number.optional().describe("McNemar's score test, which the interval belongs to."),
+      pHolm: number.describe('The exact p corrected (Holm) for the number of candidates.'),
+    })
+    .describe('Is the win rate ½?'),
   median: estimateSchema.describe("The candidate's median reward."),
   baselineMedian: estimateSchema.describe("The baseline's median reward."),
   medianDifference: estimateSchema.describe('Their difference.'),

@@ -29,8 +29,10 @@ export const sliceSchema = z.object({
   name: z.string().describe('The category or challenge.'),
   ...counts,
   winRate: winRateSchema.describe('(W + T/2)/N of this slice.'),
-  p,
-  pHolm: number.describe('p corrected (Holm) for the number of slices of its kind.'),
+  p: p.describe('Exact two-sided sign test.'),
+  pScore: number.describe("McNemar's score test, which the interval belongs to."),
+  pHolm: number.describe('The exact p corrected (Holm) for the number of slices of its kind.'),
+  pScoreHolm: number.describe('The score p corrected in the same way; the verdict goes with it.'),
 });
 
 const bootstrapSchema = z.object({
@@ -42,6 +44,7 @@ const bootstrapSchema = z.object({
 
 export const criterionReportSchema = z.object({
   criterion: z.string().describe('general, appeal, alignment, or what the file calls it.'),
+  votesPerPair: z.int().describe('Votes that a pair needs for this criterion.'),
   pairs: z.int().describe('Pairs of the study, or items of the file.'),
   decided: z.int().describe('Pairs with all their votes.'),
   incomplete: z.int().describe('Pairs with fewer votes than they need; undecided.'),
@@ -69,10 +72,33 @@ export const criterionReportSchema = z.object({
       bca: intervalSchema.describe('The bias-corrected and accelerated interval from the same draws.'),
     })
     .describe('The win rate over prompts drawn with replacement.'),
-  bootstrapAnnotators: bootstrapSchema
-    .extend({ unit: z.literal('annotator').describe('What is drawn with replacement.') })
-    .describe("A second analysis: annotators drawn with replacement, each pair's majority taken anew."),
-  signTest: z.object({ p, why }).describe('Exact sign test of won against lost pairs.'),
+  otherPeople: z
+    .object({
+      value: number.describe('The share of the votes that are for A, a tie ½: as votes.shareA.'),
+      ...interval,
+      degreesOfFreedom: number.describe("Satterthwaite's, of the t quantile."),
+      components: z
+        .object({
+          prompt: z.number().describe('Variance between prompts.'),
+          annotator: z.number().describe('Variance between annotators.'),
+          residual: z.number().describe('Variance of what is left.'),
+        })
+        .nullable()
+        .describe("What one vote's variance is made of."),
+      method: z.string().describe("The interval's method."),
+      says: z.string().describe('What would narrow the interval, in words.'),
+      why,
+    })
+    .describe('Would other people agree? Prompts and annotators both drawn: of votes, not of majorities.'),
+  signTest: z
+    .object({
+      p: number.describe('Exact two-sided sign test of won against lost pairs.'),
+      pScore: number.describe("McNemar's score test without correction: the test that winRate's interval belongs to."),
+      pHolm: number.describe('pScore corrected (Holm) for the number of criteria: is A preferred on some criterion?'),
+      why,
+      note: z.string().optional().describe('Where the two tests differ at 5 %.'),
+    })
+    .describe('Is the win rate ½? The verdict goes with pScore.'),
   evidence: z
     .object({
       eValue: number.describe(
@@ -92,6 +118,10 @@ export const criterionReportSchema = z.object({
       a: z.int().describe('Votes for A.'),
       b: z.int().describe('Votes for B.'),
       tie: z.int().describe('Votes for a tie.'),
+      bothBad: z
+        .int()
+        .optional()
+        .describe('Of the ties, those given because neither would do; absent where nobody could say so.'),
       shareA: number.describe('(a + tie/2) over all votes, 0 … 1; not the majority win rate.'),
       why,
     })
@@ -123,7 +153,7 @@ export const annotatorReportSchema = z.object({
   votes: z.int().describe('Votes that count.'),
   medianResponseTimeMs: number.describe('Milliseconds; null where no vote has a time.'),
   agreementWithMajority: number.describe(
-    "Share of this person's votes, on pairs with a majority, that the majority (their own vote in it) confirms.",
+    "Share of this person's votes, on pairs on which the others have a majority, that the others' majority confirms.",
   ),
   excluded: z.boolean().describe('Whether the votes are left out of the results.'),
 });
@@ -178,8 +208,63 @@ export const reportSchema = z.object({
   rewards: z.array(rewardReportSchema).describe("Rewards that have scored the study's images, by name."),
 });
 
+/** Of three and more models: a report for each pair of them, and all on one scale. */
+export const manyModelsReportSchema = z.object({
+  study: reportSchema.shape.study,
+  models: z.array(z.string()).describe('In the order of their first mention.'),
+  simulated: reportSchema.shape.simulated,
+  votesPerPair: reportSchema.shape.votesPerPair,
+  pairings: z
+    .array(
+      z.object({
+        modelA: z.string().describe('Whose wins a win rate counts.'),
+        modelB: z.string().describe('The other model.'),
+        criteria: reportSchema.shape.criteria,
+        comparisons: reportSchema.shape.comparisons,
+      }),
+    )
+    .describe('Every two models that were compared.'),
+  ratings: z
+    .array(
+      z.object({
+        criterion: z.string().describe('The criterion.'),
+        model: z.string().describe('The model.'),
+        rating: number.describe("Log strength (Bradley–Terry), the models' mean 0."),
+        ...interval,
+        why,
+      }),
+    )
+    .describe('By criterion, then model.'),
+  matrix: z
+    .array(
+      z.object({
+        criterion: z.string().describe('The criterion.'),
+        winRates: z.array(z.array(number)).describe("[row][column] in the models' order; null where not compared."),
+      }),
+    )
+    .describe('How often each model wins against each other one.'),
+  cycles: z
+    .array(
+      z.object({
+        criterion: z.string().describe('The criterion.'),
+        models: z.tuple([z.string(), z.string(), z.string()]).describe('Each beats the next, the last the first.'),
+      }),
+    )
+    .describe('Threes without an order: a rating alone does not tell of them.'),
+  annotators: reportSchema.shape.annotators,
+  rewards: reportSchema.shape.rewards,
+});
+
+const importedRows = {
+  skipped: z
+    .array(z.object({ reason: z.string().describe('Why.'), rows: z.int().describe('How many.') }))
+    .describe('Rows that are no votes here.'),
+  notes: z.array(z.string()).describe('What was read in a way that is worth knowing.'),
+};
+
 /** What `analyze` adds: what became of the file's rows. */
 export const analysisSchema = reportSchema.extend({
+  ...importedRows,
   rows: z
     .object({
       read: z.int().describe('Rows of the file, without the header.'),
@@ -200,6 +285,8 @@ export const analysisSchema = reportSchema.extend({
 
 export type Report = z.infer<typeof reportSchema>;
 export type Analysis = z.infer<typeof analysisSchema>;
+export type ManyModelsReport = z.infer<typeof manyModelsReportSchema>;
+export type ManyModelsAnalysis = ManyModelsReport & Pick<Analysis, 'rows' | 'skipped' | 'notes'>;
 export type CriterionReport = z.infer<typeof criterionReportSchema>;
 export type AnnotatorReport = z.infer<typeof annotatorReportSchema>;
 export type RewardReport = z.infer<typeof rewardReportSchema>;

@@ -5,8 +5,8 @@
 export { BadInput } from './engine/files/bad-input.ts';
 export { renderImage, type ImageRequest, type RenderedImage } from './renders/generate.ts';
 export { scoreImages, type ScoreRequest } from './rewards/reward.ts';
-export { analyze, type AnalysisOptions } from './votes/analyze.ts';
-export type { Analysis, CriterionReport, Report, WinRate } from '../contract/report.ts';
+export { analyze, analyzeAny, isOfMany, type AnalysisOptions } from './votes/analyze.ts';
+export type { Analysis, CriterionReport, ManyModelsAnalysis, Report, WinRate } from '../contract/report.ts';
 
 export { ArgumentError } from './statistics/argument-error.ts';
 export { binomialTest, signTest } from './statistics/binomial-test.ts';

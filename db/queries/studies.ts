@@ -140,6 +140,26 @@ export function listPairsWithPrompts(db: Database, studyId: string) {
     .execute();
 }
 
+/** The pairs in the study's order, with both images' SHA-256. */
+export function listPairImages(db: Database, studyId: string) {
+  return db
+    .selectFrom('pair as p')
+    .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
+    .innerJoin('render as a', 'a.id', 'p.render_a_id')
+    .innerJoin('render as b', 'b.id', 'p.render_b_id')
+    .select([
+      'p.position',
+      'q.text as prompt',
+      'q.category',
+      'q.challenge',
+      'a.image_sha256 as imageA',
+      'b.image_sha256 as imageB',
+    ])
+    .where('p.study_id', '=', studyId)
+    .orderBy('p.position')
+    .execute();
+}
+
 export function modelNames(db: Database, studyId: string): Promise<{ modelA: string; modelB: string }> {
   return db
     .selectFrom('study as s')

@@ -18,7 +18,7 @@ import { readForeign } from '../engine/files/foreign-file.ts';
 import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
 
 export interface PreferenceRow {
-  /** Its place in the source, over all shards. */
+  /** Its place in the source, over all shards, left-out rows counted. */
   index: number;
   caption: string;
   /** Two names of images, unique within the source; a path where a manifest gives no uid. */
@@ -34,6 +34,8 @@ export interface PreferenceRow {
 export interface PreferenceSource {
   path: string;
   rows: PreferenceRow[];
+  /** Rows that are no preference, and why; the first of each kind by its place. */
+  skipped: { reason: string; count: number; example: string }[];
   /** A manifest's folder, from which its paths are meant; undefined for parquet. */
   folder: string | undefined;
   /** A manifest's path of an image; undefined where there is none. */
@@ -52,29 +54,83 @@ const columns = [
   'model_1',
   'created_at',
   'ranking_id',
+  'has_label',
 ] as const;
 /** Rows of a parquet file that are decoded at once. */
 const chunk = 4096;
 /** With their images. */
 const imageChunk = 64;
 
-/** @throws BadInput with the file and row of the first that is no preference */
-export async function openPreferences(path: string): Promise<PreferenceSource> {
+export interface PreferenceOptions {
+  /** A row that is no preference refuses the source; it is left out and counted by default. */
+  strict?: boolean | undefined;
+}
+
+/** @throws BadInput when the source cannot be read, or not one row of it is a preference */
+export async function openPreferences(path: string, options: PreferenceOptions = {}): Promise<PreferenceSource> {
+  const source = await open(path, new Rows(options.strict === true));
+  const [first] = source.skipped;
+  if (source.rows.length === 0 && first !== undefined) throw new BadInput(`${first.example}: ${first.reason}.`);
+  return source;
+}
+
+/** Rows one after another; those that are none are counted. */
+class Rows {
+  readonly rows: PreferenceRow[] = [];
+  readonly #skipped = new Map<string, { count: number; example: string }>();
+  readonly #strict: boolean;
+  readonly #intern = interner();
+  /** Rows of the source so far. */
+  count = 0;
+
+  constructor(strict: boolean) {
+    this.#strict = strict;
+  }
+
+  get skipped(): PreferenceSource['skipped'] {
+    return [...this.#skipped].map(([reason, entry]) => ({ reason, ...entry }));
+  }
+
+  add(fields: Record<string, unknown>, place: string): void {
+    const index = this.count++;
+    // Pairs that nobody has labelled are part of the dataset.
+    if (fields['has_label'] === false || fields['has_label'] === 'false') {
+      this.#skip('nobody has labelled it (has_label is false)', place);
+      return;
+    }
+    try {
+      this.rows.push(rowOf(fields, index, this.#intern));
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error;
+      if (this.#strict) throw new BadInput(`${place}: ${error.message}`);
+      this.#skip(error.message.replace(/\.$/, ''), place);
+    }
+  }
+
+  #skip(reason: string, place: string): void {
+    const entry = this.#skipped.get(reason) ?? { count: 0, example: place };
+    entry.count += 1;
+    this.#skipped.set(reason, entry);
+  }
+}
+
+async function open(path: string, all: Rows): Promise<PreferenceSource> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) throw new BadInput(`There is no file or folder ${path}.`);
   if (!info.isDirectory())
-    return extname(path).toLowerCase() === '.parquet' ? openShards(path, [path]) : openManifest(path);
+    return extname(path).toLowerCase() === '.parquet' ? openShards(path, [path], all) : openManifest(path, all);
   const names = (await readdir(path)).sort();
   const shards = names.filter((name) => name.endsWith('.parquet'));
   if (shards.length > 0)
     return openShards(
       path,
       shards.map((name) => join(path, name)),
+      all,
     );
   const manifest = names.find((name) => /^(manifest|preferences|pairs)\.(jsonl|csv)$/.test(name));
   if (manifest === undefined)
     throw new BadInput(`${path} holds no parquet shards and no manifest.jsonl or manifest.csv of preference pairs.`);
-  return openManifest(join(path, manifest));
+  return openManifest(join(path, manifest), all);
 }
 
 interface Shard {
@@ -85,11 +141,10 @@ interface Shard {
   count: number;
 }
 
-async function openShards(path: string, files: readonly string[]): Promise<PreferenceSource> {
-  const rows: PreferenceRow[] = [];
+async function openShards(path: string, files: readonly string[], all: Rows): Promise<PreferenceSource> {
   const shards: Shard[] = [];
-  const intern = interner();
   for (const file of files) {
+    const first = all.count;
     const { buffer, metadata } = await openParquet(file);
     const names = metadata.schema.slice(1).map(({ name }) => name);
     const missing = ['caption', 'image_0_uid', 'image_1_uid', 'label_0'].find((name) => !names.includes(name));
@@ -101,14 +156,14 @@ async function openShards(path: string, files: readonly string[]): Promise<Prefe
       const read = await readParquet(file, { file: buffer, metadata, columns: wanted, rowStart: start, rowEnd: end });
       // A damaged count may say anything.
       if (read.length !== end - start) throw new BadInput(`${file} is a damaged parquet file: rows are missing.`);
-      for (const [i, fields] of read.entries())
-        rows.push(rowOf(fields, rows.length, `${file}, row ${start + i}`, intern));
+      for (const [i, fields] of read.entries()) all.add(fields, `${file}, row ${start + i}`);
     }
-    shards.push({ file, buffer, metadata, first: rows.length - count, count });
+    shards.push({ file, buffer, metadata, first, count });
   }
   return {
     path,
-    rows,
+    rows: all.rows,
+    skipped: all.skipped,
     folder: undefined,
     imagePath: () => undefined,
     readImages: (indices) => parquetImages(shards, indices),
@@ -154,8 +209,9 @@ async function* parquetImages(shards: readonly Shard[], indices: readonly number
       };
       const read = await readParquet(file, options);
       for (; i < next; i++) {
-        const { jpg_0: a, jpg_1: b } = read[own[i]! - first - start]! as { jpg_0: unknown; jpg_1: unknown };
-        if (!(a instanceof Uint8Array) || !(b instanceof Uint8Array))
+        const row = read[own[i]! - first - start]! as { jpg_0: unknown; jpg_1: unknown };
+        const [a, b] = [bytesOf(row.jpg_0), bytesOf(row.jpg_1)];
+        if (a === undefined || b === undefined)
           throw new BadInput(`${file}, row ${own[i]! - first}: an image is missing.`);
         yield { index: own[i]!, images: [a, b] as [Uint8Array, Uint8Array] };
       }
@@ -163,28 +219,37 @@ async function* parquetImages(shards: readonly Shard[], indices: readonly number
   }
 }
 
-async function openManifest(file: string): Promise<PreferenceSource> {
+/** Bytes, or Hugging Face's image feature: { bytes, path }. */
+function bytesOf(value: unknown): Uint8Array | undefined {
+  const bytes = value instanceof Uint8Array ? value : (value as { bytes?: unknown } | null)?.bytes;
+  return bytes instanceof Uint8Array ? bytes : undefined;
+}
+
+async function openManifest(file: string, all: Rows): Promise<PreferenceSource> {
   const text = (await readForeign(file)).toString('utf8');
   const read = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
-  const intern = interner();
   const paths: [string, string][] = [];
-  const rows = read.map(({ line, fields }, index) => {
+  for (const { line, fields } of read) {
     const path = (side: 0 | 1) => textOf(fields[`image_${side}`] ?? fields[`path_${side}`]);
     paths.push([path(0) ?? '', path(1) ?? '']);
     const uids = { image_0_uid: fields['image_0_uid'] ?? path(0), image_1_uid: fields['image_1_uid'] ?? path(1) };
-    return rowOf({ ...fields, ...uids }, index, `${file}, line ${line}`, intern);
-  });
-  const byUid = new Map(rows.flatMap(({ images }, i) => images.map((uid, side) => [uid, paths[i]![side]!] as const)));
+    all.add({ ...fields, ...uids }, `${file}, line ${line}`);
+  }
+  const { rows } = all;
+  const byUid = new Map(
+    rows.flatMap(({ images, index }) => images.map((uid, side) => [uid, paths[index]![side]!] as const)),
+  );
   return {
     path: file,
     rows,
+    skipped: all.skipped,
     folder: dirname(file),
     imagePath: (uid) => byUid.get(uid) || undefined,
     async *readImages(indices) {
       for (const index of [...indices].sort((x, y) => x - y)) {
         const images = await Promise.all(
           paths[index]!.map(async (path) => {
-            if (path === '') throw new BadInput(`${file}: a pair of "${rows[index]!.caption}" names no image files.`);
+            if (path === '') throw new BadInput(`${file}: row ${index + 1} names no image files.`);
             return readForeign(resolve(dirname(file), path), { place: file });
           }),
         );
@@ -208,22 +273,17 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function rowOf(
-  fields: Record<string, unknown>,
-  index: number,
-  place: string,
-  intern: (text: string) => string,
-): PreferenceRow {
+function rowOf(fields: Record<string, unknown>, index: number, intern: (text: string) => string): PreferenceRow {
   const caption = textOf(fields['caption'] ?? fields['prompt']);
   const [a, b] = [textOf(fields['image_0_uid']), textOf(fields['image_1_uid'])];
   if (caption === undefined || a === undefined || b === undefined)
     throw new BadInput(
-      `${place}: a pair needs a caption and two images (image_0_uid and image_1_uid, or paths image_0 and image_1).`,
+      `a pair needs a caption and two images (image_0_uid and image_1_uid, or paths image_0 and image_1).`,
     );
-  if (a === b) throw new BadInput(`${place}: both images are ${a}.`);
+  if (a === b) throw new BadInput(`both images are ${a}.`);
   const label = Number(fields['label_0']);
   if (fields['label_0'] === '' || fields['label_0'] == null || ![0, 0.5, 1].includes(label))
-    throw new BadInput(`${place}: label_0 is ${String(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);
+    throw new BadInput(`label_0 is ${String(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);
   const model = (side: 0 | 1) => {
     const name = textOf(fields[`model_${side}`]);
     return name === undefined ? null : intern(name);

@@ -6,7 +6,7 @@ import type { Device } from '../engine/onnx/device.ts';
 import { hashFile } from '../engine/files/hashes.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
 import { decidedPairs } from './filter.ts';
-import { openPreferences } from './preference-rows.ts';
+import { openPreferences, type PreferenceSource } from './preference-rows.ts';
 import type { LogRow } from '../../contract/training.ts';
 import { train, type TrainingOutcome, type TrainingSettings } from './trainer.ts';
 
@@ -26,7 +26,9 @@ export interface TrainingRequest {
 }
 
 /** @throws BadInput when a part is missing, the data holds no pair, or `out` holds another run */
-export async function runTraining(request: TrainingRequest): Promise<TrainingOutcome & { pairs: number }> {
+export async function runTraining(
+  request: TrainingRequest,
+): Promise<TrainingOutcome & { pairs: number; skipped: PreferenceSource['skipped'] }> {
   const folder = await readPipelineFolder(request.pipeline);
   if (folder.scheduler.predictionType !== 'epsilon') {
     throw new BadInput(
@@ -54,7 +56,7 @@ export async function runTraining(request: TrainingRequest): Promise<TrainingOut
       height: String(height),
     };
     const outcome = await train({ ...request, folder, encoded, identity });
-    return { ...outcome, pairs: encoded.pairs.length };
+    return { ...outcome, pairs: encoded.pairs.length, skipped: source.skipped };
   } finally {
     encoded.close();
   }

@@ -7,7 +7,8 @@ import type { CandidateResult, CategoryResult, CheckpointResult, RewardResult } 
 import { resample, percentileInterval } from '../statistics/bootstrap.ts';
 import { signTest } from '../statistics/binomial-test.ts';
 import { holm } from '../statistics/holm.ts';
-import { orNull, wilson } from '../statistics/wilson.ts';
+import { scoreTest, tango } from '../statistics/tango.ts';
+import { orNull } from '../statistics/wilson.ts';
 
 export interface ScreenModel {
   model: string;
@@ -58,7 +59,11 @@ export function screenReward(
       missing: categories.length - wins - losses - ties,
       winRate: winRate(wins, losses, ties),
       bootstrap: { ...orNull(percentileInterval(winRatesDrawn[i]!)), resamples, seed, unit: 'prompt' },
-      signTest: { p: wins + losses === 0 ? null : signTest(wins, losses), pHolm: null },
+      signTest: {
+        p: wins + losses === 0 ? null : signTest(wins, losses),
+        pScore: wins + losses === 0 ? null : scoreTest(wins, losses),
+        pHolm: null,
+      },
       median: { value, ...orNull(percentileInterval(mediansDrawn[i]!)) },
       baselineMedian: { value: baselineValue, ...orNull(percentileInterval(baselineDrawn)) },
       medianDifference: {
@@ -124,9 +129,9 @@ function compare(a: Float64Array, b: Float64Array, use: (i: number) => boolean =
 
 function winRate(wins: number, losses: number, ties: number): WinRate {
   const n = wins + losses + ties;
-  const named = { n, rule: '(W+T/2)/N', method: 'wilson' } as const;
+  const named = { n, rule: '(W+T/2)/N', method: 'tango' } as const;
   if (n === 0) return { value: null, low: null, high: null, ...named, why: 'no prompt has a score of both models' };
-  return { value: (wins + ties / 2) / n, ...wilson(wins + ties / 2, n), ...named };
+  return { value: (wins + ties / 2) / n, ...tango(wins, ties, losses), ...named };
 }
 
 function byCategory(a: Float64Array, b: Float64Array, categories: readonly (string | null)[]): CategoryResult[] {

@@ -19,6 +19,8 @@ export interface Battle {
   winner: 'left' | 'right' | 'tie';
   /** How many such battles; 1 when absent. */
   count?: number;
+  /** Battles of one cluster (a prompt) depend on one another: the robust errors take them together. */
+  cluster?: number;
 }
 
 export interface BradleyTerryOptions {
@@ -68,7 +70,8 @@ export function bradleyTerry(
   options: BradleyTerryOptions = {},
 ): BradleyTerryFit {
   const { ties = 'half', side = false, prior = 0 } = options;
-  const table = aggregate(items, battles);
+  const list = [...battles];
+  const table = aggregate(items, list);
   if (prior === 0) {
     const unbounded = unboundedItems(items, table);
     if (unbounded.length > 0) {
@@ -89,10 +92,12 @@ export function bradleyTerry(
   });
   const fit = newton(cells, size, items, prior);
   const inverse = choleskyInverse(fit.factor, size);
-  const robust = sandwich(cells, fit, inverse, size);
+  const robust = list.some(({ cluster }) => cluster !== undefined)
+    ? clusteredSandwich(list, new Map([...table.keys()].map((key, c) => [key, cells[c]!])), items, fit, inverse, size)
+    : sandwich(cells, fit, inverse, size);
   const estimate = (i: number): Estimate => ({
     value: fit.beta[i]!,
-    error: Math.sqrt(Math.max(0, inverse[i * size + i]! - (i < items ? gauge(items) : 0))),
+    error: Math.sqrt(Math.max(0, inverse[i * size + i]! - (i < items ? levelVariance(items, prior) : 0))),
     robustError: Math.sqrt(Math.max(0, robust[i * size + i]!)),
   });
   return {
@@ -159,6 +164,11 @@ function gauge(items: number): number {
   return 1 / items;
 }
 
+/** What the common level adds to each rating's variance: the gauge's, or with a prior that of the prior alone. */
+function levelVariance(items: number, prior: number): number {
+  return prior === 0 ? gauge(items) : 1 / (2 * prior * items);
+}
+
 function newton(cells: readonly Cell[], size: number, items: number, prior: number): Fit {
   let beta = new Float64Array(size);
   let current = objective(cells, beta, items, prior);
@@ -176,9 +186,13 @@ function newton(cells: readonly Cell[], size: number, items: number, prior: numb
       value = objective(cells, next, items, prior);
       if (value >= current) break;
     }
-    const largest = step.reduce((max, s) => Math.max(max, Math.abs(s)), 0);
-    if (value >= current) [beta, current] = [next as Float64Array<ArrayBuffer>, value];
-    if (largest < 1e-10 || scale <= 1e-10) {
+    // What the step can still gain, twice. Where that is lost in the log-likelihood's last bits one full step, of which Newton's
+    // method squares the error, is the last one: the log-likelihood itself can no longer tell better from worse.
+    const decrement = step.reduce((sum, s, i) => sum + s * gradient[i]!, 0);
+    const isLast = decrement <= 1e-14 * (1 + Math.abs(current));
+    if (isLast) next = beta.map((b, i) => b + step[i]!) as Float64Array<ArrayBuffer>;
+    if (isLast || value >= current) [beta, current] = [next as Float64Array<ArrayBuffer>, Math.max(value, current)];
+    if (isLast || scale <= 1e-10) {
       const { curvature: last } = derivatives(cells, beta, size, items, prior);
       const penalty = prior * beta.slice(0, items).reduce((sum, t) => sum + t * t, 0);
       return { beta, factor: cholesky(last, size)!, logLikelihood: current + penalty };
@@ -254,6 +268,35 @@ function sandwich(cells: readonly Cell[], { beta }: Fit, inverse: Float64Array, 
       for (const [i, x] of s) for (const [j, y] of s) meat[i * size + j]! += count * x * y;
     }
   }
+  return multiply(multiply(inverse, meat, size), inverse, size);
+}
+
+/** The same with s summed over each cluster first; a battle without one is its own. Liang & Zeger (1986), Biometrika 73:13–22. */
+function clusteredSandwich(
+  battles: readonly Battle[],
+  cellOf: ReadonlyMap<number, Cell>,
+  items: number,
+  { beta }: Fit,
+  inverse: Float64Array,
+  size: number,
+): Float64Array {
+  const expectations = new Map([...cellOf].map(([key, cell]) => [key, expected(cell, probabilities(cell, beta).p)]));
+  const scores = new Map<number | symbol, Float64Array>();
+  for (const { left, right, winner, count = 1, cluster } of battles) {
+    const key = left * items + right;
+    const cell = cellOf.get(key)!;
+    const { shares } = cell.kinds[winner === 'left' ? 0 : winner === 'right' ? 1 : 2]!;
+    const place = cluster ?? Symbol();
+    let score = scores.get(place);
+    if (score === undefined) scores.set(place, (score = new Float64Array(size)));
+    for (const [i, x] of expectations.get(key)!) score[i]! -= count * x;
+    cell.outcomes.forEach((outcome, o) => {
+      for (const [i, x] of outcome) score[i]! += count * shares[o]! * x;
+    });
+  }
+  const meat = new Float64Array(size * size);
+  for (const score of scores.values())
+    for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) meat[i * size + j]! += score[i]! * score[j]!;
   return multiply(multiply(inverse, meat, size), inverse, size);
 }
 

@@ -1,16 +1,17 @@
 /** @file From the votes on one pair and criterion to its outcome. */
 
-/** 'a', 'b' or 'tie' by majority; 'split' when no choice leads; 'incomplete' below k votes. */
+/** 'a', 'b' or 'tie' by majority; 'split' when no choice has one; 'incomplete' below k votes. */
 export type Decision = 'a' | 'b' | 'tie' | 'split' | 'incomplete';
 
 /**
- * The choice with the most votes wins. When the lead is shared nothing is decided: with three votes and ties allowed
- * that is one vote each way. Votes may be weighted.
+ * A majority is more than half of the votes. Without one nothing is decided: with three votes and ties allowed that is one vote
+ * each way, with four also 2–1–1. Votes may be weighted.
  */
 export function majority(a: number, b: number, tie: number): Exclude<Decision, 'incomplete'> {
-  if (a > b && a > tie) return 'a';
-  if (b > a && b > tie) return 'b';
-  return tie > a && tie > b ? 'tie' : 'split';
+  const half = (a + b + tie) / 2;
+  if (a > half) return 'a';
+  if (b > half) return 'b';
+  return tie > half ? 'tie' : 'split';
 }
 
 /** @param votesPerPair k; fewer votes than this are incomplete */

@@ -2,7 +2,8 @@
  * @file How often a reward model, or any judge, agrees with people's majority. Kirstain et al. (2023), arXiv:2305.01569,
  * evaluation: 1 where both say the same, ½ where exactly one says tie, 0 where they name different images.
  */
-import { wilson, type Interval } from './wilson.ts';
+import { tango } from './tango.ts';
+import type { Interval } from './wilson.ts';
 
 export type Verdict = 'a' | 'b' | 'tie';
 
@@ -18,8 +19,9 @@ export function agreement(
 ): ({ value: number; n: number } & Interval) | null {
   const n = pairs.length;
   if (n === 0) return null;
-  const points = pairs.reduce((sum, { people, judge }) => sum + pointsOf(people, judge), 0);
-  return { value: points / n, n, ...wilson(points, n) };
+  const count = (points: number) => pairs.filter(({ people, judge }) => pointsOf(people, judge) === points).length;
+  const [agreed, halves, disagreed] = [count(1), count(0.5), count(0)];
+  return { value: (agreed + halves / 2) / n, n, ...tango(agreed, halves, disagreed) };
 }
 
 function pointsOf(people: Verdict, judge: Verdict): number {

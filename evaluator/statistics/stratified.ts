@@ -1,6 +1,6 @@
 /**
  * @file A proportion from a stratified sample, in which some strata were sampled more than others. Cochran (1977), Sampling
- * Techniques, 5.4: p̂ = Σ Wₕp̂ₕ, Var = Σ Wₕ² p̂ₕ(1 − p̂ₕ)/nₕ.
+ * Techniques, 5.4: p̂ = Σ Wₕp̂ₕ, Var = Σ Wₕ² sₕ²/nₕ with sₕ² the variance of a pair's points, p̂ₕ(1 − p̂ₕ) where none is ½.
  */
 import { wilson, type Interval } from './wilson.ts';
 
@@ -10,6 +10,8 @@ export interface Stratum {
   /** Decided pairs, and what they are worth to A in sum. */
   n: number;
   points: number;
+  /** The sum of the squares of the points: a tie's ½ counts ¼. The points themselves where there is no tie. */
+  squares?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export function stratifiedProportion(
     const share = stratum.size / total;
     const p = stratum.points / stratum.n;
     value += share * p;
-    variance += (share ** 2 * p * (1 - p)) / stratum.n;
+    variance += (share ** 2 * ((stratum.squares ?? stratum.points) / stratum.n - p ** 2)) / stratum.n;
     n += stratum.n;
   }
   // Sums of shares may pass 1 by a rounding error.

@@ -1,26 +1,56 @@
 /** @file Arrow: a file of votes collected elsewhere → report. */
-import type { Analysis } from '../../contract/report.ts';
+import type { Analysis, ManyModelsAnalysis } from '../../contract/report.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
 import { importVotes } from './import.ts';
+import type { ImportOptions } from './imported-votes.ts';
+import { buildManyModelsReport } from './ratings.ts';
 import { buildReport } from './report.ts';
 
-export interface AnalysisOptions {
+export interface AnalysisOptions extends ImportOptions {
   /** The report's name for the study; the file's name by default. */
   name?: string;
-  /** Votes an item needs to be decided; the most common number in the file by default. */
+  /** Votes an item needs to be decided; what the file says or the most common number in it, for each criterion, by default. */
   votesPerPair?: number;
   /** Of the bootstraps. */
   seed?: number;
+  /** Of the file's bytes, as TextDecoder names it; UTF-8, or what its byte order mark says, by default. */
+  encoding?: string | undefined;
 }
 
-/** @throws BadInput when the file cannot be read, lacks a column, or compares more than two models */
+/**
+ * Of two models a report; of more, one for each two and all on one scale.
+ * @throws BadInput when the file cannot be read or lacks a column, or when what it says is ambiguous
+ */
+export async function analyzeAny(
+  file: string,
+  { name = file.split(/[\\/]/).at(-1)!, votesPerPair, seed = 0, ...options }: AnalysisOptions = {},
+): Promise<Analysis | ManyModelsAnalysis> {
+  const { pairings, simulated, rows } = await importVotes(file, options);
+  const whole = pairings.map((pairing) => ({ ...pairing, votesPerPair: votesPerPair ?? pairing.votesPerPair }));
+  const became = {
+    skipped: rows.skipped.map(({ reason, count }) => ({ reason, rows: count })),
+    notes: rows.notes,
+    rows,
+  };
+  const [first] = whole;
+  if (whole.length === 1) return { ...buildReport({ study: name, simulated, seed, ...first! }), ...became };
+  return { ...buildManyModelsReport({ study: name, simulated, seed, pairings: whole }), ...became };
+}
+
+/**
+ * Of a file with two models.
+ * @throws BadInput as analyzeAny, and when the file compares more than two models
+ */
 export async function analyze(file: string, options: AnalysisOptions = {}): Promise<Analysis> {
-  const { rows, votesPerPair, ...imported } = await importVotes(file);
-  const report = buildReport({
-    ...imported,
-    study: options.name ?? file.split(/[\\/]/).at(-1)!,
-    simulated: false,
-    votesPerPair: options.votesPerPair ?? votesPerPair,
-    seed: options.seed ?? 0,
-  });
-  return { ...report, rows };
+  const report = await analyzeAny(file, options);
+  if (isOfMany(report))
+    throw new BadInput(
+      `${file} compares ${report.models.length} models (${report.models.join(', ')}); analyzeAny reports on all.`,
+    );
+  return report;
+}
+
+/** Whether the report is of three or more models. */
+export function isOfMany<T extends object>(report: T | ManyModelsAnalysis): report is ManyModelsAnalysis {
+  return 'pairings' in report;
 }

@@ -1,16 +1,27 @@
 /**
- * @file Cells → vote table: votes that were collected elsewhere. A row that cannot be used is skipped, and every skip is
- * counted with its reason; what makes the whole file ambiguous refuses it.
+ * @file Cells → vote tables: votes that were collected elsewhere. A row that cannot be used is skipped, and every skip is counted
+ * with its reason; what makes the whole file ambiguous refuses it.
  */
+import { askingOrder, criteria, type Criterion } from '../../contract/criteria.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
+import { choiceOf, type Choice } from './choices.ts';
+import { layoutOf, plain, twice, votesOfRecord, type Cells, type Field, type Format, type Layout } from './formats.ts';
 import { outcomes, sides, VoteTableBuilder, type OutcomeCode, type VoteTable } from './vote-table.ts';
 
-export interface ImportedVotes {
-  votes: VoteTable;
+/** The votes on one pair of models. */
+export interface ImportedPairing {
   modelA: string;
   modelB: string;
-  /** Votes an item and criterion that most of them have. */
-  votesPerPair: number;
+  votes: VoteTable;
+  /** By criterion: the votes an item that most of them have, or what the file says. */
+  votesPerPair: number[];
+}
+
+export interface ImportedVotes {
+  /** In the order in which the file mentions them; at least one. */
+  pairings: ImportedPairing[];
+  /** The votes are simulated annotators'. */
+  simulated: boolean;
   rows: {
     read: number;
     used: number;
@@ -19,80 +30,108 @@ export interface ImportedVotes {
   };
 }
 
-const required = ['item', 'annotator', 'choice'] as const;
-const optional = [
-  'criterion',
-  'category',
-  'challenge',
-  'model_a',
-  'model_b',
-  'left',
-  'response_time_ms',
-  'status',
-] as const;
-type Column = (typeof required)[number] | (typeof optional)[number];
-type Cells = Partial<Record<Column, string>>;
+export interface ImportOptions {
+  format?: Format | undefined;
+  /** Which column holds a field. */
+  map?: ReadonlyMap<Field, string> | undefined;
+  /** What words of the file mean, in small letters. */
+  values?: ReadonlyMap<string, Choice> | undefined;
+}
 
 /** Rows of one reason that are shown; all are counted. */
 const shownExamples = 3;
-
-function toColumn(name: string): Column | undefined {
-  const plain = name.trim().toLowerCase();
-  return ([...required, ...optional] as string[]).includes(plain) ? (plain as Column) : undefined;
-}
-
-const choices = new Map<string, 'a' | 'b' | 'tie'>([
-  ['a', 'a'],
-  ['b', 'b'],
-  ['tie', 'tie'],
+/** What a crowd platform calls work that it did not accept. */
+const refused = new Set([
+  'rejected',
+  'returned',
+  'timed-out',
+  'timed out',
+  'timed_out',
+  'screened_out',
+  'screened out',
 ]);
-
-/** Without outer space and capitals; most cells have neither, and there are millions. */
-function plain(cell = ''): string {
-  return cell === '' || choices.has(cell) ? cell : cell.trim().toLowerCase();
-}
+const simulatedName = /^simulated-\d+$/;
 
 /** Takes rows as `readTable` gives them. */
 export class ImportedVotesReader {
   readonly #file: string;
-  readonly #table = new VoteTableBuilder();
+  readonly #options: ImportOptions;
+  readonly #pairings = new Map<string, Pairing>();
   readonly #skipped = new Map<string, { count: number; examples: string[] }>();
-  /** Of each vote, for the message when it turns out to be a second one. */
-  readonly #rowOf: number[] = [];
-  #models: [string, string] | undefined;
-  #swapped = 0;
+  readonly #notes: string[] = [];
+  readonly #spelling = {
+    item: new Spelling(),
+    annotator: new Spelling(),
+    model: new Spelling(),
+    criterion: new Spelling(),
+  };
+  readonly #counts = { swapped: 0, sideUnknown: 0, sideAsFirst: 0, rounded: 0, populations: new Set<string>() };
+  readonly #foreignStatus = new Set<string>();
+  readonly #attributes = new Map<string, string>();
+  #numbers = new Set<string>();
+  #differing: { count: number; example: string } = { count: 0, example: '' };
+  #votesPerPair: number | undefined;
+  #isExport = false;
   #names: readonly string[] = [];
-  #columns: (Column | undefined)[] = [];
+  #layout: Layout | undefined;
+  headerRows = 0;
   read = 0;
 
-  constructor(file: string) {
+  constructor(file: string, options: ImportOptions = {}) {
     this.#file = file;
+    this.#options = options;
   }
 
   begin(names: readonly string[]): void {
-    const columns = names.map(toColumn);
-    const missing = required.filter((name) => !columns.includes(name));
-    if (missing.length > 0) {
-      throw new BadInput(
-        `${this.#file} has no column ${missing.join(', ')}; a vote needs ${required.join(', ')} (choice: a, b or tie).`,
-      );
-    }
+    const layout = this.#layoutFor(names);
+    const lower = names.map(plain);
+    this.#isExport = lower.includes('vote_id') && lower.includes('status');
+    for (const note of layout.notes) this.note(note);
+  }
+
+  note(sentence: string): void {
+    if (!this.#notes.includes(sentence)) this.#notes.push(sentence);
   }
 
   row(names: readonly string[], values: readonly (string | null | undefined)[]): void {
-    if (names !== this.#names) [this.#names, this.#columns] = [names, names.map(toColumn)];
-    const cells: Cells = {};
-    let odd: Column | undefined;
-    for (let i = 0; i < values.length; i++) {
-      const column = this.#columns[i];
-      const value = values[i];
-      if (column === undefined || value === null) continue;
-      if (value === undefined) odd = column;
-      else cells[column] = value;
-    }
     this.read += 1;
-    if (odd === undefined) this.#add(cells);
-    else this.#skip('the value is no text or number', odd);
+    if (names !== this.#names) [this.#names, this.#layout] = [names, this.#layoutFor(names)];
+    const { columns, choices, labels, counted } = this.#layout!;
+    const cells: Cells = {};
+    for (let i = 0; i < columns.length; i++) {
+      const field = columns[i];
+      const value = values[i];
+      if (field === undefined || value === null) continue;
+      if (value === undefined) {
+        this.#skip('the value is no text or number', names[i]!);
+        return;
+      }
+      cells[field] = value;
+    }
+    for (const field of counted) cells[field] = `row ${this.#row()}`;
+    if (labels !== undefined) {
+      const [first, second] = labels.map((i) => Number(values[i] || NaN)) as [number, number];
+      // The dataset has pairs that nobody has labelled.
+      if (labels.every((i) => !values[i])) this.#add({ ...cells, status: 'open' });
+      else if (Number.isNaN(first + second)) this.#skip('a label is no number', 'label_0');
+      else this.#add({ ...cells, choice: first === second ? 'tie' : first > second ? 'a' : 'b' });
+    } else if (choices.length > 0) {
+      for (const { column, ...rest } of choices) {
+        const value = values[column];
+        // A wide table's empty cell is somebody who did not judge this item.
+        if (value !== null && value !== undefined && value.trim() !== '')
+          this.#add({ ...cells, ...rest, choice: value });
+      }
+    } else this.#add(cells);
+  }
+
+  object(row: Record<string, unknown>): boolean {
+    const votes = votesOfRecord(row, this.#options.format);
+    if (votes === undefined) return false;
+    this.read += 1;
+    if (votes.length === 0) this.#skip('nobody has answered it', 'record');
+    for (const cells of votes) this.#add(cells);
+    return true;
   }
 
   skip(reason: string): void {
@@ -100,119 +139,250 @@ export class ImportedVotesReader {
     this.#skip(reason, 'row');
   }
 
-  #skip(reason: string, column: string, row = this.read): void {
+  /** As a spreadsheet counts them. */
+  #row(read = this.read): number {
+    return read + this.headerRows;
+  }
+
+  #skip(reason: string, column: string, read = this.read): void {
     const entry = this.#skipped.get(reason) ?? { count: 0, examples: [] };
     entry.count += 1;
-    // Rows are counted without the header, from 1.
-    if (entry.examples.length < shownExamples) entry.examples.push(`row ${row}, ${column}`);
+    if (entry.examples.length < shownExamples) entry.examples.push(`row ${this.#row(read)}, ${column}`);
     this.#skipped.set(reason, entry);
   }
 
+  #layoutFor(names: readonly string[]): Layout {
+    for (const column of this.#options.map?.values() ?? []) {
+      if (!names.some((name) => plain(name) === plain(column)))
+        throw new BadInput(`${this.#file} has no column ${column}; it has ${names.join(', ')}.`);
+    }
+    const layout = layoutOf(names, this.#options);
+    if (layout === undefined) {
+      const lower = names.map(plain);
+      const missing = ['item', 'annotator', 'choice'].filter((name) => !lower.includes(name));
+      throw new BadInput(
+        `${this.#file} has no column ${missing.join(', ')}; a vote needs item, annotator, choice (a, b or tie). Its columns are ${names.join(', ')}: name them with --map item=…,annotator=…,choice=….`,
+      );
+    }
+    const doubled = twice(names, layout);
+    if (doubled !== undefined)
+      throw new BadInput(`${this.#file} has the column ${doubled.trim()} twice; which one is meant cannot be told.`);
+    return layout;
+  }
+
   #add(cells: Cells): void {
-    const { item = '', annotator = '', criterion = '' } = cells;
-    if (item === '') return this.#skip('the item is empty', 'item');
-    const status = cells.status ?? '';
-    if (status !== '' && status !== 'counted') return this.#skip(`its status is ${status}, not counted`, 'status');
-    const itemIndex = this.#table.itemIndex({
+    if ((cells.item ?? '').trim() === '') return this.#skip('the item is empty', 'item');
+    const item = this.#spelling.item.of(cells.item!);
+    if (cells.population !== undefined) this.#counts.populations.add(cells.population.trim());
+    if (cells.votes_per_pair !== undefined) this.#takeVotesPerPair(cells.votes_per_pair);
+    const [a, b] = [cells.model_a, cells.model_b].map((name) => this.#spelling.model.of(name ?? '')) as [
+      string,
+      string,
+    ];
+    if (a !== '' && a === b) throw new BadInput(`${this.#file}, row ${this.#row()}: it compares ${a} with itself.`);
+    const pairing = this.#pairingOf(a, b);
+    if (pairing === undefined) return this.#skip('it names no models, and others do', 'model_a');
+    const isSwapped = a !== '' && pairing.models[0] !== a;
+    const itemIndex = pairing.table.itemIndex({
       id: item,
       category: cells.category || null,
       challenge: cells.challenge || null,
     });
-    const text = plain(cells.choice);
-    if (text === '') return this.#skip('the item has no vote here: the choice is empty', 'choice');
-    let choice = choices.get(text);
-    if (choice === undefined) return this.#skip('the choice is not a, b or tie', 'choice');
-    if (annotator === '') return this.#skip('the annotator is empty', 'annotator');
-    let left = plain(cells.left);
-    if (left !== '' && left !== 'a' && left !== 'b') return this.#skip('left is not a or b', 'left');
-    if (this.#isSwapped(cells)) {
-      this.#swapped += 1;
+    this.#compareAttributes(item, cells);
+    const status = (cells.status ?? '').trim();
+    if (status === 'open') return;
+    if (status === 'retracted' || status === 'surplus' || refused.has(status.toLowerCase()))
+      return this.#skip(`its status is ${status}, not counted`, 'status');
+    if (status !== '' && status !== 'counted') {
+      if (this.#isExport || status === 'skipped by the annotator' || status === 'discarded' || status === 'draft')
+        return this.#skip(`its status is ${status}, not counted`, 'status');
+      this.#foreignStatus.add(status);
+    }
+    const { choice: text = '' } = cells;
+    if (text.trim() === '') return this.#skip('the item has no vote here: the choice is empty', 'choice');
+    const meant = this.#choice(text, a, b);
+    if (meant === undefined) return this.#skip('the choice is not a, b or tie', 'choice');
+    if ((cells.annotator ?? '').trim() === '') return this.#skip('the annotator is empty', 'annotator');
+    const annotator = this.#spelling.annotator.of(cells.annotator!);
+    let left = this.#left(cells.left ?? '', a, b);
+    let choice: 'a' | 'b' | 'tie';
+    if (meant === 'left' || meant === 'right') {
+      // Without a word on the sides the first model is the left one.
+      if (left === '') [left, this.#counts.sideAsFirst] = ['a', this.#counts.sideAsFirst + 1];
+      choice = (meant === 'left') === (left === 'a') ? 'a' : 'b';
+    } else choice = meant === 'both' ? 'tie' : meant;
+    if (isSwapped) {
+      this.#counts.swapped += 1;
       choice = choice === 'a' ? 'b' : choice === 'b' ? 'a' : 'tie';
       left = left === 'a' ? 'b' : left === 'b' ? 'a' : '';
     }
-    const annotatorIndex = this.#table.annotatorIndex(annotator);
-    const criterionIndex = this.#table.criterionIndex(criterion === '' ? 'general' : criterion);
+    const criterion = this.#spelling.criterion.of(cells.criterion ?? '');
+    const criterionIndex = pairing.table.criterionIndex(criterion === '' ? 'general' : criterion);
     if (criterionIndex > 255) throw new BadInput(`${this.#file} has more than 256 criteria; is that the right column?`);
     const time = Number(cells.response_time_ms ?? '');
-    this.#table.add({
-      item: itemIndex,
-      annotator: annotatorIndex,
-      criterion: criterionIndex,
-      outcome: outcomes[choice] as OutcomeCode,
-      sideOfA: left === '' ? sides.unknown : left === 'a' ? sides.left : sides.right,
-      responseTimeMs:
-        cells.response_time_ms === undefined || cells.response_time_ms === '' || !Number.isFinite(time) ? NaN : time,
-    });
-    this.#rowOf.push(this.read);
-  }
-
-  /** The first row's models are A and B; the same two the other way round are turned, others refuse the file. */
-  #isSwapped({ model_a: a = '', model_b: b = '' }: Cells): boolean {
-    if (a === '' && b === '') return false;
-    this.#models ??= [a, b];
-    const [first, second] = this.#models;
-    if (a === first && b === second) return false;
-    if (a === second && b === first) return true;
-    throw new BadInput(
-      `${this.#file}, row ${this.read}: it compares ${a} with ${b}, the rows before ${first} with ${second}; analyze one pair of models at a time.`,
+    pairing.add(
+      {
+        item: itemIndex,
+        annotator: pairing.table.annotatorIndex(annotator),
+        criterion: criterionIndex,
+        outcome: outcomes[choice] as OutcomeCode,
+        sideOfA: left === '' ? sides.unknown : left === 'a' ? sides.left : sides.right,
+        responseTimeMs:
+          cells.response_time_ms === undefined || cells.response_time_ms === '' || !Number.isFinite(time) ? NaN : time,
+      },
+      { row: this.read, isSwapped, isBothBad: meant === 'both' },
     );
   }
 
+  /** The first mention of two models says which is A; undefined for a row without models beside rows with some. */
+  #pairingOf(a: string, b: string): Pairing | undefined {
+    const named = a !== '' || b !== '';
+    if (!named && this.#pairings.size > 0)
+      return this.#pairings.size === 1 ? [...this.#pairings.values()][0] : undefined;
+    const key = [a, b].sort().join('\0');
+    let pairing = this.#pairings.get(key);
+    if (pairing === undefined) {
+      const unnamed = named ? this.#pairings.get('\0') : undefined;
+      // Rows before that named nobody are of the first two models that are named.
+      if (unnamed !== undefined) {
+        this.#pairings.delete('\0');
+        unnamed.models = [a, b];
+        pairing = unnamed;
+      } else pairing = new Pairing(named ? [a, b] : ['', '']);
+      this.#pairings.set(key, pairing);
+    }
+    return pairing;
+  }
+
+  #choice(cell: string, a: string, b: string): Choice | undefined {
+    const given = this.#options.values?.get(plain(cell));
+    if (given !== undefined) return given;
+    if (a !== '') {
+      const name = this.#spelling.model.of(cell);
+      if (name === a) return 'a';
+      if (name === b) return 'b';
+    }
+    const text = plain(cell).replace(/^(\d)\.0$/, '$1');
+    if (/^\d$/.test(text)) this.#numbers.add(text);
+    const known = choiceOf(text);
+    if (known !== undefined || this.#layout?.format !== 'alpaca-eval') return known;
+    const preference = Number(text);
+    if (!(preference > 1 && preference < 2)) return undefined;
+    this.#counts.rounded += 1;
+    return preference < 1.5 ? 'a' : 'b';
+  }
+
+  /** Which of the row's models was on the left; '' where that cannot be told. */
+  #left(cell: string, a: string, b: string): 'a' | 'b' | '' {
+    const text = plain(cell);
+    if (text === '') return '';
+    if (text === 'a' || text === 'b') return text;
+    const name = this.#spelling.model.of(cell);
+    if (a !== '' && (name === a || name === b)) return name === a ? 'a' : 'b';
+    this.#counts.sideUnknown += 1;
+    return '';
+  }
+
+  #takeVotesPerPair(cell: string): void {
+    const votes = Number(cell);
+    if (Number.isInteger(votes) && votes > 0) this.#votesPerPair = Math.max(this.#votesPerPair ?? 0, votes);
+  }
+
+  #compareAttributes(item: string, { category = '', challenge = '' }: Cells): void {
+    if (category === '' && challenge === '') return;
+    const said = `${category}\0${challenge}`;
+    const before = this.#attributes.get(item);
+    if (before === undefined) this.#attributes.set(item, said);
+    else if (before !== said) {
+      this.#differing.count += 1;
+      this.#differing.example ||= `row ${this.#row()}, item ${item}`;
+    }
+  }
+
   finish(): ImportedVotes {
-    const votes = this.#withoutRepeats(this.#table.finish());
-    if (votes.count === 0)
+    const numbers = this.#numbers;
+    if (numbers.has('0') && numbers.has('1') && !numbers.has('2') && this.#options.values === undefined)
+      throw new BadInput(
+        `${this.#file}: the choices are 0 and 1, which may mean the second and the first or a tie and the first; say it with --values 0=a,1=b or the like.`,
+      );
+    const pairings = [...this.#pairings.values()];
+    // Our own exports are of studies, whose criteria have an order.
+    const isOwn = this.#votesPerPair !== undefined;
+    const finished = pairings
+      .map((pairing) => pairing.finish((...second) => this.#skip(...second)))
+      .map((pairing) => (isOwn ? { ...pairing, votes: inAskingOrder(pairing.votes) } : pairing));
+    const used = finished.reduce((sum, { votes }) => sum + votes.count, 0);
+    if (used === 0)
       throw new BadInput(
         `${this.#file} has ${this.read} rows and not one vote that can be used${this.#firstReason()}.`,
       );
-    const notes = [];
-    if (this.#swapped > 0)
-      notes.push(`${this.#swapped} rows name the models the other way round; their choices were turned.`);
-    const without = votes.items.length - new Set(votes.item.subarray(0, votes.count)).size;
-    if (without > 0) notes.push(`${without} items have no vote; they count as incomplete pairs.`);
+    this.#noteCounts(finished);
     return {
-      votes,
-      modelA: this.#models?.[0] ?? 'A',
-      modelB: this.#models?.[1] ?? 'B',
-      votesPerPair: usualVotes(votes),
+      pairings: finished
+        .filter(({ votes }) => votes.count > 0)
+        .map(({ models, votes }) => ({
+          modelA: models[0] || 'A',
+          modelB: models[1] || 'B',
+          votes,
+          votesPerPair: votes.criteria.map((_, c) => this.#votesPerPair ?? usualVotes(votes, c, this.#isExport)),
+        })),
+      simulated: this.#isSimulated(finished.flatMap(({ votes }) => votes.annotators)),
       rows: {
         read: this.read,
-        used: votes.count,
+        used,
         skipped: [...this.#skipped].map(([reason, entry]) => ({ reason, ...entry })),
-        notes,
+        notes: this.#notes,
       },
     };
   }
 
-  /** Sorting numbers finds out fast that nobody voted twice; only then is it worth asking who. */
-  #withoutRepeats(votes: VoteTable): VoteTable {
-    const people = votes.annotators.length;
-    const criteria = votes.criteria.length;
-    const keyOf = (i: number) => (votes.item[i]! * people + votes.annotator[i]!) * criteria + votes.criterion[i]!;
-    const keys = Float64Array.from({ length: votes.count }, (_, i) => keyOf(i));
-    const sorted = keys.slice().sort();
-    if (!sorted.some((key, i) => i > 0 && key === sorted[i - 1])) return votes;
-    const seen = new Set<number>();
-    let kept = 0;
-    for (let i = 0; i < votes.count; i++) {
-      if (seen.has(keys[i]!)) {
-        const reason = 'this annotator has voted on this item and criterion already; the first vote counts';
-        this.#skip(reason, 'annotator', this.#rowOf[i]);
-        continue;
-      }
-      seen.add(keys[i]!);
-      for (const column of [
-        votes.item,
-        votes.annotator,
-        votes.criterion,
-        votes.outcome,
-        votes.sideOfA,
-        votes.responseTimeMs,
-      ]) {
-        column[kept] = column[i]!;
-      }
-      kept += 1;
+  #isSimulated(annotators: readonly string[]): boolean {
+    if (this.#counts.populations.size > 0) return this.#counts.populations.has('simulated');
+    return annotators.length > 0 && annotators.every((name) => simulatedName.test(name));
+  }
+
+  #noteCounts(finished: readonly Finished[]): void {
+    const { swapped, sideUnknown, sideAsFirst, rounded } = this.#counts;
+    const rows = (n: number) => (n === 1 ? '1 row' : `${n} rows`);
+    if (swapped > 0) this.note(`${swapped} rows name the models the other way round; their choices were turned.`);
+    if (sideAsFirst > 0)
+      this.note(
+        `${rows(sideAsFirst)} with left or right as the choice and no word on which model was there: the first model is taken as the left one.`,
+      );
+    if (sideUnknown > 0)
+      this.note(`The side is unknown for ${rows(sideUnknown)}: left is not a, b or a model's name. Their votes count.`);
+    if (rounded > 0) this.note(`${rows(rounded)} with a preference between 1 and 2: each counts for the nearer one.`);
+    for (const field of ['item', 'annotator', 'model', 'criterion'] as const) {
+      const { differing } = this.#spelling[field];
+      if (differing > 0)
+        this.note(
+          `${rows(differing)} with the ${field} spelled otherwise than in a row before (outer space or Unicode form); it is taken as the same.`,
+        );
     }
-    return { ...votes, count: kept };
+    if (this.#differing.count > 0)
+      this.note(
+        `${rows(this.#differing.count)} with another category or challenge than the item's first row has (${this.#differing.example}); the first counts.`,
+      );
+    if (this.#foreignStatus.size > 0)
+      this.note(
+        `The column status has values of another program (${[...this.#foreignStatus].slice(0, 3).join(', ')}); the rows count.`,
+      );
+    const averaged = finished.reduce((sum, pairing) => sum + pairing.averaged, 0);
+    if (averaged > 0)
+      this.note(
+        `${averaged} ${averaged === 1 ? 'judgement was' : 'judgements were'} given twice, in both orders; each two are averaged (a tie where they differ).`,
+      );
+    const bothBad = finished.reduce(
+      (sum, { votes }) => sum + (votes.bothBad ?? []).reduce((n, count) => n + count, 0),
+      0,
+    );
+    if (bothBad > 0)
+      this.note(`${bothBad} ${bothBad === 1 ? 'tie is' : 'ties are'} because neither would do (both bad).`);
+    const without = finished.reduce(
+      (sum, { votes }) => sum + votes.items.length - new Set(votes.item.subarray(0, votes.count)).size,
+      0,
+    );
+    if (without > 0) this.note(`${without} items have no vote; they count as incomplete pairs.`);
   }
 
   #firstReason(): string {
@@ -221,11 +391,138 @@ export class ImportedVotesReader {
   }
 }
 
-/** The most common number of votes an item and criterion; of two as common, the larger. */
-function usualVotes(votes: VoteTable): number {
-  const perItem = new Int32Array(votes.items.length * votes.criteria.length);
-  for (let i = 0; i < votes.count; i++) perItem[votes.item[i]! * votes.criteria.length + votes.criterion[i]!]!++;
+/** Names without outer space and in one Unicode form; how many rows had them otherwise. */
+class Spelling {
+  readonly #normal = new Map<string, string>();
+  readonly #first = new Map<string, string>();
+  differing = 0;
+
+  of(raw: string): string {
+    let normal = this.#normal.get(raw);
+    if (normal === undefined) {
+      normal = raw.trim().normalize('NFC');
+      this.#normal.set(raw, normal);
+      if (!this.#first.has(normal)) this.#first.set(normal, raw);
+    }
+    if (raw !== normal && this.#first.get(normal) !== raw) this.differing += 1;
+    else if (raw === normal && this.#first.get(normal) !== raw) this.differing += 1;
+    return normal;
+  }
+}
+
+interface Finished {
+  models: [string, string];
+  votes: VoteTable;
+  averaged: number;
+}
+
+type Row = Parameters<VoteTableBuilder['add']>[0];
+
+/** The votes on one pair of models while they come in. */
+class Pairing {
+  models: [string, string];
+  readonly table = new VoteTableBuilder();
+  /** Of each vote: its row, and whether its models stood the other way round. */
+  readonly #rows: number[] = [];
+  readonly #swapped: boolean[] = [];
+  readonly #bothBad = new Set<number>();
+
+  constructor(models: [string, string]) {
+    this.models = models;
+  }
+
+  add(vote: Row, { row, isSwapped, isBothBad }: { row: number; isSwapped: boolean; isBothBad: boolean }): void {
+    if (isBothBad) this.#bothBad.add(this.#rows.length);
+    this.table.add(vote);
+    this.#rows.push(row);
+    this.#swapped.push(isSwapped);
+  }
+
+  /** @param skip is told of second votes */
+  finish(skip: (reason: string, column: string, row: number) => void): Finished {
+    const { votes, kept, averaged } = this.#withoutRepeats(this.table.finish(), skip);
+    if (this.#bothBad.size === 0) return { models: this.models, votes, averaged };
+    const bothBad = votes.criteria.map(() => 0);
+    for (let i = 0; i < votes.count; i++)
+      if (this.#bothBad.has(kept === undefined ? i : kept[i]!)) bothBad[votes.criterion[i]!]! += 1;
+    return { models: this.models, votes: { ...votes, bothBad }, averaged };
+  }
+
+  /**
+   * One judgement an annotator, item and criterion. A second one of the same two images in the other order is averaged with the
+   * first; any other second one is left out. Sorting numbers finds out fast that there is none; only then is it worth asking whose.
+   */
+  #withoutRepeats(votes: VoteTable, skip: (reason: string, column: string, row: number) => void) {
+    const people = votes.annotators.length;
+    const criteria = votes.criteria.length;
+    const keyOf = (i: number) => (votes.item[i]! * people + votes.annotator[i]!) * criteria + votes.criterion[i]!;
+    const keys = Float64Array.from({ length: votes.count }, (_, i) => keyOf(i));
+    const sorted = keys.slice().sort();
+    if (!sorted.some((key, i) => i > 0 && key === sorted[i - 1])) return { votes, kept: undefined, averaged: 0 };
+    const first = new Map<number, { place: number; row: number; isAveraged: boolean }>();
+    const kept: number[] = [];
+    let averaged = 0;
+    for (let i = 0; i < votes.count; i++) {
+      const earlier = first.get(keys[i]!);
+      if (earlier !== undefined) {
+        if (!earlier.isAveraged && this.#areBothOrders(votes, earlier, i)) {
+          if (votes.outcome[earlier.place] !== votes.outcome[i]) votes.outcome[earlier.place] = outcomes.tie;
+          votes.sideOfA[earlier.place] = sides.unknown;
+          earlier.isAveraged = true;
+          averaged += 1;
+        } else {
+          const reason = 'this annotator has voted on this item and criterion already; the first vote counts';
+          skip(reason, 'annotator', this.#rows[i]!);
+        }
+        continue;
+      }
+      const place = kept.length;
+      first.set(keys[i]!, { place, row: i, isAveraged: false });
+      for (const column of [
+        votes.item,
+        votes.annotator,
+        votes.criterion,
+        votes.outcome,
+        votes.sideOfA,
+        votes.responseTimeMs,
+      ])
+        column[place] = column[i]!;
+      kept.push(i);
+    }
+    return { votes: { ...votes, count: kept.length }, kept, averaged };
+  }
+
+  /** The first model of the row was A in one of them and B in the other, or A was on the left in one of them alone. */
+  #areBothOrders(votes: VoteTable, { place, row }: { place: number; row: number }, i: number): boolean {
+    const [one, other] = [votes.sideOfA[place]!, votes.sideOfA[i]!];
+    if (one !== sides.unknown && other !== sides.unknown) return one !== other;
+    return one === other && this.#swapped[row] !== this.#swapped[i];
+  }
+}
+
+/** The criteria as a study asks them, where all are a study's. */
+function inAskingOrder(votes: VoteTable): VoteTable {
+  if (!votes.criteria.every((name): name is Criterion => (criteria as readonly string[]).includes(name))) return votes;
+  const order = askingOrder(votes.criteria as Criterion[]);
+  const place = votes.criteria.map((name) => order.indexOf(name as Criterion));
+  const { bothBad } = votes;
+  return {
+    ...votes,
+    criteria: order,
+    criterion: votes.criterion.map((index) => place[index] ?? index),
+    ...(bothBad === undefined ? {} : { bothBad: order.map((name) => bothBad[votes.criteria.indexOf(name)]!) }),
+  };
+}
+
+/**
+ * The most common number of votes an item for a criterion; of two as common, the larger.
+ * @param isExport our own export of a study that may be running: the largest number that an item has
+ */
+function usualVotes(votes: VoteTable, criterion: number, isExport: boolean): number {
+  const perItem = new Int32Array(votes.items.length);
+  for (let i = 0; i < votes.count; i++) if (votes.criterion[i] === criterion) perItem[votes.item[i]!]!++;
   const frequency = new Map<number, number>();
   for (const count of perItem) if (count > 0) frequency.set(count, (frequency.get(count) ?? 0) + 1);
-  return [...frequency].sort(([x, n], [y, m]) => m - n || y - x)[0]![0];
+  const counts = [...frequency].sort(([x, n], [y, m]) => (isExport ? y - x : m - n || y - x));
+  return counts[0]?.[0] ?? 1;
 }

@@ -5,14 +5,16 @@
 import { signTest } from '../statistics/binomial-test.ts';
 import { holm } from '../statistics/holm.ts';
 import { alphaOf } from '../statistics/krippendorff-alpha.ts';
-import { points } from '../statistics/majority.ts';
+import { majority, points } from '../statistics/majority.ts';
 import { mcnemarExact } from '../statistics/mcnemar.ts';
 import { detectableWinRate } from '../statistics/power.ts';
 import { confidenceSequence, eValue } from '../statistics/sequential.ts';
 import { stratifiedProportion, type Stratum } from '../statistics/stratified.ts';
-import { orNull, type Interval } from '../statistics/wilson.ts';
+import { scoreTest } from '../statistics/tango.ts';
+import { twoWayMean } from '../statistics/two-way.ts';
+import { orNull, wilson, type Interval } from '../statistics/wilson.ts';
 import type { AnnotatorReport, CriterionReport, Report, Slice } from '../../contract/report.ts';
-import { annotatorInterval, coincidencesOf, kappaOfItems, nominal, promptIntervals } from './intervals.ts';
+import { coincidencesOf, kappaOfItems, nominal, promptIntervals } from './intervals.ts';
 import { rewardReports, type PairScore } from './reward-reports.ts';
 import { median } from '../statistics/median.ts';
 import { tally, tallyItems, type ItemTally, type Tally } from './tallies.ts';
@@ -24,7 +26,8 @@ export interface ReportInput {
   modelA: string;
   modelB: string;
   simulated: boolean;
-  votesPerPair: number;
+  /** k: of every criterion, or of each in the votes' order. */
+  votesPerPair: number | readonly number[];
   votes: VoteTable;
   /** Scores of the pairs' images, where rewards have scored both. */
   scores?: readonly PairScore[];
@@ -33,18 +36,22 @@ export interface ReportInput {
 }
 
 const resamples = 2000;
-const annotatorResamples = 500;
 
 export function buildReport(input: ReportInput): Report {
-  const { votes, votesPerPair, seed = 0 } = input;
-  const tallies = votes.criteria.map((_, index) => tallyItems(votes, index, votesPerPair));
+  const { votes, seed = 0 } = input;
+  const needed = votes.criteria.map((_, i) =>
+    typeof input.votesPerPair === 'number' ? input.votesPerPair : input.votesPerPair[i]!,
+  );
+  const tallies = votes.criteria.map((_, index) => tallyItems(votes, index, needed[index]!));
+  const criteria = tallies.map((items, index) => criterionReport(votes, index, items, needed[index]!, seed));
+  holm(criteria.map(({ signTest }) => signTest.pScore)).forEach((p, i) => (criteria[i]!.signTest.pHolm = p));
   return {
     study: input.study,
     modelA: input.modelA,
     modelB: input.modelB,
     simulated: input.simulated,
-    votesPerPair,
-    criteria: tallies.map((items, index) => criterionReport(votes, index, items, votesPerPair, seed)),
+    votesPerPair: typeof input.votesPerPair === 'number' ? input.votesPerPair : Math.max(...needed),
+    criteria,
     comparisons: compareCriteria(votes.criteria, tallies),
     annotators: annotatorReports(votes, tallies),
     rewards: rewardReports(votes, tallies, input.scores ?? []),
@@ -63,9 +70,9 @@ function criterionReport(
   const sum = (count: (item: ItemTally) => number) => items.reduce((n, item) => n + count(item), 0);
   const [a, b, tie] = [sum((item) => item.a), sum((item) => item.b), sum((item) => item.tie)];
   const intervals = promptIntervals(items, votesPerPair, { resamples, seed });
-  const overAnnotators = annotatorInterval(votes, index, items, { resamples: annotatorResamples, seed });
   return {
     criterion: votes.criteria[index]!,
+    votesPerPair,
     pairs: items.length,
     decided,
     incomplete: items.length - decided,
@@ -82,13 +89,7 @@ function criterionReport(
       bca: orNull(intervals.winRateBca),
       ...(intervals.winRate === null ? { why: 'no pair is decided yet' } : {}),
     },
-    bootstrapAnnotators: {
-      ...orNull(overAnnotators),
-      resamples: annotatorResamples,
-      seed,
-      unit: 'annotator',
-      ...(overAnnotators === null ? { why: 'it needs decided pairs and two annotators' } : {}),
-    },
+    otherPeople: otherPeopleOf(votes, index),
     signTest: signTestOf(total),
     evidence: evidenceOf(total),
     detectableWinRate:
@@ -99,6 +100,7 @@ function criterionReport(
       a,
       b,
       tie,
+      ...(votes.bothBad === undefined ? {} : { bothBad: votes.bothBad[index]! }),
       ...(a + b + tie > 0 ? { shareA: (a + tie / 2) / (a + b + tie) } : { shareA: null, why: 'no votes yet' }),
     },
     agreement: agreementOf(items, votesPerPair, intervals),
@@ -114,12 +116,13 @@ function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]):
   for (const entry of tallies) {
     const weight = items[entry.item]!.weight ?? null;
     if (weight === null) return null;
-    const stratum = strata.get(weight) ?? { size: 0, n: 0, points: 0 };
+    const stratum = strata.get(weight) ?? { size: 0, n: 0, points: 0, squares: 0 };
     stratum.size += weight;
     const worth = points(entry.decision);
     if (worth !== undefined) {
       stratum.n += 1;
       stratum.points += worth;
+      stratum.squares! += worth ** 2;
     }
     strata.set(weight, stratum);
   }
@@ -140,8 +143,38 @@ function winRateWeighted(tallies: readonly ItemTally[], items: readonly Item[]):
   return { value, low, high, effectiveN, ...named };
 }
 
-function signTestOf({ wins, losses }: Tally): { p: number | null; why?: string } {
-  return wins + losses === 0 ? { p: null, why: 'no pair was won or lost' } : { p: signTest(wins, losses) };
+function signTestOf({ wins, losses }: Tally): CriterionReport['signTest'] {
+  if (wins + losses === 0) return { p: null, pScore: null, pHolm: null, why: 'no pair was won or lost' };
+  const [p, pScore] = [signTest(wins, losses), scoreTest(wins, losses)];
+  // The verdict goes with the interval.
+  const differ =
+    p < 0.05 === pScore < 0.05
+      ? {}
+      : {
+          note: `the exact sign test says otherwise at 5 %: its p is ${p.toPrecision(2)}, the score test's ${pScore.toPrecision(2)}`,
+        };
+  return { p, pScore, pHolm: null, ...differ };
+}
+
+/** Prompts and annotators are both a sample: what other people might have said of other prompts. */
+function otherPeopleOf(votes: VoteTable, criterion: number): CriterionReport['otherPeople'] {
+  const rows: number[] = [];
+  for (let i = 0; i < votes.count; i++) if (votes.criterion[i] === criterion) rows.push(i);
+  const found = twoWayMean(
+    rows.map((row) => [1, 0, 0.5][votes.outcome[row]!]!),
+    rows.map((row) => votes.item[row]!),
+    rows.map((row) => votes.annotator[row]!),
+  );
+  const method = 'two-way clustered, Student';
+  const undefinedYet = { value: null, low: null, high: null, degreesOfFreedom: null, components: null };
+  if (found === null) return { ...undefinedYet, method, says: '', why: 'it needs two prompts and two annotators' };
+  const { narrower, ...numbers } = found;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  return {
+    ...numbers,
+    method,
+    says: `Twice as many prompts would narrow this interval by ${percent(narrower.twicePrompts)}, twice as many votes a pair, by other people, by ${percent(narrower.twiceVotes)}.`,
+  };
 }
 
 function evidenceOf({ wins, losses }: Tally): CriterionReport['evidence'] {
@@ -178,7 +211,11 @@ function agreementOf(
 function sideBiasOf(items: readonly ItemTally[], interval: Interval | null): CriterionReport['sideBias'] {
   const n = items.reduce((sum, item) => sum + item.sided, 0);
   if (n === 0) return { leftShare: null, low: null, high: null, n, why: 'no vote has a side on record' };
-  return { leftShare: items.reduce((sum, item) => sum + item.left, 0) / n, ...orNull(interval), n };
+  const leftShare = items.reduce((sum, item) => sum + item.left, 0) / n;
+  // Where all say the same the draws do too; the prompts then bound it.
+  const prompts = items.filter((item) => item.sided > 0).length;
+  const degenerate = interval !== null && interval.low === interval.high;
+  return { leftShare, ...orNull(degenerate ? wilson(leftShare * prompts, prompts) : interval), n };
 }
 
 /** One slice a value, alphabetical; items without the field are in none. Holm's correction over the slices of one kind. */
@@ -195,10 +232,12 @@ function slices(tallies: readonly ItemTally[], items: readonly Item[], field: (i
     .sort(([x], [y]) => (x < y ? -1 : 1))
     .map(([name, group]) => {
       const counts = tally(group);
-      return { name, ...counts, winRate: winRate(counts), p: signTestOf(counts).p };
+      const { p, pScore } = signTestOf(counts);
+      return { name, ...counts, winRate: winRate(counts), p, pScore };
     });
   const corrected = holm(rows.map((row) => row.p));
-  return rows.map((row, i) => ({ ...row, pHolm: corrected[i]! }));
+  const scores = holm(rows.map((row) => row.pScore));
+  return rows.map((row, i) => ({ ...row, pHolm: corrected[i]!, pScoreHolm: scores[i]! }));
 }
 
 function compareCriteria(names: readonly string[], tallies: readonly (readonly ItemTally[])[]): Report['comparisons'] {
@@ -225,10 +264,14 @@ function annotatorReports(votes: VoteTable, tallies: readonly (readonly ItemTall
   for (let i = 0; i < votes.count; i++) {
     const person = people[votes.annotator[i]!]!;
     person.votes += 1;
-    const { decision } = tallies[votes.criterion[i]!]![votes.item[i]!]!;
-    if (decision === 'a' || decision === 'b' || decision === 'tie') {
+    const { a, b, tie } = tallies[votes.criterion[i]!]![votes.item[i]!]!;
+    const own = votes.outcome[i]!;
+    // What the others say: with the own vote in it everybody would agree with themselves.
+    const others = [a, b, tie].map((count, outcome) => count - Number(outcome === own)) as [number, number, number];
+    const said = others[0] + others[1] + others[2] === 0 ? 'split' : majority(...others);
+    if (said !== 'split') {
       person.judged += 1;
-      if (votes.outcome[i] === outcomes[decision]) person.agreed += 1;
+      if (own === outcomes[said]) person.agreed += 1;
     }
     const time = votes.responseTimeMs[i]!;
     if (!Number.isNaN(time)) person.times.push(time);

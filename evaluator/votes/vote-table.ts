@@ -21,6 +21,8 @@ export interface VoteTable {
   items: Item[];
   annotators: string[];
   criteria: string[];
+  /** Ties that were given because neither would do, by criterion; absent where nobody could say so. */
+  bothBad?: number[];
   count: number;
   item: Int32Array;
   annotator: Int32Array;

@@ -18,16 +18,21 @@ import { ServiceError } from '../errors.ts';
 import { startServer } from '../start.ts';
 import { ensureSimulatedSeats } from '../study/design.ts';
 import { requireStudy } from '../study/lifecycle.ts';
-import { preferenceFor, uniform, votesForA, type Preference } from './latent-preference.ts';
+import { preferenceFor, simulatedVote, uniform, type Preference } from './latent-preference.ts';
 
 export interface SimulationRequest {
   study: string;
   annotators: number;
   winRate: number;
+  /** Share of the votes that are ties; a seventh where the study allows them, by default. */
+  tieRate?: number | undefined;
   seed: number;
   config: ServerConfig;
   onVote?: (() => void) | undefined;
 }
+
+/** About what people give where they may. */
+const usualTieRate = 1 / 7;
 
 /**
  * @returns votes cast
@@ -41,7 +46,10 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
       `The number of annotators is ${request.annotators}; it must be from 1 to 1000.`,
     );
   }
-  const preference = preferenceFor(request.winRate, study.votesPerPair);
+  const tieRate = request.tieRate ?? (study.ties ? usualTieRate : 0);
+  if (tieRate > 0 && !study.ties)
+    throw new ServiceError('bad-request', `The study "${study.name}" has no ties; the tie rate must be 0.`);
+  const preference = preferenceFor(request.winRate, study.votesPerPair, tieRate);
   await ensureSimulatedSeats(db, study.id);
   const server = await startServer(db, {
     ...request.config,
@@ -94,7 +102,7 @@ async function annotate(
       // The pair and A's side are looked up beside the socket: the events themselves tell nobody.
       const { pair, seat, sideA } = await pairOfAssignment(db, assignment.id);
       for (const criterion of assignment.criteria) {
-        const forA = votesForA(preference, { seed, pair, criterion, seat });
+        const vote = simulatedVote(preference, { seed, pair, criterion, seat });
         await ask<VoteResult>((done) =>
           socket.emit(
             'vote:cast',
@@ -102,7 +110,7 @@ async function annotate(
               voteId: randomUUID(),
               assignmentId: assignment.id,
               criterion,
-              choice: forA === (sideA === 'left') ? 'left' : 'right',
+              choice: vote === 'tie' ? 'tie' : (vote === 'a') === (sideA === 'left') ? 'left' : 'right',
               responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', pair, criterion, seat)),
             },
             done,

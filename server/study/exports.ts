@@ -1,8 +1,12 @@
 /** @file A study's votes for other programs: the whole log, with what became of each vote. `analyze` reads it back. */
+import { dirname, relative, resolve } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { escapeCell } from '../../evaluator/engine/files/spreadsheet.ts';
+import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { Database } from '../../db/open.ts';
-import { modelNames } from '../../db/queries/studies.ts';
+import { listPairImages, listPairsWithPrompts, modelNames } from '../../db/queries/studies.ts';
 import { voteLog } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import { requireStudy } from './lifecycle.ts';
@@ -50,16 +54,209 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
   }));
 }
 
+export const exportFormats = ['votes-csv', 'votes-jsonl', 'votes-parquet', 'arena', 'pick-a-pic'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export interface ExportRequest {
+  format: ExportFormat;
+  /** The file that it is for; its ending says how, where a format has several ways. */
+  out: string;
+  population?: Population | undefined;
+  /** Of pick-a-pic, whose rows have one; general, or the study's first. */
+  criterion?: string | undefined;
+  /** Whose images pick-a-pic's rows name or hold. */
+  dataFolder: string;
+}
+
+/**
+ * A study's votes for other programs, with what is needed to come to the same report: votes a pair, whose they are, and the pairs
+ * that have no vote yet (status open).
+ * @returns how many votes, and the file's content
+ * @throws ServiceError not-found; BadInput for an ending that the format cannot have
+ */
 export async function exportVotes(
   db: Database,
   name: string,
-  format: 'votes-csv' | 'votes-jsonl',
-  population?: Population,
-): Promise<{ text: string; rows: number }> {
-  const votes = await exportedVotes(db, name, population);
-  const text =
-    format === 'votes-csv'
-      ? stringify(votes, { header: true, cast: { string: escapeCell } })
-      : votes.map((vote) => `${JSON.stringify(vote)}\n`).join('');
-  return { text, rows: votes.length };
+  { format, out, population, criterion, dataFolder }: ExportRequest,
+): Promise<{ content: string | Uint8Array; rows: number }> {
+  const study = await requireStudy(db, name);
+  const whose = population ?? (await populationOf(db, study.id));
+  const votes = await exportedVotes(db, name, whose);
+  const { modelA, modelB } = await modelNames(db, study.id);
+  const voted = new Set(votes.map(({ item }) => item));
+  const pairs = await listPairsWithPrompts(db, study.id);
+  const shared = { votes_per_pair: study.votesPerPair, population: whose, seed: study.seed };
+  const open = pairs.filter(({ position }) => !voted.has(position));
+  if (format === 'arena') {
+    const row = (item: number, about: { prompt: string; category: string | null; challenge: string | null }) => ({
+      question_id: String(item),
+      prompt: about.prompt,
+      category: about.category,
+      challenge: about.challenge,
+      model_a: modelA,
+      model_b: modelB,
+      ...shared,
+    });
+    const rows = [
+      ...votes.map((vote) => ({
+        ...row(vote.item, vote),
+        judge: vote.annotator,
+        criterion: vote.criterion,
+        winner: vote.choice === 'tie' ? 'tie' : `model_${vote.choice}`,
+        left: vote.left,
+        response_time_ms: vote.response_time_ms,
+        tstamp: Date.parse(vote.created_at) / 1000,
+        status: vote.status,
+      })),
+      ...open.map((pair) => ({
+        ...row(pair.position, pair),
+        judge: '',
+        criterion: '',
+        winner: '',
+        left: '',
+        response_time_ms: null,
+        tstamp: null,
+        status: 'open',
+      })),
+    ];
+    return { content: tableOf(rows, out, ['.csv', '.jsonl', '.json']), rows: votes.length };
+  }
+  if (format === 'pick-a-pic') {
+    const asked = criterion ?? (study.criteria.includes('general') ? 'general' : study.criteria[0]!);
+    if (!study.criteria.includes(asked)) throw new BadInput(`The study "${name}" does not ask about "${asked}".`);
+    const content = await pickAPic({
+      votes: votes.filter((vote) => vote.criterion === asked && vote.status === 'counted'),
+      pairs: await listPairImages(db, study.id),
+      models: [modelA, modelB],
+      criterion: asked,
+      shared,
+      out,
+      images: new ImageStore(dataFolder),
+    });
+    return { content, rows: votes.filter((vote) => vote.criterion === asked && vote.status === 'counted').length };
+  }
+  const none = {
+    annotator: '',
+    criterion: '',
+    choice: '',
+    left: '',
+    response_time_ms: null,
+    created_at: '',
+    vote_id: '',
+  };
+  const rows = [
+    ...votes.map((vote) => ({ ...vote, ...shared })),
+    ...open.map(({ position, prompt, category, challenge }) => ({
+      item: position,
+      prompt,
+      category,
+      challenge,
+      ...none,
+      model_a: modelA,
+      model_b: modelB,
+      status: 'open',
+      ...shared,
+    })),
+  ];
+  if (format === 'votes-parquet') return { content: parquetOf(rows), rows: votes.length };
+  return { content: tableOf(rows, format === 'votes-csv' ? '.csv' : '.jsonl', ['.csv', '.jsonl']), rows: votes.length };
+}
+
+type Table = readonly Record<string, string | number | null>[];
+
+/** @param out whose ending says how */
+function tableOf(rows: Table, out: string, endings: readonly string[]): string {
+  const ending = endings.find((each) => out.toLowerCase().endsWith(each));
+  if (ending === '.csv') return stringify([...rows], { header: true, cast: { string: escapeCell } });
+  if (ending === '.json') return `${JSON.stringify(rows, null, 1)}\n`;
+  if (ending === '.jsonl') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  throw new BadInput(`${out} must end in ${endings.join(' or ')}.`);
+}
+
+/** Numbers as numbers; every column may be empty. */
+function parquetOf(rows: Table, bytes: Record<string, readonly Uint8Array[]> = {}): Uint8Array {
+  const columns = Object.keys(rows[0] ?? { item: 0 });
+  const isNumber = (name: string) => rows.some((row) => typeof row[name] === 'number');
+  return new Uint8Array(
+    parquetWriteBuffer({
+      columnData: [
+        ...columns.map((name) => ({
+          name,
+          data: rows.map((row) => row[name] ?? null),
+          type: isNumber(name) ? ('DOUBLE' as const) : ('STRING' as const),
+          nullable: true,
+        })),
+        ...Object.entries(bytes).map(([name, data]) => ({
+          name,
+          data: [...data],
+          type: 'BYTE_ARRAY' as const,
+          nullable: true,
+        })),
+      ],
+    }),
+  );
+}
+
+interface PickAPicParts {
+  votes: readonly ExportedVote[];
+  pairs: Awaited<ReturnType<typeof listPairImages>>;
+  models: [string, string];
+  criterion: string;
+  shared: { votes_per_pair: number; population: Population; seed: number };
+  out: string;
+  images: ImageStore;
+}
+
+/** A row a vote, model A's image first; the images beside as paths, or within as Pick-a-Pic's parquet has them. */
+async function pickAPic({ votes, pairs, models, criterion, shared, out, images }: PickAPicParts) {
+  const pairOf = new Map(pairs.map((pair) => [pair.position, pair]));
+  const isParquet = out.toLowerCase().endsWith('.parquet');
+  const base = (position: number) => {
+    const pair = pairOf.get(position)!;
+    const path = (sha256: string) => relative(dirname(resolve(out)), images.path(sha256));
+    return {
+      item: String(position),
+      caption: pair.prompt,
+      category: pair.category,
+      challenge: pair.challenge,
+      image_0_uid: pair.imageA,
+      image_1_uid: pair.imageB,
+      ...(isParquet ? {} : { image_0: path(pair.imageA), image_1: path(pair.imageB) }),
+      model_0: models[0],
+      model_1: models[1],
+      criterion,
+      ...shared,
+    };
+  };
+  const voted = new Set(votes.map(({ item }) => item));
+  const rows = [
+    ...votes.map((vote) => ({
+      ...base(vote.item),
+      label_0: vote.choice === 'a' ? 1 : vote.choice === 'b' ? 0 : 0.5,
+      label_1: vote.choice === 'a' ? 0 : vote.choice === 'b' ? 1 : 0.5,
+      has_label: 'true',
+      user_id: vote.annotator,
+      left: vote.left,
+      response_time_ms: vote.response_time_ms,
+      created_at: vote.created_at,
+      ranking_id: vote.item,
+    })),
+    // As the dataset has pairs that nobody has labelled.
+    ...pairs
+      .filter(({ position }) => !voted.has(position))
+      .map(({ position }) => ({
+        ...base(position),
+        label_0: null,
+        label_1: null,
+        has_label: 'false',
+        user_id: '',
+        left: '',
+        response_time_ms: null,
+        created_at: '',
+        ranking_id: position,
+      })),
+  ];
+  if (!isParquet) return tableOf(rows, out, ['.csv', '.jsonl', '.json', '.parquet']);
+  const read = (side: 'image_0_uid' | 'image_1_uid') => Promise.all(rows.map((row) => images.read(row[side])));
+  return parquetOf(rows, { jpg_0: await read('image_0_uid'), jpg_1: await read('image_1_uid') });
 }

@@ -43,6 +43,8 @@ describe('command line', () => {
       [['serve', '--port', '99999'], 'must be a port from 0 to 65535'],
       [['study', 'create', '', '--prompts', 'x', '--a', 'x', '--b', 'y'], 'A name has 1 to 200 characters'],
       [['plan', '--win-rate', '0.6', '--prompts', '3'], 'not both'],
+      [['study', 'create', 's', '--prompts', 'x', '--a', 'x', '--a', 'y', '--b', 'z'], "'--a <model>' is given twice"],
+      [['analyze', 'x.csv', '--map', 'thing=x'], '"thing=x" must be FIELD=COLUMN'],
       [['report', 'none'], 'There is no study named "none".'],
     ] as [string[], string][]) {
       const { code, stderr } = await visavis(folder, ...argv);

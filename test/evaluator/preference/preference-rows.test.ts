@@ -38,7 +38,19 @@ describe('parquet', () => {
 
   it('a label that is none is said with its row', async () => {
     write([1n, 2n]);
-    await expect(openPreferences(path)).rejects.toThrow('row 1: label_0 is 2; it must be 1, 0 or 0.5');
+    await expect(openPreferences(path, { strict: true })).rejects.toThrow(
+      'row 1: label_0 is 2; it must be 1, 0 or 0.5',
+    );
+    // Left out and counted otherwise; the rows after it keep their places.
+    write([1n, 2n, 0n]);
+    const { rows, skipped } = await openPreferences(path);
+    expect(rows.map(({ index, label }) => [index, label])).toEqual([
+      [0, 1],
+      [2, 0],
+    ]);
+    expect(skipped).toEqual([
+      { reason: 'label_0 is 2; it must be 1, 0 or 0.5 (a tie)', count: 1, example: `${path}, row 1` },
+    ]);
   });
 
   // Of the footer: a page whose header says more values than it has keeps the library busy for ever (hyparquet 1.31.5).

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { drawBinomial, drawMultinomial } from '../../../evaluator/statistics/binomial-draw.ts';
 import { bcaInterval, percentileInterval, resample } from '../../../evaluator/statistics/bootstrap.ts';
+import { ArgumentError } from '../../../evaluator/statistics/argument-error.ts';
 import { bradleyTerry, type Battle } from '../../../evaluator/statistics/bradley-terry.ts';
 import { clusterError } from '../../../evaluator/statistics/cluster-error.ts';
 import { cochranQ } from '../../../evaluator/statistics/cochran-q.ts';
@@ -28,10 +29,12 @@ import { betaBinomialSequence, confidenceSequence, eValue } from '../../../evalu
 import { sideEffect } from '../../../evaluator/statistics/side-bias.ts';
 import { stratifiedProportion } from '../../../evaluator/statistics/stratified.ts';
 import { jodOf, jodSigma } from '../../../evaluator/statistics/thurstone.ts';
+import { scoreTest, tango } from '../../../evaluator/statistics/tango.ts';
+import { studentQuantile } from '../../../evaluator/statistics/student.ts';
 import { wilson } from '../../../evaluator/statistics/wilson.ts';
 
 describe('majorities', () => {
-  it('the choice with the most votes wins, a shared lead is split, fewer than k are incomplete', () => {
+  it('more than half of the votes decide, else it is split, fewer than k are incomplete', () => {
     expect([majority(2, 1, 0), majority(1, 2, 0), majority(0, 1, 2), majority(1, 1, 1)]).toEqual([
       'a',
       'b',
@@ -41,7 +44,8 @@ describe('majorities', () => {
     expect([majority(2, 2, 0), majority(2, 0, 2), majority(0, 2, 2), majority(0, 0, 0)]).toEqual(
       Array(4).fill('split'),
     );
-    expect([decide(2, 1, 0, 3), decide(2, 0, 0, 3), decide(2, 1, 1, 3)]).toEqual(['a', 'incomplete', 'a']);
+    expect([decide(2, 1, 0, 3), decide(2, 0, 0, 3), decide(2, 1, 1, 3)]).toEqual(['a', 'incomplete', 'split']);
+    expect([majority(3, 1, 0), majority(2, 1, 2), majority(1.5, 0.5, 1)]).toEqual(['a', 'split', 'split']);
   });
   it('points are 1, ½, 0', () => {
     expect((['a', 'b', 'tie', 'split', 'incomplete'] as const).map(points)).toEqual([1, 0, 0.5, 0.5, undefined]);
@@ -616,5 +620,106 @@ describe('Bradley–Terry', () => {
     expect(() => bradleyTerry(2, [battle(left, right, 'left')])).toThrow(
       `A battle of item ${left} against item ${right}, where there are 2 items.`,
     );
+  });
+});
+
+describe('the interval of a win rate with ties', () => {
+  // Tango's interval moved to ½ + Δ/2, computed apart with R's conventions; the first and the fifth are Wilson's.
+  it.each([
+    [60, 0, 40, 0.5020026, 0.6905987],
+    [8, 92, 0, 0.5200235, 0.5749905],
+    [40, 20, 40, 0.4135875, 0.5864125],
+    [4, 85, 11, 0.4231485, 0.5033024],
+    [100, 0, 0, 0.9630065, 1],
+    [0, 100, 0, 0.4815033, 0.5184967],
+  ])('%i won, %i tied, %i lost', (wins, ties, losses, low, high) => {
+    const interval = tango(wins, ties, losses);
+    expect(interval.low).toBeCloseTo(low, 6);
+    expect(interval.high).toBeCloseTo(high, 6);
+    // Seen from the other model.
+    const mirrored = tango(losses, ties, wins);
+    expect(mirrored.low).toBeCloseTo(1 - high, 6);
+  });
+
+  it('equals Wilson’s to the last digit without ties, and ends at ½ where the score test says .05', () => {
+    expect(tango(18, 0, 2)).toEqual(wilson(18, 20));
+    // z = (W − L)/√(W + L) = 1.959964 of 64 won and lost: W − L = 15.68; the interval's end is near ½ on both sides of it.
+    expect(tango(40, 100, 24).low).toBeGreaterThan(0.5);
+    expect(tango(39, 100, 25).low).toBeLessThan(0.5);
+    expect(scoreTest(40, 24)).toBeCloseTo(0.0455003, 6); // z = 2
+    expect(scoreTest(24, 40)).toBe(scoreTest(40, 24));
+    expect([scoreTest(3, 3), scoreTest(0, 0)]).toEqual([1, 1]);
+    // McNemar's score test of 5 to 0: z² = 5.
+    expect(scoreTest(5, 0)).toBeCloseTo(0.0253473, 6);
+  });
+
+  it('refuses what is no count', () => {
+    const none: [number, number, number][] = [
+      [0, 0, 0],
+      [-1, 1, 1],
+      [1, -1, 1],
+      [1, 1, -1],
+    ];
+    for (const counts of none) expect(() => tango(...counts)).toThrow(ArgumentError);
+  });
+});
+
+describe('Student’s t', () => {
+  it('has the tables’ quantiles', () => {
+    expect(studentQuantile(0.95, 1)).toBeCloseTo(12.7062047, 5);
+    expect(studentQuantile(0.95, 4)).toBeCloseTo(2.7764451, 6);
+    expect(studentQuantile(0.95, 30)).toBeCloseTo(2.0422725, 6);
+    expect(studentQuantile(0.99, 10)).toBeCloseTo(3.1692727, 6);
+  });
+});
+
+describe('Bradley–Terry with Davidson’s ties on a real file', () => {
+  // Battles of five language models by one judge (PandaLM's annotations, Apache-2.0), as counts: left, right, tie.
+  const counts: [number, number, number, number, number][] = [
+    [0, 1, 177, 88, 35],
+    [0, 2, 84, 214, 35],
+    [0, 3, 131, 106, 30],
+    [0, 4, 139, 146, 36],
+    [1, 2, 74, 236, 20],
+    [1, 3, 93, 151, 29],
+    [1, 4, 76, 160, 37],
+    [2, 3, 211, 74, 33],
+    [2, 4, 171, 85, 26],
+    [3, 4, 99, 156, 45],
+  ];
+  const battles: Battle[] = counts.flatMap(([left, right, first, second, tie]) => [
+    { left, right, winner: 'left' as const, count: first },
+    { left, right, winner: 'right' as const, count: second },
+    { left, right, winner: 'tie' as const, count: tie },
+  ]);
+
+  it('converges to the published ratings', () => {
+    const { ratings, tie, logLikelihood } = bradleyTerry(5, battles, { ties: 'davidson' });
+    [-0.01469, -0.62944, 0.78948, -0.24306, 0.09771].forEach((rating, i) =>
+      expect(ratings![i]!.value).toBeCloseTo(rating, 5),
+    );
+    expect(tie!.value).toBeCloseTo(-1.34408, 5);
+    expect(logLikelihood).toBeCloseTo(-2714.5372, 4);
+  });
+
+  it('under a prior the errors are the ratings’, without their common level', () => {
+    const { ratings } = bradleyTerry(5, battles, { ties: 'davidson', prior: 0.01 });
+    expect(ratings![0]!.error).toBeCloseTo(0.0501, 4);
+    expect(ratings![1]!.error).toBeCloseTo(0.0537, 4);
+  });
+
+  it('battles of one cluster count as one: doubled, they change no robust error', () => {
+    const single = Array.from({ length: 12 }, (_, i): Battle => ({
+      left: i % 3,
+      right: (i + 1) % 3,
+      winner: i % 4 === 0 ? 'right' : 'left',
+      cluster: i,
+    }));
+    const doubled = single.flatMap((battle) => [battle, battle]);
+    const errors = (list: Battle[]) => bradleyTerry(3, list).ratings!.map(({ robustError }) => robustError);
+    errors(single).forEach((error, i) => expect(errors(doubled)[i]).toBeCloseTo(error, 10));
+    // Apart, twice the battles are twice the evidence.
+    const apart = doubled.map(({ cluster: _, ...battle }) => battle);
+    errors(apart).forEach((error, i) => expect(error * Math.SQRT2).toBeCloseTo(errors(single)[i]!, 10));
   });
 });

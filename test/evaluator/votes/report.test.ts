@@ -2,6 +2,7 @@
  * @file A report's every field, from votes written down by hand. The numbers are worked out in the comments, not by our own
  * code; z = 1.959964.
  */
+import { tango } from '../../../evaluator/statistics/tango.ts';
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../../../contract/report.ts';
 import { buildReport, type ReportInput } from '../../../evaluator/votes/report.ts';
@@ -84,12 +85,11 @@ describe('a report of ten votes', () => {
     expect(general).toMatchObject({ wins: 1, losses: 1, ties: 1, split: 0 });
   });
 
-  it('gives both win rates with Wilson’s 95 %', () => {
+  it('gives both win rates with their 95 %', () => {
     const general = makeGeneral();
-    // 1.5 of 3: ½ ± z√(.25/3 + z²/36)/(1 + z²/3) = ½ ± .3746654
-    expect(general.winRate).toMatchObject({ n: 3, rule: '(W+T/2)/N', method: 'wilson', value: 0.5 });
-    expect(general.winRate.low).toBeCloseTo(0.1253346, 6);
-    expect(general.winRate.high).toBeCloseTo(0.8746654, 6);
+    // 1 won, 1 tied, 1 lost: symmetric around ½
+    expect(general.winRate).toMatchObject({ n: 3, rule: '(W+T/2)/N', method: 'tango', value: 0.5, ...tango(1, 1, 1) });
+    expect(general.winRate.low! + general.winRate.high!).toBeCloseTo(1, 12);
     // 1 of 2: ½ ± z√(.125 + z²/16)/(1 + z²/2) = ½ ± .4054687
     expect(general.winRateNoTies).toMatchObject({ n: 2, rule: 'W/(W+L)', value: 0.5 });
     expect(general.winRateNoTies.low).toBeCloseTo(0.0945313, 6);
@@ -99,7 +99,7 @@ describe('a report of ten votes', () => {
 
   it('tests, weighs evidence, and counts votes', () => {
     const general = makeGeneral();
-    expect(general.signTest).toEqual({ p: 1 });
+    expect(general.signTest).toEqual({ p: 1, pScore: 1, pHolm: 1 });
     // 2²/(3·C(2,1))
     expect(general.evidence.eValue).toBeCloseTo(4 / 6, 12);
     // Shares that the same e-value does not reject at 1/20: 1/(6·p(1 − p)) < 20, p = (1 ± √(1 − 4/120))/2
@@ -152,13 +152,14 @@ describe('a report of ten votes', () => {
     expect(general.byChallenge[1]!.winRate.value).toBe(0.25);
   });
 
-  it('lists annotators by name: votes, median times, share that the majority confirms', () => {
+  it('lists annotators by name: votes, median times, share that the others’ majority confirms', () => {
     const whole = make();
     expect(whole.annotators).toEqual([
-      // p0 and p1 confirmed, p2 not, p3 undecided; median of 1000, 2000, 4000, 9000
-      { id: 'ann', votes: 4, medianResponseTimeMs: 3000, agreementWithMajority: 2 / 3, excluded: false },
+      // The own vote left out. p0: the others of ann and of bob differ, cy's say A against cy. p1: all alike. p2: ann against two
+      // ties, the others of bob and cy differ. p3: nobody else. Median of 1000, 2000, 4000, 9000.
+      { id: 'ann', votes: 4, medianResponseTimeMs: 3000, agreementWithMajority: 1 / 2, excluded: false },
       { id: 'bob', votes: 3, medianResponseTimeMs: 550, agreementWithMajority: 1, excluded: false },
-      { id: 'cy', votes: 3, medianResponseTimeMs: 800, agreementWithMajority: 2 / 3, excluded: false },
+      { id: 'cy', votes: 3, medianResponseTimeMs: 800, agreementWithMajority: 1 / 2, excluded: false },
     ]);
   });
 });
@@ -173,14 +174,19 @@ describe('numbers that are undefined say why', () => {
       high: null,
       n: 0,
       rule: '(W+T/2)/N',
-      method: 'wilson',
+      method: 'tango',
       why: 'no pair is decided yet',
     });
     expect(general!.winRateNoTies.why).toBe('no pair was won or lost');
-    expect(general!.signTest).toEqual({ p: null, why: 'no pair was won or lost' });
+    expect(general!.signTest).toEqual({
+      p: null,
+      pScore: null,
+      pHolm: null,
+      why: 'no pair was won or lost',
+    });
     expect(general!.votes).toMatchObject({ shareA: null, why: 'no votes yet' });
     expect(general!.bootstrap).toMatchObject({ low: null, high: null, why: 'no pair is decided yet' });
-    expect(general!.bootstrapAnnotators).toMatchObject({ low: null, why: 'it needs decided pairs and two annotators' });
+    expect(general!.otherPeople).toMatchObject({ low: null, why: 'it needs two prompts and two annotators' });
     expect(general!.sideBias).toMatchObject({ leftShare: null, n: 0, why: 'no vote has a side on record' });
     expect(general!.agreement).toMatchObject({ fleissKappa: null, krippendorffAlpha: null, unanimous: null });
     expect(general!.agreement.why).toBe('no item has all its ratings');
@@ -224,7 +230,6 @@ describe('intervals are of 95 %', () => {
   it('the seed is said and changes the draws', () => {
     const other = report(rows, places, { votesPerPair: 1, seed: 7 }).criteria[0]!;
     expect(other.bootstrap.seed).toBe(7);
-    expect(other.bootstrapAnnotators.seed).toBe(7);
     expect(other.winRate).toEqual(makeGeneral().winRate);
   });
   it('what these pairs can detect: .6396 of 100 (normal approximation, power .8)', () => {
@@ -295,63 +300,52 @@ describe('intervals are of 95 %', () => {
   });
 });
 
-describe('the interval over annotators', () => {
+describe('would other people agree', () => {
   const votesOf = (people: Record<string, Choice>, pairs: number): Row[] =>
     Object.entries(people).flatMap(([annotator, choice]) =>
       Array.from({ length: pairs }, (_, i) => ({ item: `i${i}`, annotator, choice })),
     );
-  const interval = (rows: Row[], votesPerPair: number) =>
-    report(rows, {}, { votesPerPair }).criteria[0]!.bootstrapAnnotators;
-  it('of two who never agree is everything: both drawn are one of them in half of the draws', () => {
-    expect(interval(votesOf({ ann: 'a', bob: 'b' }, 5), 2)).toMatchObject({
-      low: 0,
-      high: 1,
-      resamples: 500,
-      unit: 'annotator',
-    });
+  const found = (rows: Row[], votesPerPair: number) => report(rows, {}, { votesPerPair }).criteria[0]!.otherPeople;
+
+  it('two who never agree leave it open, however many pairs they judge', () => {
+    const { value, low, high, components } = found(votesOf({ ann: 'a', bob: 'b' }, 50), 2);
+    expect([value, low, high]).toEqual([0.5, 0, 1]);
+    // All variance is between the two: (0 − 1)²/2.
+    expect(components).toMatchObject({ prompt: 0, residual: 0 });
+    expect(components!.annotator).toBeCloseTo(0.5, 12);
   });
-  it('of people who all say the same is a point', () => {
-    expect(interval(votesOf({ ann: 'a', bob: 'a', cy: 'a' }, 5), 3)).toMatchObject({ low: 1, high: 1 });
-    expect(interval(votesOf({ ann: 'tie', bob: 'tie' }, 5), 2)).toMatchObject({ low: 0.5, high: 0.5 });
-  });
-  it('takes each pair’s majority anew: a tie by two of three can become A, never B', () => {
-    // Draws without ann: a tie, ½. With ann alone: A. One of each in lead: by majority.
-    const { low, high } = interval(votesOf({ ann: 'a', bob: 'tie', cy: 'tie' }, 4), 3);
-    expect([low, high]).toEqual([0.5, 1]);
-  });
-  it('pairs with the same votes count each: three that ann gives A and one that bob gives A', () => {
-    // ann drawn twice: ¾. bob twice: ¼. Both: every pair a tie, ½.
-    const { low, high } = interval(
-      Array.from({ length: 4 }, (_, i): Row[] => [
-        { item: `i${i}`, annotator: 'ann', choice: i < 3 ? 'a' : 'b' },
-        { item: `i${i}`, annotator: 'bob', choice: i < 3 ? 'b' : 'a' },
-      ]).flat(),
+
+  it('the variance of two by two votes by hand', () => {
+    // i0: ann a, bob a; i1: ann a, bob b. Mean ¾; sums less their means: prompts ½, −½; annotators ½, −½; votes ¼, ¼, ¼, −¾.
+    const { value, degreesOfFreedom, low } = found(
+      [
+        { item: 'i0', annotator: 'ann', choice: 'a' },
+        { item: 'i0', annotator: 'bob', choice: 'a' },
+        { item: 'i1', annotator: 'ann', choice: 'a' },
+        { item: 'i1', annotator: 'bob', choice: 'b' },
+      ],
       2,
     );
-    expect([low, high]).toEqual([0.25, 0.75]);
+    expect(value).toBe(0.75);
+    // (½² + ½²)/4² · 2 = 1/16 each way, the votes' own (3/16 + 9/16)/16 · 4/3 = 1/16: together 1/16, 1/8 of (1/16)² a degree.
+    expect(degreesOfFreedom).toBeCloseTo(1, 12);
+    expect(low).toBe(0);
   });
-  it('knows its criterion: votes on another do not count', () => {
+
+  it('knows its criterion, takes a tie as one half, and says what to buy next', () => {
     const rows = [
-      ...votesOf({ ann: 'a', bob: 'a' }, 5),
+      ...votesOf({ ann: 'a', bob: 'tie' }, 5),
       ...votesOf({ ann: 'b', bob: 'b' }, 5).map((row) => ({ ...row, criterion: 'appeal' })),
     ];
     const { criteria } = report(rows, {}, { votesPerPair: 2 });
-    expect(criteria.map(({ bootstrapAnnotators: { low, high } }) => [low, high])).toEqual([
-      [1, 1],
-      [0, 0],
-    ]);
+    expect(criteria.map(({ otherPeople }) => otherPeople.value)).toEqual([0.75, 0]);
+    expect(criteria[0]!.otherPeople.says).toBe(
+      'Twice as many prompts would narrow this interval by 0 %, twice as many votes a pair, by other people, by 29 %.',
+    );
   });
-  it('works on a part of a large file and is centred on the whole', () => {
-    // 12,000 pairs, 7,000 of them won, by four people who agree: every draw gives the same share.
-    const rows = Array.from({ length: 12_000 }, (_, i) =>
-      ['ann', 'bob', 'cy', 'dee'].map((annotator): Row => ({ item: `i${i}`, annotator, choice: i < 7000 ? 'a' : 'b' })),
-    ).flat();
-    const { low, high } = interval(rows, 4);
-    expect(low).toBeCloseTo(7 / 12, 10);
-    expect(high).toBeCloseTo(7 / 12, 10);
-  });
+
   it('needs two people', () => {
-    expect(interval(votesOf({ ann: 'a' }, 3), 1).low).toBeNull();
+    expect(found(votesOf({ ann: 'a' }, 3), 1).low).toBeNull();
   });
 });
 

@@ -194,22 +194,29 @@ describe('exports', () => {
       votes: { a: 0, b: 1, tie: 1 },
     });
 
-    const { text, rows } = await exportVotes(db, name, 'votes-jsonl');
+    const about = { votes_per_pair: 1, population: 'people', seed: 0 };
+    const { content: text, rows } = await exportVotes(db, name, {
+      format: 'votes-jsonl',
+      out: 'v.jsonl',
+      dataFolder: '',
+    });
     expect(rows).toBe(3);
     expect(
-      text
+      (text as string)
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line) as object),
-    ).toEqual(votes);
-    const csv = parse((await exportVotes(db, name, 'votes-csv')).text, { columns: true }) as unknown as Record<
-      string,
-      string
-    >[];
+    ).toEqual(votes.map((vote) => ({ ...vote, ...about })));
+    const csv = parse(
+      (await exportVotes(db, name, { format: 'votes-csv', out: 'v.csv', dataFolder: '' })).content as string,
+      { columns: true },
+    ) as unknown as Record<string, string>[];
     expect(csv).toHaveLength(3);
-    expect(Object.keys(csv[0]!)).toEqual(Object.keys(votes[0]!));
+    expect(Object.keys(csv[0]!)).toEqual(Object.keys({ ...votes[0]!, ...about }));
     csv.forEach((row, i) =>
-      expect(row).toEqual(Object.fromEntries(Object.entries(votes[i]!).map(([k, v]) => [k, String(v)]))),
+      expect(row).toEqual(
+        Object.fromEntries(Object.entries({ ...votes[i]!, ...about }).map(([k, v]) => [k, String(v)])),
+      ),
     );
   });
 
