@@ -5,11 +5,9 @@ import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { checkSize, readPipelineFolder, type PipelineFolder } from '../engine/diffusion/folder.ts';
-import { readAdapter } from '../engine/diffusion/lora.ts';
 import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
 import { chooseSampler } from '../engine/diffusion/samplers/choose.ts';
-import { hashFile } from '../engine/files/hashes.ts';
-import { hashPipeline, type ModelSettings } from './settings.ts';
+import { hashPipeline, identifyAdapter, type ModelSettings } from './settings.ts';
 
 export interface SettingsRequest {
   sampler?: string | undefined;
@@ -39,8 +37,7 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
   const generation = defaultSettings(folder, request);
   const adapters: ModelSettings['adapters'] = [];
   for (const { file, scale } of request.adapters) {
-    await readAdapter(file);
-    adapters.push({ ...(await hashFile(resolve(file))), scale });
+    adapters.push(await identifyAdapter(file, scale));
   }
   const { files, sha256 } = await hashPipeline(folder.folder);
   const settings: ModelSettings = {

@@ -13,9 +13,7 @@ import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { insertCheckpoint } from '../../db/queries/prescreens.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
-import { readAdapter } from '../engine/diffusion/lora.ts';
-import { hashFile } from '../engine/files/hashes.ts';
-import { checkModelFiles, type ModelSettings } from './settings.ts';
+import { checkModelFiles, identifyAdapter, type ModelSettings } from './settings.ts';
 
 interface Found {
   file: string;
@@ -69,7 +67,7 @@ export async function addVariant(
   if (base.kind !== 'pipeline')
     throw new BadInput(`"${baseline}" consists of imported images; an adapter needs a baseline with a pipeline.`);
   const settings = base.settings as ModelSettings;
-  const identity = await hashFile(resolve(adapter));
+  const identity = await identifyAdapter(adapter, scale);
   const existing = await findModel(db, name);
   if (existing !== undefined) {
     const [other] = existing.kind === 'pipeline' ? (existing.settings as ModelSettings).adapters : [];
@@ -78,11 +76,10 @@ export async function addVariant(
       `A model named "${name}" exists already with another adapter; rename the folder ${adapter} is in.`,
     );
   }
-  await readAdapter(identity.path);
   await checkModelFiles(baseline, { ...settings, adapters: [] });
   const id = randomUUID();
   await db.transaction().execute(async (tx) => {
-    const own: ModelSettings = { ...settings, adapters: [{ ...identity, scale }] };
+    const own: ModelSettings = { ...settings, adapters: [identity] };
     await insertModel(tx, { id, name, kind: 'pipeline', settings: own, createdAt: now });
     if (checkpoint !== undefined) await insertCheckpoint(tx, { modelId: id, ...checkpoint });
   });

@@ -191,7 +191,11 @@ class Run {
       width,
       height,
       pipelineSha256,
-      adapters: adapters.map(({ sha256, scale }) => ({ sha256, scale })),
+      adapters: adapters.map(({ sha256, scale, config }) => ({
+        sha256,
+        scale,
+        ...(config === undefined ? {} : { configSha256: config.sha256 }),
+      })),
     };
     try {
       const sha256 = await this.#images.put(await encodePng(image.pixels, width, height, generation));

@@ -4,12 +4,13 @@
  * Here    In the paper    shape
  * down    A               [rank, in] (a convolution's: [rank, in, h, w])
  * up      B               [out, rank]
- * alpha   α               rank when the file names none
+ * scaling α/r             α from the weights, from the header or from adapter_config.json; 1 where nobody says it
  *
  * The export renamed most weights and transposed some, but its nodes keep the module's path:
  * /down_blocks.0/…/attn1/to_q/MatMul multiplies by the transpose of down_blocks.0.….attn1.to_q.weight.
  */
 import { BadInput } from '../files/bad-input.ts';
+import { adapterFiles, LoraConfigs } from './adapter-config.ts';
 import { float32ToFloat16 } from '../onnx/float16.ts';
 import {
   dataType,
@@ -30,7 +31,7 @@ export interface LoraModule {
   key: string;
   down: SafeTensor;
   up: SafeTensor;
-  alpha: number;
+  scaling: number;
 }
 export interface Adapter {
   file: string;
@@ -40,14 +41,25 @@ export interface Adapter {
 
 /**
  * Reads an adapter in diffusers', PEFT's or kohya's key style; float16 and bfloat16 become float32.
- * @throws BadInput listing the keys that belong to no style
+ * @param path of the file, or of PEFT's folder
+ * @throws BadInput listing the keys that belong to no style, or naming a setting that is not built here
  */
-export async function readAdapter(file: string): Promise<Adapter> {
-  const { tensors } = await readSafeTensors(file);
+export async function readAdapter(path: string): Promise<Adapter> {
+  const { weights: file, config } = adapterFiles(path);
+  const { tensors, metadata } = await readSafeTensors(file);
+  const configs = await LoraConfigs.read(file, config, metadata);
   const modules: Adapter['modules'] = { unet: new Map(), text_encoder: new Map(), text_encoder_2: new Map() };
   const parts = new Map<
     string,
-    { network: NetworkName; path: string; key: string; down?: SafeTensor; up?: SafeTensor; alpha?: number }
+    {
+      network: NetworkName;
+      path: string;
+      module: string;
+      key: string;
+      down?: SafeTensor;
+      up?: SafeTensor;
+      alpha?: number;
+    }
   >();
   const unknown: string[] = [];
   for (const [key, tensor] of tensors) {
@@ -57,7 +69,7 @@ export async function readAdapter(file: string): Promise<Adapter> {
       continue;
     }
     const id = `${parsed.network} ${parsed.path}`;
-    const part = parts.get(id) ?? { network: parsed.network, path: parsed.path, key };
+    const part = parts.get(id) ?? { network: parsed.network, path: parsed.path, module: parsed.module, key };
     if (parsed.part === 'alpha') part.alpha = tensor.data[0]!;
     else part[parsed.part] = tensor;
     parts.set(id, part);
@@ -67,13 +79,13 @@ export async function readAdapter(file: string): Promise<Adapter> {
       `${file}: ${unknown.length} keys are of no LoRA style that visavis knows: ${firstFew(unknown)}.`,
     );
   }
-  for (const { network, path, key, down, up, alpha } of parts.values()) {
+  for (const { network, path, module, key, down, up, alpha } of parts.values()) {
     if (down === undefined || up === undefined)
       throw new BadInput(`${file}: "${key}" has only one of its two matrices.`);
     const rank = down.shape[0]!;
     if (up.shape[1] !== rank)
       throw new BadInput(`${file}: "${key}" has rank ${rank} below and ${up.shape[1] ?? 0} above.`);
-    modules[network].set(path, { key, down, up, alpha: alpha ?? rank });
+    modules[network].set(path, { key, down, up, scaling: configs.scaling(network, module, rank, alpha) });
   }
   if (parts.size === 0) throw new BadInput(`${file} holds no LoRA matrices.`);
   return { file, modules };
@@ -91,19 +103,33 @@ const kohyaNetworks: [string, NetworkName][] = [
   ['lora_te_', 'text_encoder'],
 ];
 
-function parseKey(key: string): { network: NetworkName; path: string; part: 'down' | 'up' | 'alpha' } | undefined {
+interface ParsedKey {
+  network: NetworkName;
+  /** With "_" for ".". */
+  path: string;
+  /** With dots, where the key has them. */
+  module: string;
+  part: 'down' | 'up' | 'alpha';
+}
+
+function parseKey(key: string): ParsedKey | undefined {
   const found = partNames.find(([pattern]) => pattern.test(key));
   if (found === undefined) return undefined;
   const [pattern, part] = found;
   const bare = key.replace(pattern, '');
   for (const [prefix, network] of kohyaNetworks) {
-    if (bare.startsWith(prefix)) return { network, path: fromOriginalLayout(bare.slice(prefix.length)), part };
+    if (bare.startsWith(prefix)) {
+      const path = fromOriginalLayout(bare.slice(prefix.length));
+      return { network, path, module: path, part };
+    }
   }
   const match = /^(?:base_model\.model\.)?(?:(unet|text_encoder|text_encoder_2)\.)?(.+)$/.exec(bare);
   if (match === null) return undefined;
   // Attention processors of older diffusers: attn1.processor.to_q_lora → attn1.to_q, to_out_lora → to_out.0.
   const path = match[2]!.replace(/\.processor\./, '.').replace(/\.to_out$/, '.to_out.0');
-  return { network: (match[1] ?? 'unet') as NetworkName, path: path.replaceAll('.', '_'), part };
+  // PEFT's own files name no network.
+  const named = match[1] ?? (path.startsWith('text_model.') ? 'text_encoder' : 'unet');
+  return { network: named as NetworkName, path: path.replaceAll('.', '_'), module: path, part };
 }
 
 /** SDXL's original block names, as kohya's trainer writes them, in diffusers' words; attention blocks. */
@@ -198,10 +224,10 @@ function weightedNodes(model: OnnxModel): Map<string, Target> {
   return targets;
 }
 
-/** weight += scale · (alpha / rank) · up · down, in float32, in the weight's own layout. */
+/** weight += scale · scaling · up · down, in float32, in the weight's own layout. */
 function addLowRank(
   weight: { dims: number[]; data: Float32Array },
-  { key, down, up, alpha }: LoraModule,
+  { key, down, up, scaling }: LoraModule,
   transposed: boolean,
   scale: number,
   file: string,
@@ -216,7 +242,7 @@ function addLowRank(
       `${file} does not fit: "${key}" makes [${outSize}, ${inSize}], the network's weight is [${(transposed ? actual.reverse() : actual).join(', ')}]; is it an adapter of another model?`,
     );
   }
-  const factor = Math.fround((scale * alpha) / rank);
+  const factor = Math.fround(scale * scaling);
   const row = new Float32Array(inSize);
   for (let o = 0; o < outSize; o++) {
     row.fill(0);

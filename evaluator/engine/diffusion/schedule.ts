@@ -25,6 +25,9 @@ export interface SchedulerConfig {
   useKarrasSigmas: boolean;
   clipSample: boolean;
   clipSampleRange: number;
+  /** The file's own words, for fields that a sampler's class alone has, and its name. */
+  json: Readonly<Record<string, unknown>>;
+  file: string;
 }
 
 /**
@@ -71,6 +74,8 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
     useKarrasSigmas: json['use_karras_sigmas'] === true,
     clipSample: flag(json['clip_sample'], className === 'DDIMScheduler'),
     clipSampleRange: number(json['clip_sample_range'], 1),
+    json,
+    file,
   };
 }
 

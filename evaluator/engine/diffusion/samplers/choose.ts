@@ -6,6 +6,7 @@ import { dpmpp2m } from './dpmpp-2m.ts';
 import { eulerAncestral } from './euler-ancestral.ts';
 import { euler } from './euler.ts';
 import { pndm } from './pndm.ts';
+import { requireKnownFields } from './scheduler-fields.ts';
 import type { Sampler } from './sampler.ts';
 
 interface Kind {
@@ -49,7 +50,8 @@ export function defaultSamplerId(config: SchedulerConfig): string {
 /** @throws BadInput for an id that does not exist or a number of steps that cannot be */
 export function chooseSampler(id: string, config: SchedulerConfig, steps: number): Sampler {
   const suffix = spacings.find((spacing) => id.endsWith(`-${spacing}`));
-  const kind = kinds[suffix === undefined ? id : id.slice(0, -suffix.length - 1)];
+  const bare = suffix === undefined ? id : id.slice(0, -suffix.length - 1);
+  const kind = kinds[bare];
   if (kind === undefined) {
     throw new BadInput(
       `There is no sampler "${id}"; it must be one of ${samplerIds.join(', ')}, with -leading, -trailing or -linspace after it to change the spacing.`,
@@ -60,5 +62,6 @@ export function chooseSampler(id: string, config: SchedulerConfig, steps: number
       `The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`,
     );
   }
+  requireKnownFields(bare, config.json, config.file);
   return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps);
 }

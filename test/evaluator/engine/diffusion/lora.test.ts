@@ -291,8 +291,7 @@ describe('key styles', () => {
   ] as [string, string, typeof ends, NetworkName, string][])('%s: %s', async (_, path, style, name, expected) => {
     const { modules, file } = await readAdapter(adapterFile({ [path + style.down]: down, [path + style.up]: up }));
     expect([...modules[name].keys()]).toEqual([expected]);
-    const { rank, ...module } = { rank: down.shape[0], ...modules[name].get(expected)! };
-    expect(module).toMatchObject({ alpha: rank, down, up });
+    expect(modules[name].get(expected)).toMatchObject({ scaling: 1, down, up });
     expect(file).toMatch(/adapter\.safetensors$/);
     expect(Object.values(modules).reduce((n, { size }) => n + size, 0)).toBe(1);
   });

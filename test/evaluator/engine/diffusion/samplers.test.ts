@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chooseSampler, defaultSamplerId, samplerIds } from '../../../../evaluator/engine/diffusion/samplers/choose.ts';
+import { knownFields } from '../../../../evaluator/engine/diffusion/samplers/scheduler-fields.ts';
 import { parseSchedulerConfig } from '../../../../evaluator/engine/diffusion/schedule.ts';
 import { golden } from '../../../support/folders.ts';
 
@@ -170,7 +171,7 @@ describe('scheduler_config.json', () => {
       clipSample: false,
       clipSampleRange: 1,
     };
-    expect(parseSchedulerConfig({}, 'c')).toEqual(defaults);
+    expect(parseSchedulerConfig({}, 'c')).toEqual({ ...defaults, json: {}, file: 'c' });
     expect(
       parseSchedulerConfig(
         {
@@ -182,8 +183,8 @@ describe('scheduler_config.json', () => {
         },
         'c',
       ),
-    ).toEqual(defaults);
-    expect(parseSchedulerConfig({ _class_name: 'DDIMScheduler' }, 'c')).toEqual({
+    ).toMatchObject(defaults);
+    expect(parseSchedulerConfig({ _class_name: 'DDIMScheduler' }, 'c')).toMatchObject({
       ...defaults,
       className: 'DDIMScheduler',
       setAlphaToOne: true,
@@ -208,7 +209,7 @@ describe('scheduler_config.json', () => {
       },
       'c',
     );
-    expect(config).toEqual({
+    expect(config).toMatchObject({
       className: 'DDIMScheduler',
       trainTimesteps: 400,
       betaStart: 0.001,
@@ -221,6 +222,84 @@ describe('scheduler_config.json', () => {
       useKarrasSigmas: true,
       clipSample: false,
       clipSampleRange: 2.5,
+    });
+  });
+});
+
+describe('every field of a scheduler’s class', () => {
+  const choose = (id: string, json: object) =>
+    chooseSampler(id, parseSchedulerConfig(json as Record<string, unknown>, 'c'), 4);
+
+  it.each([
+    ['dpmpp-2m', 'algorithm_type', 'sde-dpmsolver++'],
+    ['dpmpp-2m', 'algorithm_type', 'dpmsolver'],
+    ['dpmpp-2m', 'solver_order', 3],
+    ['dpmpp-2m', 'solver_type', 'heun'],
+    ['dpmpp-2m', 'use_flow_sigmas', true],
+    ['dpmpp-2m', 'use_dynamic_shifting', true],
+    ['dpmpp-2m', 'lambda_min_clipped', -5.1],
+    ['dpmpp-2m-karras', 'solver_order', 1],
+    ['dpmpp-2m-trailing', 'variance_type', 'learned_range'],
+    ['euler', 'timestep_type', 'continuous'],
+    ['euler', 'sigma_min', 0.03],
+    ['euler', 'sigma_max', 14],
+  ])('%s with %s = %j is refused by name', (id, field, value) => {
+    expect(() => choose(id, { [field]: value })).toThrow(
+      `asks for ${field} = ${typeof value === 'number' ? value : JSON.stringify(value)}`,
+    );
+    // Another class has no such field; diffusers passes it over there too.
+    expect(() => choose('ddim', { [field]: value })).not.toThrow();
+  });
+
+  it('DPMSolverMultistep as diffusers writes it is taken', () => {
+    const written = {
+      _class_name: 'DPMSolverMultistepScheduler',
+      _diffusers_version: '0.35.0',
+      algorithm_type: 'dpmsolver++',
+      beta_end: 0.012,
+      beta_schedule: 'scaled_linear',
+      beta_start: 0.00085,
+      dynamic_thresholding_ratio: 0.995,
+      euler_at_final: false,
+      final_sigmas_type: 'zero',
+      flow_shift: 1.0,
+      lambda_min_clipped: -Infinity,
+      lower_order_final: true,
+      num_train_timesteps: 1000,
+      prediction_type: 'epsilon',
+      rescale_betas_zero_snr: false,
+      sample_max_value: 1.0,
+      solver_order: 2,
+      solver_type: 'midpoint',
+      steps_offset: 0,
+      thresholding: false,
+      time_shift_type: 'exponential',
+      timestep_spacing: 'linspace',
+      trained_betas: null,
+      use_beta_sigmas: false,
+      use_dynamic_shifting: false,
+      use_exponential_sigmas: false,
+      use_flow_sigmas: false,
+      use_karras_sigmas: false,
+      use_lu_lambdas: false,
+      variance_type: null,
+    };
+    expect(() => choose('dpmpp-2m', written)).not.toThrow();
+    // A field of a diffusers that is newer than this table.
+    expect(() => choose('dpmpp-2m', { ...written, use_quantum_sigmas: true })).toThrow(
+      'has the field use_quantum_sigmas = true, which visavis does not know',
+    );
+    expect(() => choose('dpmpp-2m', { ...written, use_quantum_sigmas: false })).not.toThrow();
+  });
+
+  it('the tables have as many fields as diffusers 0.40’s classes take', () => {
+    const known = knownFields();
+    expect(Object.fromEntries(Object.entries(known).map(([name, fields]) => [name, fields.length]))).toEqual({
+      DDIMScheduler: 15,
+      PNDMScheduler: 10,
+      EulerDiscreteScheduler: 17,
+      EulerAncestralDiscreteScheduler: 9,
+      DPMSolverMultistepScheduler: 28,
     });
   });
 });

@@ -1,0 +1,126 @@
+/**
+ * @file Every field of the diffusers schedulers that are built here, and what becomes of it: honoured, without effect, or refused
+ * by name. A field that decides the picture is never passed over. Source: the classes' __init__ in diffusers
+ * schedulers/scheduling_*.py.
+ */
+import { BadInput } from '../../files/bad-input.ts';
+
+/** A field is honoured, changes no picture, or may only have values that change none. */
+type Rule = 'honoured' | 'no effect' | ((value: unknown) => boolean);
+
+const none = (value: unknown) => value === null || value === undefined;
+const off = (value: unknown) => value === false || none(value);
+const is =
+  (...values: unknown[]) =>
+  (value: unknown) =>
+    none(value) || values.includes(value);
+
+const shared: Record<string, Rule> = {
+  num_train_timesteps: 'honoured',
+  beta_start: 'honoured',
+  beta_end: 'honoured',
+  beta_schedule: 'honoured',
+  trained_betas: none,
+  prediction_type: 'honoured',
+  timestep_spacing: 'honoured',
+  steps_offset: 'honoured',
+};
+const zeroSnr: Record<string, Rule> = { rescale_betas_zero_snr: off };
+/** Of thresholding alone, which is refused. */
+const thresholds: Record<string, Rule> = {
+  thresholding: off,
+  dynamic_thresholding_ratio: 'no effect',
+  sample_max_value: 'no effect',
+};
+
+/** By the sampler's id without its suffix. */
+const tables: Record<string, { className: string; fields: Record<string, Rule> }> = {
+  ddim: {
+    className: 'DDIMScheduler',
+    fields: {
+      ...shared,
+      ...zeroSnr,
+      ...thresholds,
+      clip_sample: 'honoured',
+      clip_sample_range: 'honoured',
+      set_alpha_to_one: 'honoured',
+    },
+  },
+  pndm: {
+    className: 'PNDMScheduler',
+    fields: { ...shared, skip_prk_steps: is(true), set_alpha_to_one: 'honoured' },
+  },
+  euler: {
+    className: 'EulerDiscreteScheduler',
+    fields: {
+      ...shared,
+      ...zeroSnr,
+      interpolation_type: is('linear'),
+      use_karras_sigmas: 'honoured',
+      use_exponential_sigmas: off,
+      use_beta_sigmas: off,
+      sigma_min: none,
+      sigma_max: none,
+      timestep_type: is('discrete'),
+      final_sigmas_type: is('zero'),
+    },
+  },
+  'euler-a': { className: 'EulerAncestralDiscreteScheduler', fields: { ...shared, ...zeroSnr } },
+  'dpmpp-2m': {
+    className: 'DPMSolverMultistepScheduler',
+    fields: {
+      ...shared,
+      ...zeroSnr,
+      ...thresholds,
+      solver_order: is(2),
+      algorithm_type: is('dpmsolver++'),
+      solver_type: is('midpoint'),
+      // With a last σ of 0 the last step is of first order whatever these say.
+      lower_order_final: 'no effect',
+      euler_at_final: 'no effect',
+      use_karras_sigmas: 'honoured',
+      use_exponential_sigmas: off,
+      use_beta_sigmas: off,
+      use_lu_lambdas: off,
+      use_flow_sigmas: off,
+      // Of flow sigmas and dynamic shifting alone, which are refused.
+      flow_shift: 'no effect',
+      use_dynamic_shifting: off,
+      time_shift_type: 'no effect',
+      final_sigmas_type: is('zero'),
+      lambda_min_clipped: (value) => none(value) || value === -Infinity,
+      // Of networks with a learned variance: their U-Net has twice the channels and is refused by its shape.
+      variance_type: none,
+    },
+  },
+};
+tables['dpmpp-2m-karras'] = tables['dpmpp-2m']!;
+
+/**
+ * @param id of the sampler that is used, which need not be the one that the config names: then fields of that one's class count,
+ * as in diffusers' from_config
+ * @throws BadInput for a field of the sampler's class that would change the picture and is not built here
+ */
+export function requireKnownFields(id: string, json: Readonly<Record<string, unknown>>, file: string): void {
+  const table = tables[id];
+  if (table === undefined) return;
+  for (const [field, value] of Object.entries(json)) {
+    const rule = table.fields[field];
+    if (typeof rule === 'function' && !rule(value))
+      throw new BadInput(`${file} asks for ${field} = ${shown(value)}, which visavis cannot do.`);
+    // A newer diffusers may have fields that nobody has looked at yet.
+    if (rule === undefined && !field.startsWith('_') && json['_class_name'] === table.className && !off(value))
+      throw new BadInput(
+        `${file} has the field ${field} = ${shown(value)}, which visavis does not know; whether it changes the picture cannot be told.`,
+      );
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+}
+
+/** For tests: what is known of each class. */
+export function knownFields(): Record<string, string[]> {
+  return Object.fromEntries(Object.values(tables).map(({ className, fields }) => [className, Object.keys(fields)]));
+}
