@@ -65,6 +65,12 @@ export class Annotation {
   /** Pairs that are done with here, though the server may not have heard yet. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing on the page depends on it
   readonly #past = new Set<string>();
+  /** Counts what is asked to be shown: what comes late for an earlier one is dropped. */
+  #shows = 0;
+  /** An undo or a report is under way; a vote's answer must not open the page meanwhile. */
+  #isBusy = false;
+  /** Votes were delivered from here. */
+  #hasWorked = false;
   #isRefilling = false;
   #wantsMore = true;
   #shownAt = Infinity;
@@ -132,26 +138,32 @@ export class Annotation {
       this.notice = 'There is no connection. Answers can be taken back when it has returned.';
       return;
     }
+    clearTimeout(this.#again);
     this.#isMoving(true);
+    this.#isBusy = true;
     await this.#guard(async () => {
       await this.#sending;
       const pair = await this.#line.ask('vote:undo', {});
       const current = this.assignment;
       if (current !== undefined && current.id !== pair.id && !this.#past.has(current.id)) this.#ahead.unshift(current);
-      this.#past.delete(pair.id);
       this.#ahead = this.#ahead.filter(({ id }) => id !== pair.id);
       this.done = pair.done;
       await this.#show(pair);
       this.notice = 'Your last answers were taken back. Please answer again.';
     });
+    this.#isBusy = false;
     this.#isMoving(false);
   }
 
-  /** Sets this pair aside and goes on to another. */
-  async report(reason: ProblemInput['reason']): Promise<void> {
+  /** Sets this pair aside and goes on to another. @param assignmentId the pair that was meant, as it stood on screen */
+  async report(reason: ProblemInput['reason'], assignmentId = this.assignment?.id): Promise<void> {
     const { assignment } = this;
-    if (assignment === undefined || this.moving) return;
+    if (assignment === undefined || this.moving || assignment.id !== assignmentId) {
+      this.notice = 'The pair had gone already; nothing was reported.';
+      return;
+    }
     this.#isMoving(true);
+    this.#isBusy = true;
     await this.#guard(async () => {
       await this.#sending;
       await this.#line.ask('assignment:report', { assignmentId: assignment.id, reason });
@@ -159,11 +171,14 @@ export class Annotation {
       await this.#goOn();
       this.notice = reason === 'skipped' ? 'The pair was skipped.' : 'Thank you: the researchers will see your report.';
     });
+    this.#isBusy = false;
   }
 
   /** Tries this pair's images once more. */
   async retryImages(): Promise<void> {
-    if (this.assignment !== undefined && this.broken) await this.#show(this.assignment);
+    if (this.assignment === undefined || !this.broken || this.moving) return;
+    this.#isMoving(true);
+    await this.#show(this.assignment);
   }
 
   async #begin(): Promise<void> {
@@ -212,6 +227,7 @@ export class Annotation {
         // Refused or counted, it is settled.
         if (error.code === 'study-closed' || error.code === 'key-required') throw error;
       }
+      this.#hasWorked = true;
       this.#votes.shift();
       this.unsent = this.#votes.length;
       await this.#queue.remove(vote.voteId);
@@ -231,7 +247,7 @@ export class Annotation {
       return;
     }
     if (answer.prompt !== null) assignment.promptLater = answer.prompt;
-    if (this.moving) this.#askFor(answer.remaining, answer.prompt);
+    if (this.moving && !this.#isBusy) this.#askFor(answer.remaining, answer.prompt);
   }
 
   /** On to a pair that is here already, or to what the server gives next. */
@@ -255,7 +271,7 @@ export class Annotation {
     const pair = await this.#line.ask('assignment:next', {});
     if (pair === null) {
       this.assignment = undefined;
-      this.stage = this.done > 0 ? 'finished' : 'full';
+      this.stage = this.done > 0 || this.#hasWorked ? 'finished' : 'full';
       this.#isMoving(false);
       // Somebody may leave a pair unjudged yet; then there is more to do.
       this.#againLater(() => void this.#guard(() => this.#next()));
@@ -268,10 +284,15 @@ export class Annotation {
   }
 
   async #show(pair: Pair): Promise<void> {
+    const turn = ++this.#shows;
+    clearTimeout(this.#again);
     const began = performance.now();
     const isAway = () => !this.#line.works || !navigator.onLine;
     // The old pair stays on screen until both new images can be painted: nothing flickers.
     const whole = await Promise.all([decodeImage(pair.left.url, isAway), decodeImage(pair.right.url, isAway)]);
+    if (turn !== this.#shows) return;
+    // Another tab may have opened it again.
+    this.#past.delete(pair.id);
     this.looking.decoded(performance.now() - began);
     this.assignment = pair;
     this.broken = whole.includes(false);

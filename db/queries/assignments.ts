@@ -345,13 +345,13 @@ export async function sitsElsewhere(db: Database, assignment: Assignment): Promi
   return other !== undefined;
 }
 
-/** Gives an assignment's seat back for good. @returns false when it is no longer held */
+/** Gives an assignment's seat back for good, also when its lease ran out before. @returns false when it is finished */
 export async function skipAssignment(db: Database, id: string, now: number): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('assignment')
     .set({ state: 'expired', voted: 1, skipped_at: now })
     .where('id', '=', id)
-    .where('state', '=', 'leased')
+    .where('state', '<>', 'done')
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
