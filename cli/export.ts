@@ -1,10 +1,8 @@
 /** @file `visavis export`: a study's votes for other programs. */
 import { Command, Option } from 'commander';
 import { dataFolderOf } from '../server/config.ts';
-import type { ExportFormat } from '../server/study/exports.ts';
+import { exportFormats, type ExportFormat } from '../contract/words.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
-
-const formats = ['votes-csv', 'votes-jsonl', 'votes-parquet', 'arena', 'pick-a-pic'] as const satisfies ExportFormat[];
 
 interface Options extends DataOption {
   format: ExportFormat;
@@ -17,7 +15,7 @@ export function exportCommand(): Command {
   return new Command('export')
     .description('export a study’s votes')
     .argument('<study>')
-    .addOption(new Option('--format <format>', 'file format').choices(formats).makeOptionMandatory())
+    .addOption(new Option('--format <format>', 'file format').choices(exportFormats).makeOptionMandatory())
     .requiredOption(
       '--out <file>',
       'file to write; of arena .csv, .jsonl or .json, of pick-a-pic also .parquet with the images',

@@ -18,7 +18,7 @@ function skippedOf({ skipped }: PreferenceSource) {
   return skipped.map(({ reason, count }) => ({ reason, rows: count }));
 }
 
-function printSkipped({ skipped }: PreferenceSource): void {
+export function printSkipped({ skipped }: Pick<PreferenceSource, 'skipped'>): void {
   for (const { reason, count, example } of skipped)
     console.error(`${count} ${count === 1 ? 'row was' : 'rows were'} left out: ${reason} (first: ${example}).`);
 }

@@ -8,6 +8,7 @@ import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
+import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 
 type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds'>;
@@ -133,8 +134,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       onStep: ({ step }, total) => show(`train ${objective}`, step, total, 'steps'),
     });
     bar.progress?.stop();
-    for (const { reason, count, example } of outcome.skipped)
-      console.error(`${count} rows of the preferences were left out: ${reason} (first: ${example}).`);
+    printSkipped(outcome);
     if (options.json) printJson(outcome);
     else if (outcome.adapter !== undefined)
       console.log(

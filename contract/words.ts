@@ -18,6 +18,9 @@ export const choiceSchema = z.enum(['left', 'right', 'tie']);
 export const sideSchema = z.enum(['left', 'right']);
 export const studyStateSchema = z.enum(['draft', 'open', 'paused', 'closed']);
 
+export const exportFormats = ['votes-csv', 'votes-jsonl', 'votes-parquet', 'arena', 'pick-a-pic'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
 /** Every refusal that a caller can meet. server/errors.ts maps each to an HTTP status. */
 export const errorCodeSchema = z.enum([
   'bad-request',

@@ -3,6 +3,7 @@
  * and the page goes on to the next question or to a pair that it holds already; the queue is sent behind its back.
  */
 import { tick } from 'svelte';
+import { SvelteSet } from 'svelte/reactivity';
 import type { AssignmentAhead, AssignmentView, Failure, ProblemInput, VoteInput } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { decodeImage } from './images.ts';
@@ -63,8 +64,7 @@ export class Annotation {
   #sending: Promise<void> | undefined;
   #ahead: Pair[] = [];
   /** Pairs that are done with here, though the server may not have heard yet. */
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing on the page depends on it
-  readonly #past = new Set<string>();
+  readonly #past = new SvelteSet<string>();
   /** Counts what is asked to be shown: what comes late for an earlier one is dropped. */
   #shows = 0;
   /** An undo or a report is under way; a vote's answer must not open the page meanwhile. */
@@ -254,6 +254,8 @@ export class Annotation {
   async #goOn(): Promise<void> {
     this.#isMoving(true);
     await this.#guard(async () => {
+      // An answer that was asked for before may have named the pair that has come since.
+      this.#ahead = this.#ahead.filter(({ id }) => !this.#past.has(id));
       const following = this.#ahead.shift();
       this.#wantsMore = true;
       if (following === undefined) {
@@ -287,17 +289,23 @@ export class Annotation {
     const turn = ++this.#shows;
     clearTimeout(this.#again);
     const began = performance.now();
-    const isAway = () => !this.#line.works || !navigator.onLine;
     // The old pair stays on screen until both new images can be painted: nothing flickers.
-    const whole = await Promise.all([decodeImage(pair.left.url, isAway), decodeImage(pair.right.url, isAway)]);
+    const whole = await this.#decode(pair);
     if (turn !== this.#shows) return;
     // Another tab may have opened it again.
     this.#past.delete(pair.id);
     this.looking.decoded(performance.now() - began);
     this.assignment = pair;
-    this.broken = whole.includes(false);
+    this.broken = !whole;
     this.stage = 'judging';
     this.#askFor(pair.criteria, pair.prompt);
+  }
+
+  /** @returns whether both images can be painted */
+  async #decode({ left, right }: Pair): Promise<boolean> {
+    const isAway = () => !this.#line.works || !navigator.onLine;
+    const whole = await Promise.all([decodeImage(left.url, isAway), decodeImage(right.url, isAway)]);
+    return !whole.includes(false);
   }
 
   /** Shows the first of these questions; the answer's time runs from when it is painted. */
@@ -320,9 +328,7 @@ export class Annotation {
       const isKnown = (id: string) =>
         id === this.assignment?.id || this.#past.has(id) || this.#ahead.some((pair) => pair.id === id);
       this.#ahead.push(...assignments.filter(({ id }) => !isKnown(id)));
-      const isAway = () => !this.#line.works || !navigator.onLine;
-      for (const { left, right } of this.#ahead)
-        await Promise.all([decodeImage(left.url, isAway), decodeImage(right.url, isAway)]);
+      for (const pair of this.#ahead) await this.#decode(pair);
       // Who has not voted yet gets none; the first vote's answer asks again.
       if (assignments.length === 0) this.#wantsMore = this.done === 0;
     } catch (error) {

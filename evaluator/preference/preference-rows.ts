@@ -5,16 +5,9 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
-import {
-  asyncBufferFromFile,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  type AsyncBuffer,
-  type FileMetaData,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { readForeign } from '../engine/files/foreign-file.ts';
+import { openParquet, parquetRows, readParquet, type ParquetFile } from '../engine/files/parquet.ts';
 import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
 
 export interface PreferenceRow {
@@ -134,31 +127,23 @@ async function open(path: string, all: Rows): Promise<PreferenceSource> {
 }
 
 interface Shard {
-  file: string;
-  buffer: AsyncBuffer;
-  metadata: FileMetaData;
+  parquet: ParquetFile;
+  /** Its first row's place in the source. */
   first: number;
-  count: number;
 }
 
 async function openShards(path: string, files: readonly string[], all: Rows): Promise<PreferenceSource> {
   const shards: Shard[] = [];
   for (const file of files) {
     const first = all.count;
-    const { buffer, metadata } = await openParquet(file);
-    const names = metadata.schema.slice(1).map(({ name }) => name);
+    const parquet = await openParquet(file);
+    const names = parquet.metadata.schema.slice(1).map(({ name }) => name);
     const missing = ['caption', 'image_0_uid', 'image_1_uid', 'label_0'].find((name) => !names.includes(name));
     if (missing !== undefined) throw new BadInput(`${file} has no column ${missing}; it is no Pick-a-Pic table.`);
     const wanted = columns.filter((name) => names.includes(name));
-    const count = Number(metadata.num_rows);
-    for (let start = 0; start < count; start += chunk) {
-      const end = Math.min(start + chunk, count);
-      const read = await readParquet(file, { file: buffer, metadata, columns: wanted, rowStart: start, rowEnd: end });
-      // A damaged count may say anything.
-      if (read.length !== end - start) throw new BadInput(`${file} is a damaged parquet file: rows are missing.`);
-      for (const [i, fields] of read.entries()) all.add(fields, `${file}, row ${start + i}`);
-    }
-    shards.push({ file, buffer, metadata, first, count });
+    for await (const fields of parquetRows(parquet, wanted, chunk))
+      all.add(fields, `${file}, row ${all.count - first}`);
+    shards.push({ parquet, first });
   }
   return {
     path,
@@ -170,26 +155,9 @@ async function openShards(path: string, files: readonly string[], all: Rows): Pr
   };
 }
 
-async function openParquet(file: string): Promise<{ buffer: AsyncBuffer; metadata: FileMetaData }> {
-  try {
-    const buffer = await asyncBufferFromFile(file);
-    return { buffer, metadata: await parquetMetadataAsync(buffer) };
-  } catch (error) {
-    throw new BadInput(`${file} is no complete parquet file: ${(error as Error).message}.`);
-  }
-}
-
-/** @throws BadInput: whatever the library meets in a damaged file */
-async function readParquet(file: string, options: Parameters<typeof parquetReadObjects>[0]) {
-  try {
-    return await parquetReadObjects({ ...options, compressors });
-  } catch (error) {
-    throw new BadInput(`${file} is a damaged parquet file: ${(error as Error).message}.`);
-  }
-}
-
 async function* parquetImages(shards: readonly Shard[], indices: readonly number[]) {
-  for (const { file, buffer, metadata, first, count } of shards) {
+  for (const { parquet, first } of shards) {
+    const { file, metadata, rows: count } = parquet;
     const own = indices.filter((index) => index >= first && index < first + count).sort((x, y) => x - y);
     if (own.length > 0 && !metadata.schema.some(({ name }) => name === 'jpg_0'))
       throw new BadInput(`${file} has no columns jpg_0 and jpg_1; download the variant with images.`);
@@ -199,15 +167,8 @@ async function* parquetImages(shards: readonly Shard[], indices: readonly number
       let next = i;
       while (next < own.length && own[next]! - first < start + imageChunk) next += 1;
       const end = own[next - 1]! - first + 1;
-      const options = {
-        file: buffer,
-        metadata,
-        columns: ['jpg_0', 'jpg_1'],
-        rowStart: start,
-        rowEnd: end,
-        utf8: false,
-      };
-      const read = await readParquet(file, options);
+      const part = { columns: ['jpg_0', 'jpg_1'], rowStart: start, rowEnd: end, utf8: false };
+      const read = await readParquet(parquet, part);
       for (; i < next; i++) {
         const row = read[own[i]! - first - start]! as { jpg_0: unknown; jpg_1: unknown };
         const [a, b] = [bytesOf(row.jpg_0), bytesOf(row.jpg_1)];

@@ -1,4 +1,4 @@
-/** @file Hashes of numbers and words that seed draws. Not for secrets. */
+/** @file Hashes of numbers that seed draws. Not for secrets. */
 
 /** The finaliser of MurmurHash3 (Appleby, public domain): every bit of the input changes half of the output's. 32 bits. */
 export function mix(value: number): number {
@@ -11,11 +11,4 @@ export function mix(value: number): number {
 /** A 32-bit seed of its own for each pair of numbers. */
 export function mixPair(a: number, b: number): number {
   return mix(Math.imul(a, 0x9e3779b1) ^ Math.imul(b + 1, 0x85ebca6b));
-}
-
-/** FNV-1a (Fowler, Noll, Vo) over UTF-16 units, 32 bits. */
-export function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

@@ -6,7 +6,7 @@ import { askingOrder, criteria, type Criterion } from '../../contract/criteria.t
 import { BadInput } from '../engine/files/bad-input.ts';
 import { choiceOf, type Choice } from './choices.ts';
 import { layoutOf, plain, twice, votesOfRecord, type Cells, type Field, type Format, type Layout } from './formats.ts';
-import { outcomes, sides, VoteTableBuilder, type OutcomeCode, type VoteTable } from './vote-table.ts';
+import { outcomes, sides, VoteTableBuilder, type Item, type OutcomeCode, type VoteTable } from './vote-table.ts';
 
 /** The votes on one pair of models. */
 export interface ImportedPairing {
@@ -67,8 +67,9 @@ export class ImportedVotesReader {
   };
   readonly #counts = { swapped: 0, sideUnknown: 0, sideAsFirst: 0, rounded: 0, populations: new Set<string>() };
   readonly #foreignStatus = new Set<string>();
-  readonly #attributes = new Map<string, string>();
-  #numbers = new Set<string>();
+  /** What each word of the file means; there are few, and millions of rows. */
+  readonly #words = new Map<string, Choice | undefined>();
+  readonly #numbers = new Set<string>();
   #differing: { count: number; example: string } = { count: 0, example: '' };
   #votesPerPair: number | undefined;
   #isExport = false;
@@ -188,7 +189,7 @@ export class ImportedVotesReader {
       category: cells.category || null,
       challenge: cells.challenge || null,
     });
-    this.#compareAttributes(item, cells);
+    this.#compareAttributes(pairing.table.items[itemIndex]!, cells);
     const status = (cells.status ?? '').trim();
     if (status === 'open') return;
     if (status === 'retracted' || status === 'surplus' || refused.has(status.toLowerCase()))
@@ -255,21 +256,29 @@ export class ImportedVotesReader {
   }
 
   #choice(cell: string, a: string, b: string): Choice | undefined {
-    const given = this.#options.values?.get(plain(cell));
+    const { values } = this.#options;
+    const given = values?.get(plain(cell));
     if (given !== undefined) return given;
     if (a !== '') {
       const name = this.#spelling.model.of(cell);
       if (name === a) return 'a';
       if (name === b) return 'b';
     }
-    const text = plain(cell).replace(/^(\d)\.0$/, '$1');
-    if (/^\d$/.test(text)) this.#numbers.add(text);
-    const known = choiceOf(text);
+    const known = this.#word(cell);
     if (known !== undefined || this.#layout?.format !== 'alpaca-eval') return known;
-    const preference = Number(text);
+    const preference = Number(cell);
     if (!(preference > 1 && preference < 2)) return undefined;
     this.#counts.rounded += 1;
     return preference < 1.5 ? 'a' : 'b';
+  }
+
+  #word(cell: string): Choice | undefined {
+    if (this.#words.has(cell)) return this.#words.get(cell);
+    const text = plain(cell).replace(/^(\d)\.0$/, '$1');
+    if (/^\d$/.test(text)) this.#numbers.add(text);
+    const choice = choiceOf(text);
+    this.#words.set(cell, choice);
+    return choice;
   }
 
   /** Which of the row's models was on the left; '' where that cannot be told. */
@@ -288,15 +297,12 @@ export class ImportedVotesReader {
     if (Number.isInteger(votes) && votes > 0) this.#votesPerPair = Math.max(this.#votesPerPair ?? 0, votes);
   }
 
-  #compareAttributes(item: string, { category = '', challenge = '' }: Cells): void {
-    if (category === '' && challenge === '') return;
-    const said = `${category}\0${challenge}`;
-    const before = this.#attributes.get(item);
-    if (before === undefined) this.#attributes.set(item, said);
-    else if (before !== said) {
-      this.#differing.count += 1;
-      this.#differing.example ||= `row ${this.#row()}, item ${item}`;
-    }
+  /** @param item as its first row has it */
+  #compareAttributes({ id, category, challenge }: Item, cells: Cells): void {
+    if (!cells.category && !cells.challenge) return;
+    if ((category ?? '') === (cells.category ?? '') && (challenge ?? '') === (cells.challenge ?? '')) return;
+    this.#differing.count += 1;
+    this.#differing.example ||= `row ${this.#row()}, item ${id}`;
   }
 
   finish(): ImportedVotes {
@@ -393,20 +399,22 @@ export class ImportedVotesReader {
 
 /** Names without outer space and in one Unicode form; how many rows had them otherwise. */
 class Spelling {
-  readonly #normal = new Map<string, string>();
-  readonly #first = new Map<string, string>();
+  /** By the raw name: its normal form, and whether another spelling of it came first. */
+  readonly #known = new Map<string, { normal: string; isOther: boolean }>();
+  readonly #normal = new Set<string>();
   differing = 0;
 
   of(raw: string): string {
-    let normal = this.#normal.get(raw);
-    if (normal === undefined) {
-      normal = raw.trim().normalize('NFC');
-      this.#normal.set(raw, normal);
-      if (!this.#first.has(normal)) this.#first.set(normal, raw);
+    if (raw === '') return raw;
+    let known = this.#known.get(raw);
+    if (known === undefined) {
+      const normal = raw.trim().normalize('NFC');
+      known = { normal, isOther: this.#normal.has(normal) };
+      this.#normal.add(normal);
+      this.#known.set(raw, known);
     }
-    if (raw !== normal && this.#first.get(normal) !== raw) this.differing += 1;
-    else if (raw === normal && this.#first.get(normal) !== raw) this.differing += 1;
-    return normal;
+    if (known.isOther) this.differing += 1;
+    return known.normal;
   }
 }
 

@@ -3,20 +3,13 @@ import type { Namespace, Socket } from 'socket.io';
 import type { AnnotateClientEvents, AnnotateServerEvents, Acknowledgement } from '../../contract/annotate.ts';
 import { logFailure, toFailure } from '../errors.ts';
 import { holdAgain, releaseSoon } from '../study/assignments.ts';
-import type { AnnotateEvent, AnnotatorEvents, EventParts, Visitor } from './annotator-events.ts';
+import type { AnnotatorEvents, EventParts, Visitor } from './annotator-events.ts';
 
 type AnnotateSocket = Socket<AnnotateClientEvents, AnnotateServerEvents, object, Visitor>;
 export type AnnotateNamespace = Namespace<AnnotateClientEvents, AnnotateServerEvents, object, Visitor>;
 
 const departuresEveryMs = 20;
 const departuresAtOnce = 200;
-const events: AnnotateEvent[] = [
-  'assignment:next',
-  'assignment:preload',
-  'vote:cast',
-  'vote:undo',
-  'assignment:report',
-];
 
 /** @returns tells the database of whoever left just now; call it when the connections are closed */
 export function serveAnnotators(
@@ -52,7 +45,7 @@ export function serveAnnotators(
     departures.delete(annotator.id);
     holdAgain(db, annotator, annotators.leases).catch((error: unknown) => logFailure(log, error));
 
-    for (const event of events) {
+    for (const event of annotators.events) {
       const listener = async (...received: unknown[]): Promise<void> => {
         // A payload may be left out; the acknowledgement is always last.
         const acknowledge = received.at(-1);

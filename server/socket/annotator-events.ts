@@ -96,6 +96,11 @@ export class AnnotatorEvents {
     this.leases = { ...parts.leases, onExpired: (expired) => parts.metrics.expiredLeases.inc(expired) };
   }
 
+  /** All that may be asked. */
+  get events(): AnnotateEvent[] {
+    return Object.keys(this.#handlers) as AnnotateEvent[];
+  }
+
   isEvent(name: string): name is AnnotateEvent {
     return Object.hasOwn(this.#handlers, name);
   }

@@ -5,6 +5,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { escapeCell } from '../../evaluator/engine/files/spreadsheet.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
+import type { ExportFormat } from '../../contract/words.ts';
 import type { Database } from '../../db/open.ts';
 import { listPairImages, listPairsWithPrompts, modelNames } from '../../db/queries/studies.ts';
 import { voteLog } from '../../db/queries/votes.ts';
@@ -53,9 +54,6 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     vote_id: vote.voteId,
   }));
 }
-
-export const exportFormats = ['votes-csv', 'votes-jsonl', 'votes-parquet', 'arena', 'pick-a-pic'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
 
 export interface ExportRequest {
   format: ExportFormat;
@@ -124,8 +122,9 @@ export async function exportVotes(
   if (format === 'pick-a-pic') {
     const asked = criterion ?? (study.criteria.includes('general') ? 'general' : study.criteria[0]!);
     if (!study.criteria.includes(asked)) throw new BadInput(`The study "${name}" does not ask about "${asked}".`);
+    const counted = votes.filter((vote) => vote.criterion === asked && vote.status === 'counted');
     const content = await pickAPic({
-      votes: votes.filter((vote) => vote.criterion === asked && vote.status === 'counted'),
+      votes: counted,
       pairs: await listPairImages(db, study.id),
       models: [modelA, modelB],
       criterion: asked,
@@ -133,7 +132,7 @@ export async function exportVotes(
       out,
       images: new ImageStore(dataFolder),
     });
-    return { content, rows: votes.filter((vote) => vote.criterion === asked && vote.status === 'counted').length };
+    return { content, rows: counted.length };
   }
   const none = {
     annotator: '',

@@ -337,6 +337,75 @@ describe.skipIf(chromiumPath === undefined)("the annotator's page", () => {
     expect(await text(research.page)).toMatch(/broken[\s\S]*skipped|skipped[\s\S]*broken/);
   }, 90_000);
 
+  const asked = (page: Page) => page.locator('.question').getAttribute('data-assignment');
+
+  it('images that come late do not bring a pair back that was skipped meanwhile', async () => {
+    const trouble: Trouble = { breaks: (path) => path.startsWith('/annotate/images/') };
+    const { db, proxy, visit } = await setUp({ pairs: 2 }, trouble);
+    const { page } = await visit();
+    await page.waitForSelector('h2:has-text("cannot be shown")', { timeout: 15_000 });
+    const first = await asked(page);
+    await page.click('button:has-text("Try again")');
+    // They can be fetched again while the retry is under way.
+    proxy.trouble = {};
+    await page.click('button:has-text("Skip this pair")').catch(() => undefined);
+    await ready(page);
+    // Either it is shown, or it was skipped: what is on screen can be answered and counts.
+    for (let i = 0; i < 3; i++) await answer(page);
+    await expect.poll(async () => (await votes(db)).length, { timeout: 10_000 }).toBe(3);
+    expect((await votes(db)).every(({ counted }) => counted === 1)).toBe(true);
+    const skipped = await db.selectFrom('assignment').select('id').where('skipped_at', 'is not', null).execute();
+    if (skipped.length > 0) expect((await votes(db)).map((vote) => vote.assignment_id)).not.toContain(first);
+    await expect.poll(() => asked(page)).not.toBe((await votes(db))[0]!.assignment_id);
+  }, 60_000);
+
+  it('a report is about the pair that stood on screen when it was begun', async () => {
+    const { db, proxy, visit } = await setUp({ pairs: 4, criteria: ['general'] });
+    const { page } = await visit();
+    await ready(page);
+    const first = await asked(page);
+    await page.waitForTimeout(1000);
+    proxy.trouble = { delays: (path) => (path.startsWith('/annotate/images/') ? 1500 : 0) };
+    // Its question is answered, and the next pair comes while the dialog is open.
+    await answer(page);
+    await answer(page);
+    await answer(page);
+    const shown = await asked(page);
+    await page.click('button:has-text("Report")');
+    await page.waitForSelector('dialog[open]');
+    await expect.poll(() => asked(page), { timeout: 15_000 }).not.toBe(shown);
+    await page.click('dialog button:has-text("offensive")');
+    await page.waitForTimeout(500);
+    expect(await db.selectFrom('problem').select('reason').execute()).toEqual([]);
+    expect(await page.locator('.notice').textContent()).toContain('nothing was reported');
+    expect(first).not.toBe(shown);
+  }, 60_000);
+
+  it('while answers are taken back nothing can be answered', async () => {
+    const { db, proxy, visit } = await setUp();
+    const { page } = await visit();
+    await answer(page);
+    await expect.poll(async () => (await votes(db)).length).toBe(1);
+    // Plain requests alone, each with half a second: what is pressed meanwhile is pressed on a page that waits.
+    proxy.trouble = {
+      refusesUpgrades: true,
+      hides: (path) => path.startsWith('/socket.io'),
+      delays: (path) => (path.startsWith('/annotate/api') ? 700 : 0),
+    };
+    await page.reload();
+    await answer(page);
+    await page.keyboard.press('z');
+    // Once the question is open again an answer is one; until then none is.
+    while (!((await page.locator('.notice').textContent()) ?? '').includes('taken back')) {
+      await page.keyboard.press('ArrowRight');
+      await page.waitForTimeout(60);
+    }
+    await page.waitForSelector('.notice:has-text("taken back")', { timeout: 10_000 });
+    await page.waitForTimeout(1500);
+    expect((await votes(db)).filter(({ choice }) => choice === 'right')).toEqual([]);
+    expect(await db.selectFrom('slot').select('vote_id').execute()).toEqual([]);
+  }, 60_000);
+
   it('never asks question 4 of 3: what was answered stays, dimmed, until the next pair is painted', async () => {
     const { proxy, visit } = await setUp({ pairs: 4 });
     const { page } = await visit();

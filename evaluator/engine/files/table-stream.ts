@@ -10,9 +10,9 @@ import { createInterface } from 'node:readline';
 import { Transform, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import { parquetSchema } from 'hyparquet';
 import { BadInput, cannotRead } from './bad-input.ts';
+import { openParquet, parquetRows } from './parquet.ts';
 import { unescapeCell } from './spreadsheet.ts';
 
 export interface TableSink {
@@ -54,7 +54,7 @@ export async function readTable(file: string, sink: TableSink, options: TableOpt
     throw new BadInput(`${file} is an old Excel workbook, not a table of text; save it as CSV.`);
   try {
     if (head.subarray(0, 4).toString('latin1') === 'PAR1') {
-      await readParquet(file, sink);
+      await readParquetTable(file, sink);
       return;
     }
     const kind = /\.(jsonl|ndjson|json|csv|tsv|txt)$/.exec(name)?.[1];
@@ -331,13 +331,11 @@ async function readJson(stream: Readable, sink: TableSink): Promise<void> {
   for (const row of list) rows.add(row);
 }
 
-async function readParquet(file: string, sink: TableSink): Promise<void> {
+async function readParquetTable(file: string, sink: TableSink): Promise<void> {
   if ((await stat(file)).size > mostWhole) throw new BadInput(`${file} has more than 512 MiB.`);
-  const buffer = await asyncBufferFromFile(file);
-  const metadata = await parquetMetadataAsync(buffer);
-  const count = Number(metadata.num_rows);
+  const parquet = await openParquet(file);
   // Bytes that are no text are images.
-  const columns = parquetSchema(metadata)
+  const columns = parquetSchema(parquet.metadata)
     .children.map(({ element }) => element)
     .filter(
       ({ type, converted_type, logical_type }) =>
@@ -345,13 +343,8 @@ async function readParquet(file: string, sink: TableSink): Promise<void> {
     )
     .map(({ name }) => name);
   const rows = new ObjectRows(sink);
-  for (let rowStart = 0; rowStart < count; rowStart += chunkRows) {
-    const rowEnd = Math.min(rowStart + chunkRows, count);
-    const read = await parquetReadObjects({ file: buffer, metadata, compressors, columns, rowStart, rowEnd });
-    if (read.length !== rowEnd - rowStart) throw new BadInput(`${file} is a damaged parquet file: rows are missing.`);
-    for (const row of read) rows.add(row);
-  }
-  if (count === 0) throw new BadInput('The file is empty.');
+  for await (const row of parquetRows(parquet, columns, chunkRows)) rows.add(row);
+  if (parquet.rows === 0) throw new BadInput('The file is empty.');
 }
 
 /** Objects to rows of cells. */

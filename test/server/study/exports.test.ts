@@ -2,12 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { pairOfAssignment } from '../../../db/queries/assignments.ts';
 import type { Report } from '../../../contract/report.ts';
 import { openPreferences } from '../../../evaluator/preference/preference-rows.ts';
 import { filterPairs } from '../../../evaluator/preference/filter.ts';
 import { analyze } from '../../../evaluator/votes/analyze.ts';
 import { ensureSimulatedSeats } from '../../../server/study/design.ts';
-import { exportVotes, type ExportFormat } from '../../../server/study/exports.ts';
+import type { ExportFormat } from '../../../contract/words.ts';
+import { exportVotes } from '../../../server/study/exports.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
 import { studyReport } from '../../../server/study/study-report.ts';
 import { castVote, undoLast } from '../../../server/study/votes.ts';
@@ -40,9 +42,11 @@ async function runningStudy(population: 'people' | 'simulated' = 'people') {
     const person = await joinStudy(db, { token, participant: name.trim() }, 1);
     for (let i = 0; i < pairs; i++) {
       const assignment = (await nextAssignment(db, person, times, 10))!;
+      const { pair, sideA } = await pairOfAssignment(db, assignment.id);
       for (const criterion of assignment.criteria) {
         cast += 1;
-        const choice = cast % 5 === 0 ? 'tie' : cast % 3 === 0 ? 'right' : 'left';
+        // Every third pair is A's, whoever judges it: it has a winner that never loses.
+        const choice = pair % 3 === 0 ? sideA : cast % 5 === 0 ? 'tie' : cast % 3 === 0 ? 'right' : 'left';
         await castVote(
           db,
           person,

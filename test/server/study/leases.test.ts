@@ -224,6 +224,21 @@ onBothEngines('leases', (fresh) => {
     ]);
   });
 
+  it('a pair whose lease ran out can be skipped too, and does not come again', async () => {
+    const { db, join } = await setUp(1);
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    // Bob's asking takes the seat back, and he gives his own up.
+    const his = (await nextAssignment(db, bob, times, 100_000))!;
+    await reportProblem(db, bob, { assignmentId: his.id, reason: 'text' }, 100_001);
+    await reportProblem(db, ann, { assignmentId: first.id, reason: 'skipped' }, 100_002);
+    await reportProblem(db, ann, { assignmentId: first.id, reason: 'blurry' }, 100_003);
+    expect(await nextAssignment(db, ann, times, 100_004)).toBeNull();
+    const told = await problemsOfStudy(db, ann.studyId);
+    expect(told.map(({ reason }) => reason).sort()).toEqual(['skipped', 'text']);
+    expect(await nextAssignment(db, await join('cy'), times, 100_005)).not.toBeNull();
+  });
+
   it('work whose seat had gone meanwhile is kept as surplus and counts as done for the person', async () => {
     const { db, join } = await setUp(1);
     const [ann, bob] = [await join('ann'), await join('bob')];
