@@ -16,7 +16,9 @@ export const handshakeSchema = z.object({
     .string()
     .max(300)
     .optional()
-    .describe('From the event session of an earlier connection; the cookie visavis_key may hold it instead.'),
+    .describe(
+      'From the event session of an earlier connection; the cookie visavis_key may hold it instead. Before the first one: a secret of the client’s own, 32 or more letters, digits, - and _, with which it can come back if the session never arrived.',
+    ),
   takeOver: z
     .boolean()
     .optional()

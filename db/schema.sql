@@ -10,7 +10,8 @@ CREATE TABLE "annotator" (
   "done" integer default 0 not null,
   "last_position" integer default 0 not null,
   "last_assignment_id" text,
-  "keyed_at" bigint, constraint "annotator_once" unique ("study_id",
+  "keyed_at" bigint,
+  "secret_hash" text, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 
@@ -245,7 +246,8 @@ CREATE TABLE "study" (
 CREATE TABLE "take_over" (
   "id" text primary key,
   "annotator_id" text not null references "annotator" ("id"),
-  "created_at" bigint not null);
+  "created_at" bigint not null,
+  "secret_hash" text);
 
 CREATE INDEX take_over_annotator on take_over (annotator_id);
 

@@ -131,6 +131,8 @@ export interface AnnotatorTable {
   last_assignment_id: Generated<string | null>;
   /** When they got their key; null until their first connection. */
   keyed_at: Generated<number | null>;
+  /** SHA-256 of the secret that their first browser made, if it made one. */
+  secret_hash: Generated<string | null>;
 }
 
 export interface AssignmentTable {
@@ -180,6 +182,8 @@ export interface TakeOverTable {
   id: string;
   annotator_id: string;
   created_at: number;
+  /** SHA-256 of the secret that their browser made, if it made one. */
+  secret_hash: Generated<string | null>;
 }
 
 /** How often something was tried until `ends_at`. */

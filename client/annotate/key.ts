@@ -1,26 +1,45 @@
 /**
- * @file The key that shows this browser to be the one that began. Kept for each link and participant, and in a cookie for where
- * storage is forgotten between visits.
+ * @file The key that shows this browser to be the one that began. Kept for each link and participant; the server's also in a
+ * cookie, for where storage is forgotten between visits.
  */
 import type { AnnotateSession } from '../../contract/annotate.ts';
 
 const nameOf = (token: string, participant: string | undefined) => `visavis-key ${token} ${participant ?? ''}`;
 
-export function knownKey(token: string, participant: string | undefined): string | undefined {
-  try {
-    return localStorage.getItem(nameOf(token, participant)) ?? undefined;
-  } catch {
-    // Private windows may refuse storage; the cookie is sent by itself.
-    return undefined;
-  }
+/** Where storage is refused, as in some private windows. */
+const unstored = new Map<string, string>();
+
+/** The key that the server gave; before that a secret made here, so that the first answer may be lost. */
+export function knownKey(token: string, participant: string | undefined): string {
+  const name = nameOf(token, participant);
+  const known = read(name);
+  if (known !== undefined) return known;
+  const secret = Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
+  write(name, secret);
+  return secret;
 }
 
 export function keepKey(token: string, participant: string | undefined, { key }: AnnotateSession): void {
   const secure = location.protocol === 'https:' ? '; secure' : '';
   document.cookie = `visavis_key=${key}; path=/; max-age=${180 * 24 * 3600}; samesite=lax${secure}`;
+  write(nameOf(token, participant), key);
+}
+
+function read(name: string): string | undefined {
   try {
-    localStorage.setItem(nameOf(token, participant), key);
+    return localStorage.getItem(name) ?? unstored.get(name);
   } catch {
-    // As above.
+    return unstored.get(name);
+  }
+}
+
+function write(name: string, value: string): void {
+  unstored.set(name, value);
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // It lasts as long as this page, and the cookie is sent by itself.
   }
 }

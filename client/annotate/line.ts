@@ -105,11 +105,10 @@ export class Line {
 
   #auth() {
     const { token, participant } = this.#parts;
-    const key = knownKey(token, participant);
     return {
       token,
+      key: knownKey(token, participant),
       ...(participant === undefined ? {} : { participant }),
-      ...(key === undefined ? {} : { key }),
       ...(this.#takingOver ? { takeOver: true } : {}),
     };
   }
@@ -152,7 +151,7 @@ export class Line {
   }
   #requestsWork = false;
 
-  /** One after another: the first one's answer has the key that the next one shows. */
+  /** One after another: as they were asked. */
   #byRequest(event: string, payload: object): Promise<Acknowledgement<unknown> | undefined> {
     const answer = this.#requests.then(() => this.#request(event, payload));
     this.#requests = answer;

@@ -40,11 +40,19 @@ export async function findAnnotator(
   return row && objectOf(row);
 }
 
-/** Gives the annotator a key, if nobody has it yet. @returns whether this call did */
-export async function claimAnnotator(db: Database, id: string, now: number): Promise<boolean> {
+/**
+ * Gives the annotator a key, if nobody has it yet.
+ * @param secretHash of the secret that their browser made, if it did
+ * @returns whether this call did
+ */
+export async function claimAnnotator(
+  db: Database,
+  { id, secretHash }: { id: string; secretHash: string | null },
+  now: number,
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('annotator')
-    .set({ keyed_at: now })
+    .set({ keyed_at: now, secret_hash: secretHash })
     .where('id', '=', id)
     .where('keyed_at', 'is', null)
     .executeTakeFirst();
@@ -53,9 +61,27 @@ export async function claimAnnotator(db: Database, id: string, now: number): Pro
 
 export async function insertTakeOver(
   db: Database,
-  takeOver: { id: string; annotatorId: string; createdAt: number },
+  takeOver: { id: string; annotatorId: string; createdAt: number; secretHash: string | null },
 ): Promise<void> {
   await db.insertInto('take_over').values(rowOf<TakeOverTable>(takeOver)).execute();
+}
+
+/** Since when votes are of the browser with this secret: 0 for the annotator's first; undefined when it is none of theirs. */
+export async function secretSince(db: Database, annotatorId: string, secretHash: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('annotator')
+    .select(sql<number>`0`.as('since'))
+    .where('id', '=', annotatorId)
+    .where('secret_hash', '=', secretHash)
+    .unionAll(
+      db
+        .selectFrom('take_over')
+        .select('created_at as since')
+        .where('annotator_id', '=', annotatorId)
+        .where('secret_hash', '=', secretHash),
+    )
+    .executeTakeFirst();
+  return row === undefined ? undefined : Number(row.since);
 }
 
 /** Finds or makes the annotator. Safe when the same person connects twice at once. */

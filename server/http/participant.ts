@@ -2,7 +2,7 @@
  * @file Who an annotator is when no crowd platform says so: an id in a cookie that only the server reads. And the key that shows
  * that a connection is of the same browser as the first one, since anybody may know a participant's id.
  */
-import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { Database } from '../../db/open.ts';
 import { serverSecret } from '../../db/queries/sessions.ts';
@@ -17,6 +17,11 @@ export function participantOf(cookieHeader: string | undefined): string | undefi
 /** The key that the page has put into a cookie. */
 export function keyOf(cookieHeader: string | undefined): string | undefined {
   return parseCookie(cookieHeader ?? '')[keyCookieName];
+}
+
+/** The hash of a secret that a browser made for itself; null for what is none: signed keys have dots in them. */
+export function secretHashOf(key: string | undefined): string | null {
+  return key !== undefined && /^[\w-]{32,}$/.test(key) ? createHash('sha256').update(key).digest('hex') : null;
 }
 
 /** A Set-Cookie value with a fresh id. */

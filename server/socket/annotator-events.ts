@@ -24,7 +24,7 @@ import { logFailure, ServiceError, TooManyBegin, toFailure } from '../errors.ts'
 import type { Health } from '../health.ts';
 import type { Limits } from '../http/limits.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { keyOf, participantOf, type ParticipantKeys } from '../http/participant.ts';
+import { keyOf, participantOf, secretHashOf, type ParticipantKeys } from '../http/participant.ts';
 import {
   claim,
   invitedTo,
@@ -126,7 +126,7 @@ export class AnnotatorEvents {
     // Their link is the researcher's alone.
     if (annotator.population === 'simulated') return { annotator, since: 0 };
     const shown = keys.sinceOf(key, annotator.id) ?? keys.sinceOf(keyOf(cookie), annotator.id);
-    const since = await claim(db, annotator, { since: shown, takeOver });
+    const since = await claim(db, annotator, { since: shown, secretHash: secretHashOf(key), takeOver });
     if (since > 0 && shown === undefined) log.warn({ annotator: annotator.id }, 'An annotator was taken over.');
     return { annotator, since };
   }

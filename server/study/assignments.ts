@@ -15,6 +15,7 @@ import {
   heldByNewcomers,
   insertProblem,
   insertTakeOver,
+  secretSince,
   releaseExpired,
   renewLease,
   renewLeases,
@@ -91,27 +92,31 @@ export function joinInvited(db: Database, invited: Invited, participant: string,
 }
 
 /**
- * Whose connection this is: of the annotator's first browser, of one that shows their key, or of one that says that it takes
- * over, which is kept.
+ * Whose connection this is: of the annotator's first browser, of one that shows their key or the secret that it began with, or
+ * of one that says that it takes over, which is kept.
  * @param since what the key shows, if it is theirs
+ * @param secretHash of the secret that the browser made, if it shows one
  * @returns since when the votes are this browser's
  * @throws ServiceError key-required
  */
 export async function claim(
   db: Database,
   annotator: Annotator,
-  { since, takeOver }: { since: number | undefined; takeOver: boolean },
+  { since, secretHash, takeOver }: { since: number | undefined; secretHash: string | null; takeOver: boolean },
   now = Date.now(),
 ): Promise<number> {
   if (since !== undefined) return since;
   return inTransaction(db, async (tx) => {
-    if (annotator.keyedAt === null && (await claimAnnotator(tx, annotator.id, now))) return 0;
+    if (annotator.keyedAt === null && (await claimAnnotator(tx, { id: annotator.id, secretHash }, now))) return 0;
+    // It had begun, and did not hear of it.
+    const known = secretHash === null ? undefined : await secretSince(tx, annotator.id, secretHash);
+    if (known !== undefined) return known;
     if (!takeOver)
       throw new ServiceError(
         'key-required',
         'Somebody has begun this study as this participant in another browser. Was it you? Then you can go on here.',
       );
-    await insertTakeOver(tx, { id: randomUUID(), annotatorId: annotator.id, createdAt: now });
+    await insertTakeOver(tx, { id: randomUUID(), annotatorId: annotator.id, createdAt: now, secretHash });
     return now;
   });
 }

@@ -85,6 +85,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0013-participant',
         '0014-access',
         '0015-page',
+        '0016-own-key',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -69,6 +69,19 @@ describe.skipIf(chromiumPath === undefined)("the annotator's page", () => {
     await page.keyboard.press(key);
   }
   const text = (page: Page) => page.evaluate(() => document.body.innerText);
+  /** Votes that the browser keeps because nobody has acknowledged them yet. */
+  const kept = (page: Page) =>
+    page.evaluate(
+      () =>
+        new Promise<number>((resolve) => {
+          const opening = indexedDB.open('keyval-store');
+          opening.onsuccess = () => {
+            const db = opening.result;
+            const all = db.transaction('keyval').objectStore('keyval').getAll();
+            all.onsuccess = () => resolve((all.result as unknown[][]).flat().length);
+          };
+        }),
+    );
 
   it('shows the question and the prompt that are recorded, also when the browser has translated the page', async () => {
     const { db, visit } = await setUp();
@@ -128,6 +141,7 @@ describe.skipIf(chromiumPath === undefined)("the annotator's page", () => {
     await answer(page);
     await answer(page);
     await expect.poll(async () => (await votes(db)).length).toBe(2);
+    await expect.poll(() => kept(page)).toBe(0);
     proxy.trouble = { swallows: true };
     await answer(page);
     await page.waitForSelector('.notice:has-text("Saving")', { timeout: 3000 });
@@ -157,14 +171,13 @@ describe.skipIf(chromiumPath === undefined)("the annotator's page", () => {
     await expect.poll(async () => (await votes(db)).length).toBe(1);
     // Now nothing but the page itself and its images gets through.
     const isLine = (path: string) => path.startsWith('/socket.io') || path.startsWith('/annotate/api');
-    await page.waitForTimeout(500);
+    await expect.poll(() => kept(page)).toBe(0);
     proxy.trouble = { swallows: true };
     await answer(page);
     await answer(page);
     const context = page.context();
     const url = page.url();
-    // What takes a moment is writing it down.
-    await page.waitForTimeout(200);
+    await expect.poll(() => kept(page)).toBe(2);
     await page.close();
     proxy.trouble = { hides: isLine, refusesUpgrades: true };
     const again = await context.newPage();

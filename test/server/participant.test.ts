@@ -87,6 +87,34 @@ onBothEngines('a participant', (fresh) => {
     await server.close();
   });
 
+  it('comes back with the secret that it began with, if the first answer was lost; also after taking over', async () => {
+    const { db } = await fresh();
+    const { token, dataFolder, name } = await openStudyOf(db, { pairs: 4, criteria: ['general'] });
+    const server = await testServer(db, dataFolder);
+    const auth = { token, participant: 'P1' };
+    const secrets = [1, 2, 3].map((i) => `${i}`.repeat(32));
+    const first = await open(server.url, { ...auth, key: secrets[0] });
+    await answer(first.client);
+    const again = await open(server.url, { ...auth, key: secrets[0] });
+    expect(again.key).toBe(first.key);
+    expect((await ask(again.client, 'vote:undo')).ok).toBe(true);
+    await answer(again.client);
+    for (const key of [secrets[1], secrets[0]!.slice(1), secrets[0]!.slice(0, 31)])
+      await expect(open(server.url, { ...auth, key })).rejects.toThrow('key-required');
+    // Of another participant it is worth nothing.
+    await open(server.url, { token, participant: 'P2', key: secrets[2] });
+    await expect(open(server.url, { ...auth, key: secrets[2] })).rejects.toThrow('key-required');
+
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const taken = await open(server.url, { ...auth, key: secrets[1], takeOver: true });
+    const repeated = await open(server.url, { ...auth, key: secrets[1], takeOver: true });
+    expect(repeated.key).toBe(taken.key);
+    expect(await studySummary(db, name)).toMatchObject({ takeOvers: 1 });
+    expect((await ask(repeated.client, 'vote:undo')).error?.code).toBe('nothing-to-undo');
+    for (const { client } of [first, again, taken, repeated]) client.disconnect();
+    await server.close();
+  });
+
   it('two connections at once are given one key, not two', async () => {
     const { db } = await fresh();
     const { token, dataFolder } = await openStudyOf(db, { pairs: 1 });

@@ -1,4 +1,5 @@
 /** @file Socket clients as a script would write them: nothing of the page's code. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
@@ -31,7 +32,7 @@ export function testServer(
   });
 }
 
-/** The keys that the server gave, as a browser keeps them. */
+/** The keys that the server gave, as a browser keeps them; before that its own secret. */
 const keys = new Map<string, string>();
 
 export class TestClient {
@@ -43,6 +44,7 @@ export class TestClient {
   /** @throws the server's refusal of the handshake */
   static async connect(url: string, token: string, participant?: string, auth: object = {}): Promise<TestClient> {
     const who = `${token} ${participant ?? ''}`;
+    if (participant !== undefined && !keys.has(who)) keys.set(who, randomBytes(24).toString('hex'));
     const known = participant === undefined ? undefined : keys.get(who);
     const socket = io(`${url}/annotate`, {
       auth: { token, participant, ...(known === undefined ? {} : { key: known }), ...auth },
