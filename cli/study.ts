@@ -14,6 +14,7 @@ interface Options extends DataOption {
   json?: boolean;
 }
 interface CreateOptions extends Options {
+  from?: string;
   prompts?: string;
   a?: string;
   b?: string;
@@ -30,8 +31,9 @@ export function studyCommand(): Command {
   const study = new Command('study').description('studies: pairs of two models shown to annotators');
   study
     .command('create')
-    .argument('<name>', 'the study’s name', newName)
+    .argument('[name]', 'the study’s name; with --from it may be left to the file', newName)
     .description('create a study; its pairs are fixed here')
+    .option('--from <file>', 'a study’s file (YAML, as study show --yaml writes it), instead of the options below')
     .option('--prompts <name>', 'prompt set')
     .option('--a <model>', 'model A')
     .option('--b <model>', 'model B')
@@ -48,8 +50,12 @@ export function studyCommand(): Command {
     )
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: CreateOptions) => {
-      const { pairs, missing, study, a, b } = await withWorkspace(options, ({ db }) => createFrom(db, name, options));
+    .action(async (given: string | undefined, options: CreateOptions, command: Command) => {
+      if (options.from !== undefined) refuseBeside('--from', command);
+      const { pairs, missing, study, a, b } = await withWorkspace(options, ({ db }) =>
+        options.from === undefined ? createFrom(db, required(given), options) : createFromFile(db, options.from, given),
+      );
+      const { name } = study;
       if (options.json) {
         printJson({ name, state: study.state, a, b, pairs, missing });
         return;
@@ -91,16 +97,26 @@ export function studyCommand(): Command {
   study
     .command('show <name>')
     .description('show a study and its progress')
+    .option('--yaml', 'print the study’s file, which study create --from reads')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: Options) => {
+    .action(async (name: string, options: Options & { yaml?: boolean }) => {
+      if (options.yaml) {
+        if (options.json) throw new BadInput('Choose one of --yaml and --json.');
+        const { studyFile, yamlOf } = await import('../server/study/study-file.ts');
+        process.stdout.write(yamlOf(await withWorkspace(options, ({ db }) => studyFile(db, name))));
+        return;
+      }
       const { studySummary } = await import('../server/study/summary.ts');
       const summary = await withWorkspace(options, ({ db }) => studySummary(db, name));
       if (options.json) printJson(summary);
       else
         printTable(
           ['', ''],
-          Object.entries(summary).map(([key, value]) => [key, String(value)]),
+          Object.entries(summary).map(([key, value]) => [
+            key,
+            typeof value === 'object' && !Array.isArray(value) ? (JSON.stringify(value) ?? '') : String(value),
+          ]),
         );
     });
   for (const [verb, state] of [
@@ -148,6 +164,32 @@ export function studyCommand(): Command {
       else console.log(url);
     });
   return study;
+}
+
+function required(name: string | undefined): string {
+  if (name === undefined) throw new BadInput('A study needs a name: visavis study create NAME.');
+  return name;
+}
+
+/** @throws BadInput for an option that the file says itself */
+function refuseBeside(flag: string, command: Command): void {
+  const beside = ['from', 'data', 'json'];
+  const clash = command.options.find(
+    (option) =>
+      !beside.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (clash !== undefined)
+    throw new BadInput(`${clash.long ?? clash.flags} does not go with ${flag}; write it into the file.`);
+}
+
+async function createFromFile(db: Database, path: string, name: string | undefined) {
+  const { designOf, readStudyFile } = await import('../server/study/study-file.ts');
+  const { createStudy } = await import('../server/study/design.ts');
+  const file = await readStudyFile(path);
+  if (name !== undefined && name !== file.name)
+    console.error(`visavis: the file calls the study "${file.name}"; it is created as "${name}".`);
+  const design = { ...designOf(file), ...(name === undefined ? {} : { name }) };
+  return { ...(await createStudy(db, design)), a: design.a, b: design.b };
 }
 
 /** The study that the flags describe, or the best two of a prescreen. */

@@ -1,5 +1,6 @@
 /** @file The socket namespace `/annotate`: what an annotator's page and the server say to each other. */
 import { z } from 'zod';
+import type { VisitLook, VisitStep, VisitView } from './visit.ts';
 import { isTemplate } from './participant.ts';
 import { choiceSchema, criterionSchema, errorCodeSchema, textSchema } from './words.ts';
 
@@ -40,6 +41,7 @@ export const imageSchema = z.object({
 export const assignmentSchema = z.object({
   id: z.string().describe('Of this assignment.'),
   criteria: z.array(criterionSchema).describe('Still to be answered, in the order in which they are asked.'),
+  questions: z.int().positive().describe('How many criteria the pair has, answered or not.'),
   prompt: z.string().nullable().describe('Null while the criterion being asked hides it.'),
   left: imageSchema.describe('The image on the left.'),
   right: imageSchema.describe('The image on the right.'),
@@ -58,6 +60,7 @@ export const seenSchema = z.object({
   zoom: z.number().finite().min(1).max(1000).describe('The largest zoom that was used; 1: none.'),
   decodeMs: z.number().finite().nonnegative().max(1e9).describe('From asking for the images to their being decoded.'),
   hidden: z.boolean().describe('Whether the page was out of sight for a while.'),
+  language: z.string().max(20).optional().describe('The language of the page.'),
   translated: z.boolean().describe("Whether the browser had translated the page's text."),
 });
 export type Seen = z.infer<typeof seenSchema>;
@@ -77,6 +80,17 @@ export const voteSchema = z.object({
   seen: seenSchema.optional().describe('What the page showed while it was asked; kept with the vote.'),
 });
 export type VoteInput = z.infer<typeof voteSchema>;
+
+export const undoSchema = z
+  .object({
+    voteId: z
+      .uuid()
+      .toLowerCase()
+      .optional()
+      .describe('The newest vote that the client knows of. If it was taken back already, nothing else is.'),
+  })
+  .nullish();
+export type UndoInput = NonNullable<z.infer<typeof undoSchema>>;
 
 export const voteResultSchema = z.object({
   counted: z.boolean().describe('False when the seat had gone to somebody else: the vote is kept as surplus.'),
@@ -118,7 +132,11 @@ export interface AnnotateClientEvents {
   /** Leases up to two more pairs, so that the page can go on to them at once. */
   'assignment:preload': (payload: object, acknowledge: Acknowledge<Preload>) => void;
   'vote:cast': (payload: VoteInput, acknowledge: Acknowledge<VoteResult>) => void;
-  'vote:undo': (payload: object, acknowledge: Acknowledge<AssignmentView>) => void;
+  /** Where the visit stands: what comes before and after the voting. */
+  'visit:look': (payload: VisitLook, acknowledge: Acknowledge<VisitView>) => void;
+  /** Takes the step at hand. */
+  'visit:step': (payload: VisitStep, acknowledge: Acknowledge<VisitView>) => void;
+  'vote:undo': (payload: UndoInput, acknowledge: Acknowledge<AssignmentView>) => void;
   /** Sets a pair aside: its seat is free for others, and the researchers see why. */
   'assignment:report': (payload: ProblemInput, acknowledge: Acknowledge<object>) => void;
 }

@@ -148,6 +148,15 @@ export const criterionReportSchema = z.object({
   byChallenge: z.array(sliceSchema).describe('Alphabetical.'),
 });
 
+const checkRate = z
+  .object({
+    value: z.number().describe('The share.'),
+    low: z.number().describe("Lower end of Wilson's 95 % interval."),
+    high: z.number().describe("Upper end of Wilson's 95 % interval."),
+    n: z.int().describe('Answers.'),
+  })
+  .nullable();
+
 export const annotatorReportSchema = z.object({
   id: z.string().describe("The annotator's id, as the crowd platform or the file has it."),
   votes: z.int().describe('Votes that count.'),
@@ -156,6 +165,16 @@ export const annotatorReportSchema = z.object({
     "Share of this person's votes, on pairs on which the others have a majority, that the others' majority confirms.",
   ),
   excluded: z.boolean().describe('Whether the votes are left out of the results.'),
+  gold: checkRate
+    .optional()
+    .describe(
+      'Share of right answers to pairs whose answer is known; null before the first one. In studies with a visit.',
+    ),
+  repeats: checkRate
+    .optional()
+    .describe(
+      'Share of repeated pairs answered as the first time; null before the first one. In studies with a visit.',
+    ),
 });
 
 const agreementSchema = z.object({

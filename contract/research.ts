@@ -1,5 +1,6 @@
 /** @file What the research page and scripts read over HTTP and the socket namespace `/research`. */
 import { z } from 'zod';
+import { visitSchema } from './visit.ts';
 import { criterionSchema, studyStateSchema } from './words.ts';
 
 export const studySummarySchema = z.object({
@@ -11,6 +12,9 @@ export const studySummarySchema = z.object({
   criteria: z.array(criterionSchema).describe('In the order in which they are asked.'),
   votesPerPair: z.int().describe('Votes that a pair needs for each criterion.'),
   ties: z.boolean().describe('Whether a tie may be voted.'),
+  seed: z.int().describe('Of the order, the sides and the sample.'),
+  promptSample: z.int().nullable().describe('The size of the sample of prompts that was asked for; null: all.'),
+  visit: visitSchema.nullable().describe('What surrounds the voting; null: nothing.'),
   pairs: z.int().describe('Pairs of the study.'),
   simulated: z
     .boolean()

@@ -33,6 +33,7 @@ export const errorCodeSchema = z.enum([
   'already-voted',
   'vote-id-reused',
   'tie-not-allowed',
+  'step-required',
   'nothing-to-undo',
   'key-required',
   'conflict',

@@ -15,6 +15,7 @@ import { lostWorkers } from './migrations/0011-lost-workers.ts';
 import { access } from './migrations/0014-access.ts';
 import { page } from './migrations/0015-page.ts';
 import { ownKey } from './migrations/0016-own-key.ts';
+import { visit } from './migrations/0017-visit.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -35,6 +36,7 @@ export const migrations: Record<string, Migration> = {
   '0014-access': access,
   '0015-page': page,
   '0016-own-key': ownKey,
+  '0017-visit': visit,
 };
 
 /** A database that this version must not touch, or cannot open. */

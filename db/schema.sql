@@ -11,7 +11,8 @@ CREATE TABLE "annotator" (
   "last_position" integer default 0 not null,
   "last_assignment_id" text,
   "keyed_at" bigint,
-  "secret_hash" text, constraint "annotator_once" unique ("study_id",
+  "secret_hash" text,
+  "end_reason" text check (end_reason in ('finished', 'full', 'no-consent', 'device', 'checks')), constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 
@@ -19,7 +20,9 @@ CREATE TRIGGER assignment_made after insert on assignment when new.state <> 'exp
   update seat set state = new.state
   where id = new.seat_id;
   update annotator set done = done + (new.state = 'done'),
-    last_position = (select position from pair where id = new.pair_id) where id = new.annotator_id;
+    last_position = case when new.kind = 'work' then (select position from pair where id = new.pair_id)
+                         else last_position end
+  where id = new.annotator_id;
 end;
 
 CREATE TRIGGER assignment_moved after update of state on assignment when new.state <> old.state begin
@@ -41,7 +44,9 @@ CREATE TABLE "assignment" (
   "created_at" bigint not null,
   "expires_at" bigint not null,
   "reopened_at" bigint,
-  "skipped_at" bigint);
+  "skipped_at" bigint,
+  "kind" text default 'work' not null check (kind in ('work', 'gold', 'repeat', 'practice')),
+  "surplus_at" bigint);
 
 CREATE INDEX assignment_expiry on assignment (study_id, expires_at)
   where state = 'leased';
@@ -49,7 +54,7 @@ CREATE INDEX assignment_expiry on assignment (study_id, expires_at)
 CREATE INDEX assignment_open on assignment (annotator_id)
   where state <> 'done';
 
-CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id)
+CREATE UNIQUE INDEX assignment_person on assignment (annotator_id, pair_id, kind)
   where state <> 'expired' or voted = 1;
 
 CREATE UNIQUE INDEX assignment_seat on assignment (seat_id)
@@ -198,10 +203,10 @@ CREATE TABLE "server_secret" (
 CREATE TRIGGER slot_emptied after delete on slot begin
   
   insert into tally (study_id, population, criterion, shard, a, b, tie)
-    select v.study_id, n.population, v.criterion, 0, -(v.choice = x.side_a),
+    select v.study_id, s.population, v.criterion, 0, -(v.choice = x.side_a),
            -(v.choice <> x.side_a and v.choice <> 'tie'), -(v.choice = 'tie')
-    from vote v join assignment x on x.id = v.assignment_id join annotator n on n.id = v.annotator_id
-  where v.id = old.vote_id
+    from vote v join assignment x on x.id = v.assignment_id join seat s on s.id = v.seat_id
+  where v.id = old.vote_id and s.position >= 0
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
   update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);
@@ -210,10 +215,10 @@ end;
 CREATE TRIGGER slot_filled after insert on slot begin
   
   insert into tally (study_id, population, criterion, shard, a, b, tie)
-    select v.study_id, n.population, v.criterion, 0, +(v.choice = x.side_a),
+    select v.study_id, s.population, v.criterion, 0, +(v.choice = x.side_a),
            +(v.choice <> x.side_a and v.choice <> 'tie'), +(v.choice = 'tie')
-    from vote v join assignment x on x.id = v.assignment_id join annotator n on n.id = v.annotator_id
-  where v.id = new.vote_id
+    from vote v join assignment x on x.id = v.assignment_id join seat s on s.id = v.seat_id
+  where v.id = new.vote_id and s.position >= 0
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
   update annotator set votes = votes + 1,
@@ -241,7 +246,9 @@ CREATE TABLE "study" (
   "invite_token" text not null unique,
   "simulation_token" text not null unique,
   "created_at" bigint not null,
-  "prescreen_id" text references "prescreen" ("id"), constraint "study_two_models" check (model_a_id <> model_b_id));
+  "prescreen_id" text references "prescreen" ("id"),
+  "prompt_sample" integer,
+  "visit" text, constraint "study_two_models" check (model_a_id <> model_b_id));
 
 CREATE TABLE "take_over" (
   "id" text primary key,
@@ -281,6 +288,14 @@ CREATE TABLE "tries" (
   "what" text primary key,
   "count" integer not null,
   "ends_at" bigint not null);
+
+CREATE TABLE "visit_step" (
+  "annotator_id" text not null references "annotator" ("id"),
+  "position" integer not null,
+  "step" text not null,
+  "answer" text not null,
+  "created_at" bigint not null, constraint "visit_step_pk" primary key ("annotator_id",
+  "position"));
 
 CREATE TRIGGER vote_counted after insert on vote when new.counted = 1 begin
   insert into slot (seat_id, criterion, vote_id) values (new.seat_id, new.criterion, new.id);

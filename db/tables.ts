@@ -73,6 +73,10 @@ export interface StudyTable {
   /** The prescreen whose best models it compares. */
   prescreen_id: string | null;
   created_at: number;
+  /** The size of the stratified sample of prompts that was asked for; null: all prompts. */
+  prompt_sample: Generated<number | null>;
+  /** JSON of the contract's Visit; null: nothing but the voting. */
+  visit: Generated<string | null>;
 }
 
 export interface PairTable {
@@ -81,6 +85,7 @@ export interface PairTable {
   prompt_id: string;
   render_a_id: string;
   render_b_id: string;
+  /** In the study's order from 0; below 0 what serves as a check alone. */
   position: number;
   /** How many prompts of the set it stands for, where some were sampled more than others; null: all the same. */
   weight: number | null;
@@ -92,6 +97,7 @@ export interface SeatTable {
   pair_id: string;
   population: Population;
   seat_index: number;
+  /** Of its pair; -1 for a seat outside the plan, which a check has. */
   position: number;
   side_a: Side;
   /** Follows from its assignments, by triggers. */
@@ -133,6 +139,19 @@ export interface AnnotatorTable {
   keyed_at: Generated<number | null>;
   /** SHA-256 of the secret that their first browser made, if it made one. */
   secret_hash: Generated<string | null>;
+  /** Why their visit is over; null while it is not. */
+  end_reason: Generated<'finished' | 'full' | 'no-consent' | 'device' | 'checks' | null>;
+}
+
+/** What somebody did at a step of their visit; only inserted. */
+export interface VisitStepTable {
+  annotator_id: string;
+  /** In the order in which they were taken, from 0. */
+  position: number;
+  step: string;
+  /** JSON of the contract's VisitStep, with what the server found beside. */
+  answer: string;
+  created_at: number;
 }
 
 export interface AssignmentTable {
@@ -149,6 +168,10 @@ export interface AssignmentTable {
   reopened_at: number | null;
   /** When its annotator set the pair aside; then it is expired for good, and `voted` keeps the pair from coming again. */
   skipped_at: number | null;
+  /** All but work are checks, which count in no result. */
+  kind: 'work' | 'gold' | 'repeat' | 'practice';
+  /** When its last question was answered though its seat had gone. */
+  surplus_at: number | null;
 }
 
 export interface VoteTable {
@@ -301,6 +324,7 @@ export interface Tables {
   vote: VoteTable;
   retraction: RetractionTable;
   take_over: TakeOverTable;
+  visit_step: VisitStepTable;
   problem: ProblemTable;
   tries: TriesTable;
   login_link: LoginLinkTable;

@@ -35,6 +35,7 @@ export const httpStatus: Record<ErrorCode, number> = {
   'already-voted': 409,
   'vote-id-reused': 409,
   'tie-not-allowed': 400,
+  'step-required': 409,
   'nothing-to-undo': 409,
   'key-required': 403,
   conflict: 409,

@@ -6,13 +6,19 @@ import { tick } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import type { AssignmentAhead, AssignmentView, Failure, ProblemInput, VoteInput } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
-import { decodeImage } from './images.ts';
+import type { Language, VisitStep, VisitView } from '../../contract/visit.ts';
+import { decodeImage, decodeTime } from './images.ts';
 import { Line, Refusal } from './line.ts';
 import { Looking } from './looking.ts';
+import { Pace } from './pace.ts';
+import { allLanguages, language, showIn, t, wantedLanguages } from './texts/texts.svelte.ts';
 import { VoteQueue } from './vote-queue.ts';
 
 export type Choice = VoteInput['choice'];
-export type Stage = 'connecting' | 'judging' | 'finished' | 'full' | 'refused';
+/** `visit`: a step before or after the voting; `feedback`: on a practice answer; `break`: one is offered. */
+export type Stage = 'connecting' | 'visit' | 'judging' | 'feedback' | 'break' | 'finished' | 'full' | 'refused';
+/** A step of the visit without what the page itself adds. */
+export type StepTaken = VisitStep extends infer S ? (S extends VisitStep ? Omit<S, 'language'> : never) : never;
 /** The question that is on screen, as its element says. */
 export interface Asked {
   assignmentId: string;
@@ -33,6 +39,8 @@ type Pair = AssignmentView & Partial<Pick<AssignmentAhead, 'promptLater'>>;
 
 export class Annotation {
   stage = $state<Stage>('connecting');
+  /** Where the visit stands; undefined until the server has said it. */
+  visit = $state.raw<VisitView>();
   assignment = $state<Pair>();
   /** Still to be answered for this pair; the first is being asked. */
   remaining = $state<Criterion[]>([]);
@@ -53,14 +61,22 @@ export class Annotation {
   /** The server's own word on why it does not answer yet. */
   reason = $state<string>();
 
+  /** Minutes until the end at this person's pace; undefined while it is not known. */
+  minutesLeft = $state<number>();
+
   readonly criterion = $derived(this.remaining[0]);
-  readonly text = $derived(this.criterion === undefined ? undefined : criterionTexts[this.criterion]);
+  readonly question = $derived(this.criterion === undefined ? '' : t().questions[this.criterion]);
+  /** The pair on screen is practice: its place among them. */
+  readonly practice = $derived(this.stage === 'judging' ? this.visit?.practice : undefined);
   readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken);
   readonly looking = new Looking();
 
   readonly #line: Line;
   readonly #queue: VoteQueue;
+  readonly #pace = new Pace();
   #votes: VoteInput[] = [];
+  /** Votes that were cast from here and not taken back: an undo names the newest. */
+  #cast: VoteInput[] = [];
   #sending: Promise<void> | undefined;
   #ahead: Pair[] = [];
   /** Pairs that are done with here, though the server may not have heard yet. */
@@ -107,6 +123,11 @@ export class Annotation {
     if (choice === 'tie' && !assignment.ties) return;
     const responseTimeMs = Math.round(performance.now() - this.#shownAt);
     if (!(responseTimeMs >= tooSoonMs)) return;
+    const { practice } = this;
+    if (practice !== undefined) {
+      if (choice !== 'tie') void this.takeStep({ step: 'practice', index: practice.index, choice });
+      return;
+    }
     this.#send({
       voteId: crypto.randomUUID?.() ?? randomUuid(),
       assignmentId: assignment.id,
@@ -123,6 +144,8 @@ export class Annotation {
     if (following === undefined) {
       this.#past.add(assignment.id);
       this.done++;
+      this.#pace.pairDone(performance.now());
+      this.#breakIsDue = this.done % (this.visit?.breakAfter ?? Infinity) === 0;
       void this.#goOn();
     } else if (criterionTexts[following].hidesPrompt) this.#askFor(rest, null);
     else if (this.prompt !== null) this.#askFor(rest, this.prompt);
@@ -131,11 +154,37 @@ export class Annotation {
     else this.#isMoving(true);
   }
 
+  /** The break is over, or was not wanted. */
+  endBreak(): void {
+    if (this.stage !== 'break') return;
+    this.stage = 'judging';
+    this.#pace.pause();
+    this.#askFor(this.remaining, this.prompt);
+  }
+
+  /** The step of the visit that the person has taken. */
+  async takeStep(input: StepTaken): Promise<void> {
+    if (this.moving) return;
+    this.#isMoving(true);
+    await this.#guard(async () => this.#enterVisit(await this.#step(input)));
+  }
+
+  /** On from the word on a practice answer. */
+  async leaveFeedback(): Promise<void> {
+    if (this.stage !== 'feedback' || this.visit === undefined) return;
+    this.#isMoving(true);
+    await this.#guard(() => this.#enterVisit({ ...this.visit!, feedback: undefined }));
+  }
+
   /** Takes the last pair's answers back. */
   async undo(): Promise<void> {
-    if (this.moving || (this.stage !== 'judging' && this.stage !== 'finished')) return;
+    if (this.moving || this.practice !== undefined || (this.stage !== 'judging' && this.stage !== 'finished')) return;
+    if (this.visit?.undo === 0) {
+      this.notice = t().nothingToUndo;
+      return;
+    }
     if (!this.#line.works) {
-      this.notice = 'There is no connection. Answers can be taken back when it has returned.';
+      this.notice = t().offlineUndo;
       return;
     }
     clearTimeout(this.#again);
@@ -143,13 +192,16 @@ export class Annotation {
     this.#isBusy = true;
     await this.#guard(async () => {
       await this.#sending;
-      const pair = await this.#line.ask('vote:undo', {});
+      // Named, so that the request repeated by another line takes nothing newer back.
+      const voteId = this.#cast.at(-1)?.voteId;
+      const pair = await this.#line.ask('vote:undo', voteId === undefined ? {} : { voteId });
+      this.#cast = this.#cast.filter(({ assignmentId }) => assignmentId !== pair.id);
       const current = this.assignment;
       if (current !== undefined && current.id !== pair.id && !this.#past.has(current.id)) this.#ahead.unshift(current);
       this.#ahead = this.#ahead.filter(({ id }) => id !== pair.id);
       this.done = pair.done;
       await this.#show(pair);
-      this.notice = 'Your last answers were taken back. Please answer again.';
+      this.notice = t().undone(pair.done + 1);
     });
     this.#isBusy = false;
     this.#isMoving(false);
@@ -159,7 +211,12 @@ export class Annotation {
   async report(reason: ProblemInput['reason'], assignmentId = this.assignment?.id): Promise<void> {
     const { assignment } = this;
     if (assignment === undefined || this.moving || assignment.id !== assignmentId) {
-      this.notice = 'The pair had gone already; nothing was reported.';
+      this.notice = t().gone;
+      return;
+    }
+    if (this.practice !== undefined) return;
+    if (!this.#line.works) {
+      this.notice = t().offlineReport;
       return;
     }
     this.#isMoving(true);
@@ -169,7 +226,7 @@ export class Annotation {
       await this.#line.ask('assignment:report', { assignmentId: assignment.id, reason });
       this.#past.add(assignment.id);
       await this.#goOn();
-      this.notice = reason === 'skipped' ? 'The pair was skipped.' : 'Thank you: the researchers will see your report.';
+      this.notice = reason === 'skipped' ? t().skipped : t().reported;
     });
     this.#isBusy = false;
   }
@@ -182,7 +239,13 @@ export class Annotation {
   }
 
   async #begin(): Promise<void> {
-    this.#votes = await this.#queue.load();
+    this.#votes = await this.#queue.load((votes) => {
+      // Stored before this visit: they go first, and nobody waits for them.
+      const isKnown = (id: string) => this.#votes.some(({ voteId }) => voteId === id);
+      this.#votes.splice(this.#sending === undefined ? 0 : 1, 0, ...votes.filter(({ voteId }) => !isKnown(voteId)));
+      this.unsent = this.#votes.length;
+      void this.#guard(() => this.#deliver());
+    });
     this.unsent = this.#votes.length;
     await this.#resume();
   }
@@ -192,8 +255,44 @@ export class Annotation {
     this.#isMoving(true);
     await this.#guard(async () => {
       await this.#deliver();
-      await this.#next();
+      const view = await this.#line.ask('visit:look', { language: this.#wanted() });
+      await showIn(view.languages);
+      // The study's own texts come in the language that the page is shown in.
+      const isOther = language() !== this.#wanted() && view.at !== 'work';
+      await this.#enterVisit(isOther ? await this.#line.ask('visit:look', { language: language() }) : view);
     });
+  }
+
+  /** The language in which the study's texts are asked for: the one shown, or the likely one before it is known. */
+  #wanted(): Language {
+    if (this.visit !== undefined) return language();
+    return wantedLanguages().find((name): name is Language => (allLanguages as string[]).includes(name)) ?? 'en';
+  }
+
+  #step(input: StepTaken): Promise<VisitView> {
+    return this.#line.ask('visit:step', { ...input, language: language() } as VisitStep);
+  }
+
+  /** Shows the place at which the visit stands. */
+  async #enterVisit(view: VisitView): Promise<void> {
+    this.visit = view;
+    if (view.feedback !== undefined) {
+      this.stage = 'feedback';
+      this.#isMoving(false);
+    } else if (view.at === 'practice') await this.#showPractice(view.practice!);
+    else if (view.at === 'work') await this.#next();
+    else {
+      this.assignment = undefined;
+      this.stage = 'visit';
+      this.#isMoving(false);
+      if (view.end?.reason === 'full') this.#againLater(() => void this.#resume());
+    }
+  }
+
+  async #showPractice({ index, of, pair }: NonNullable<VisitView['practice']>): Promise<void> {
+    const { id, criterion, prompt, left, right } = pair;
+    const shown = { id, criteria: [criterion], questions: 1, prompt, left, right, ties: false, expiresAt: Infinity };
+    await this.#show({ ...shown, done: index, total: of });
   }
 
   #enter(takeOver: boolean): void {
@@ -206,6 +305,7 @@ export class Annotation {
 
   #send(vote: VoteInput): void {
     this.#votes.push(vote);
+    this.#cast.push(vote);
     this.unsent = this.#votes.length;
     void this.#queue.add(vote);
     void this.#guard(() => this.#deliver());
@@ -272,6 +372,12 @@ export class Annotation {
   async #next(): Promise<void> {
     const pair = await this.#line.ask('assignment:next', {});
     if (pair === null) {
+      // What follows the work, where the study has something to follow.
+      const view = await this.#step({ step: 'work' });
+      if (view.at !== 'work') {
+        await this.#enterVisit(view);
+        return;
+      }
       this.assignment = undefined;
       this.stage = this.done > 0 || this.#hasWorked ? 'finished' : 'full';
       this.#isMoving(false);
@@ -288,18 +394,23 @@ export class Annotation {
   async #show(pair: Pair): Promise<void> {
     const turn = ++this.#shows;
     clearTimeout(this.#again);
-    const began = performance.now();
     // The old pair stays on screen until both new images can be painted: nothing flickers.
     const whole = await this.#decode(pair);
     if (turn !== this.#shows) return;
     // Another tab may have opened it again.
     this.#past.delete(pair.id);
-    this.looking.decoded(performance.now() - began);
+    this.looking.decoded(Math.max(decodeTime(pair.left.url), decodeTime(pair.right.url)));
+    this.minutesLeft = this.practice === undefined ? this.#pace.minutesFor(pair.total - this.done) : undefined;
     this.assignment = pair;
     this.broken = !whole;
     this.stage = 'judging';
     this.#askFor(pair.criteria, pair.prompt);
+    if (this.#breakIsDue) {
+      this.#breakIsDue = false;
+      this.stage = 'break';
+    }
   }
+  #breakIsDue = false;
 
   /** @returns whether both images can be painted */
   async #decode({ left, right }: Pair): Promise<boolean> {
@@ -360,18 +471,23 @@ export class Annotation {
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (error.code === 'nothing-to-undo') {
-        this.notice = error.message;
+        this.notice = t().nothingToUndo;
         this.#isMoving(false);
       } else this.#refuse(error);
     }
   }
 
   #refuse({ code, message }: Failure): void {
+    this.#isMoving(false);
+    // Who is done stays done when the study ends.
+    const isDone = this.stage === 'finished' || (this.stage === 'visit' && this.visit?.at === 'end');
+    if (isDone && code === 'study-closed') return;
+    // A refusal is nobody's stimulus: any language will do.
+    if (this.visit === undefined) void showIn(allLanguages);
     this.refusal = { code, message };
     this.stage = 'refused';
     this.#ahead = [];
     this.assignment = undefined;
-    this.#isMoving(false);
     // What only a person can change is asked by a person.
     if (code !== 'key-required' && code !== 'bad-request') this.#againLater(() => this.#enter(false));
   }

@@ -28,13 +28,22 @@ export function decodeImage(url: string, isAway: () => boolean): Promise<boolean
   return ready;
 }
 
+/** How long an image took from being asked for to being decoded, milliseconds; 0 when it is not here. */
+export function decodeTime(url: string): number {
+  return times.get(url) ?? 0;
+}
+const times = new Map<string, number>();
+
 async function decodeWithRetries(url: string, isAway: () => boolean): Promise<boolean> {
+  const began = performance.now();
   for (let tried = 0; ; tried++) {
     const image = new Image();
     image.src = url;
     try {
       await image.decode();
       images.set(url, image);
+      times.set(url, performance.now() - began);
+      if (times.size > kept) times.delete(times.keys().next().value!);
       if (images.size > kept) images.delete(images.keys().next().value!);
       return true;
     } catch {

@@ -1,8 +1,11 @@
 /** @file What was on screen while a question was asked; it goes with the vote. */
 import type { Seen } from '../../contract/annotate.ts';
+import { language } from './texts/texts.svelte.ts';
 
 export class Looking {
+  /** The largest since the question was asked; a pair's zoom stays over its questions. */
   #zoom = 1;
+  #zoomNow = 1;
   #hidden = false;
   #scale = 0;
   #decodeMs = 0;
@@ -15,7 +18,7 @@ export class Looking {
 
   /** Another question. */
   begin(): void {
-    this.#zoom = 1;
+    this.#zoom = this.#zoomNow;
     this.#hidden = document.visibilityState === 'hidden';
   }
 
@@ -25,6 +28,7 @@ export class Looking {
   }
 
   zoomed(k: number): void {
+    this.#zoomNow = k;
     this.#zoom = Math.max(this.#zoom, k);
   }
 
@@ -42,6 +46,7 @@ export class Looking {
       decodeMs: Math.round(this.#decodeMs),
       hidden: this.#hidden,
       translated: isTranslated(),
+      language: language(),
     };
   }
 }

@@ -3,8 +3,8 @@ import { isTemplate } from '../../contract/participant.ts';
 
 export type Visitor =
   | { kind: 'participant'; participant: string | undefined }
-  /** The link names nobody: what is wrong, for a person. */
-  | { kind: 'nobody'; problem: string }
+  /** The link names nobody: which part of it is wrong, how, and what stands there. */
+  | { kind: 'nobody'; problem: 'isEmpty' | 'isTemplate' | 'isLong'; name: string; value: string }
   /** A platform shows the work to somebody who has not taken it on. */
   | { kind: 'preview' };
 
@@ -17,17 +17,11 @@ export function visitorOf(search: string): Visitor {
   for (const name of parameters) {
     const id = query.get(name.toLowerCase());
     if (id === undefined) continue;
-    if (id === '') return nobody(name, 'is empty');
-    if (isTemplate(id)) return nobody(name, `is "${id.slice(0, 60)}", which the platform has not filled in`);
-    if (id.length > 200) return nobody(name, 'is longer than 200 characters');
+    const value = id.slice(0, 60);
+    if (id === '') return { kind: 'nobody', problem: 'isEmpty', name, value };
+    if (isTemplate(id)) return { kind: 'nobody', problem: 'isTemplate', name, value };
+    if (id.length > 200) return { kind: 'nobody', problem: 'isLong', name, value };
     return { kind: 'participant', participant: id };
   }
   return { kind: 'participant', participant: undefined };
-}
-
-function nobody(name: string, what: string): Visitor {
-  return {
-    kind: 'nobody',
-    problem: `The part ${name} of this link ${what}, so your answers could not be told from others'. Please open the study from the platform again, or tell the researchers.`,
-  };
 }

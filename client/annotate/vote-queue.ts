@@ -5,6 +5,9 @@
 import { get, update } from 'idb-keyval';
 import type { VoteInput } from '../../contract/annotate.ts';
 
+/** Some browsers never answer when their storage is broken. */
+const openWithinMs = 2000;
+
 export class VoteQueue {
   readonly #name: string;
 
@@ -13,14 +16,27 @@ export class VoteQueue {
     this.#name = `visavis votes ${token} ${participant ?? ''}`;
   }
 
-  /** What an earlier visit left. */
-  async load(): Promise<VoteInput[]> {
-    try {
-      return (await get<VoteInput[]>(this.#name)) ?? [];
-    } catch {
+  /**
+   * What an earlier visit left.
+   * @param late is told of it when the browser takes so long to open its storage that nobody should wait
+   */
+  async load(late: (votes: VoteInput[]) => void): Promise<VoteInput[]> {
+    let isLate = false;
+    const reading = get<VoteInput[]>(this.#name).then(
+      (votes = []) => {
+        if (isLate && votes.length > 0) late(votes);
+        return votes;
+      },
       // A browser without storage: votes are still sent, only a reload before the answer would lose them.
-      return [];
-    }
+      () => [],
+    );
+    const waiting = new Promise<VoteInput[]>((resolve) => {
+      setTimeout(() => {
+        isLate = true;
+        resolve([]);
+      }, openWithinMs);
+    });
+    return Promise.race([reading, waiting]);
   }
 
   async add(vote: VoteInput): Promise<void> {

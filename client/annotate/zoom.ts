@@ -12,11 +12,13 @@ export interface Transform {
 export interface PairZoom {
   /** Svelte action for each image's box. */
   attach(box: HTMLElement): { destroy(): void };
-  /** Twice as large around the middle, or whole again. */
-  toggle(zoomed: boolean): void;
+  /** So many times as large around the middle; 1: whole. */
+  set(k: number): void;
+  readonly k: number;
 }
 
-const maximum = 8;
+/** Enough for an image of 8192 pixels on a small screen to be seen pixel by pixel. */
+const maximum = 32;
 
 export function zoomPair(onchange: (transform: Transform) => void): PairZoom {
   const boxes = new Set<HTMLElement>();
@@ -64,14 +66,17 @@ export function zoomPair(onchange: (transform: Transform) => void): PairZoom {
         },
       };
     },
-    toggle(zoomed) {
-      if (zoomed === scale > 1) return;
-      scale = zoomed ? 2 : 1;
-      for (const box of boxes) {
-        const [width, height] = [box.clientWidth, box.clientHeight];
-        box.__zoom = zoomed ? zoomIdentity.translate(-width / 2, -height / 2).scale(2) : zoomIdentity;
-      }
-      onchange(zoomed ? { k: 2, x: -0.5, y: -0.5 } : { k: 1, x: 0, y: 0 });
+    set(wanted) {
+      const k = Math.min(maximum, Math.max(1, wanted));
+      scale = k;
+      // What is in the middle stays there: it is shifted by half of what it grows.
+      const shift = (1 - k) / 2;
+      for (const box of boxes)
+        box.__zoom = zoomIdentity.translate(shift * box.clientWidth, shift * box.clientHeight).scale(k);
+      onchange({ k, x: shift, y: shift });
+    },
+    get k() {
+      return scale;
     },
   };
 }

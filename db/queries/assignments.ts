@@ -99,6 +99,8 @@ export async function ensureAnnotator(db: Database, annotator: NewAnnotator): Pr
 /** Where an annotator is: how far, what they hold, and what they had begun when its lease ran out. */
 export interface Standing {
   studyState: StudyState;
+  /** Why their visit is over, if it is. */
+  endReason: Annotator['endReason'];
   done: number;
   /** Nobody whose votes count yet. */
   isNew: boolean;
@@ -131,6 +133,7 @@ const standingRows = prepared((db, p: { annotatorId: string }) =>
       'n.votes',
       'n.last_position',
       'n.last_assignment_id',
+      'n.end_reason',
       's.state as seat_state',
     ])
     .where('n.id', '=', p.annotatorId)
@@ -147,13 +150,15 @@ export async function standingOf(db: Database, annotatorId: string): Promise<Sta
     rows.filter((row) => row.id !== null && isWanted(row)).map((row) => assignmentOf(row as AssignmentTable));
   return {
     studyState: first.study_state,
+    endReason: first.end_reason,
     done: first.done,
     isNew: first.votes === 0,
     lastPosition: first.last_position,
     lastVoted: first.last_assignment_id,
     held: pick(({ state }) => state === 'leased'),
     revivable: pick(
-      ({ state, seat_state, skipped_at }) => state === 'expired' && seat_state === 'free' && skipped_at === null,
+      ({ state, seat_state, skipped_at, kind }) =>
+        state === 'expired' && seat_state === 'free' && skipped_at === null && kind !== 'practice',
     )[0],
   };
 }
@@ -294,6 +299,8 @@ const insertAssignment = prepared((db, p: AssignmentTable) =>
       expires_at: p.expires_at,
       reopened_at: p.reopened_at,
       skipped_at: p.skipped_at,
+      kind: p.kind,
+      surplus_at: p.surplus_at,
     })
     // One holder a seat: assignment_seat.
     .onConflict((c) => c.doNothing()),
@@ -364,6 +371,7 @@ export async function sitsElsewhere(db: Database, assignment: Assignment): Promi
     .select('id')
     .where('annotator_id', '=', assignment.annotatorId)
     .where('pair_id', '=', assignment.pairId)
+    .where('kind', '=', assignment.kind)
     .where('id', '<>', assignment.id)
     .where(sql<boolean>`(state <> 'expired' or voted = 1)`)
     .limit(1)
@@ -425,6 +433,7 @@ export async function hasFreeSeats(db: Database, studyId: string, population: Po
     .where('study_id', '=', studyId)
     .where('population', '=', population)
     .where('state', '=', 'free')
+    .where('position', '>=', 0)
     .orderBy('position')
     .orderBy('seat_index')
     .offset(count - 1)
@@ -433,8 +442,19 @@ export async function hasFreeSeats(db: Database, studyId: string, population: Po
   return row !== undefined;
 }
 
-/** The annotator did work whose seat had gone: it counts for them all the same. */
-export async function countSurplusPair(db: Database, annotatorId: string): Promise<void> {
+/** The annotator did work whose seat had gone: it counts for them all the same, once. */
+export async function countSurplusPair(
+  db: Database,
+  { id, annotatorId }: Pick<Assignment, 'id' | 'annotatorId'>,
+  now: number,
+): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable('assignment')
+    .set({ surplus_at: now })
+    .where('id', '=', id)
+    .where('surplus_at', 'is', null)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) return;
   await db
     .updateTable('annotator')
     .set((e) => ({ done: e('done', '+', 1) }))

@@ -24,7 +24,10 @@ export interface StudyFacts {
   /** In the order in which they are asked. */
   criteria: string[];
   ties: boolean;
+  /** Without those that only serve as checks. */
   pairs: number;
+  /** The contract's Visit; null: nothing but the voting. */
+  visit: unknown;
 }
 
 const studies = new Recent<StudyFacts>(1000);
@@ -34,19 +37,23 @@ export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
   return studies.get(id, async () => {
     const row = await db
       .selectFrom('study')
-      .select(['criteria', 'ties'])
+      .select(['criteria', 'ties', 'visit'])
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
     const { pairs } = await db
       .selectFrom('pair')
       .select((e) => e.fn.countAll<number>().as('pairs'))
       .where('study_id', '=', id)
+      .where('position', '>=', 0)
       .executeTakeFirstOrThrow();
-    return { id, criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, pairs };
+    const visit = row.visit === null ? null : (JSON.parse(row.visit) as unknown);
+    return { id, criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, pairs: Number(pairs), visit };
   });
 }
 
 export interface PairContent {
+  /** In the study's order; below 0 for what serves as a check alone. */
+  position: number;
   prompt: string;
   widthA: number;
   heightA: number;
@@ -65,6 +72,7 @@ export function pairContent(db: Database, pairId: string): Promise<PairContent> 
       .innerJoin('render as a', 'a.id', 'p.render_a_id')
       .innerJoin('render as b', 'b.id', 'p.render_b_id')
       .select([
+        'p.position',
         't.text as prompt',
         'a.width as widthA',
         'a.height as heightA',

@@ -12,6 +12,10 @@ export async function findPromptSet(db: Database, name: string): Promise<PromptS
   return row && objectOf(row);
 }
 
+export async function promptSetById(db: Database, id: string): Promise<PromptSet> {
+  return objectOf(await db.selectFrom('prompt_set').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
+}
+
 export async function insertPromptSet(db: Database, set: PromptSet, prompts: readonly Prompt[]): Promise<void> {
   await db.insertInto('prompt_set').values(rowOf<PromptSetTable>(set)).execute();
   await insertRows(db, 'prompt', prompts.map(rowOf<PromptTable>));

@@ -1,20 +1,23 @@
 /** @file Queries on studies, pairs and progress. */
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import type { Database } from '../open.ts';
 import type { PairTable, Population, SeatTable, StudyState, StudyTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
-export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties'> {
+export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties' | 'visit'> {
   /** In the order in which they are asked. */
   criteria: string[];
   ties: boolean;
+  /** The contract's Visit; null: nothing but the voting. */
+  visit: unknown;
 }
 export type Pair = ObjectOf<PairTable>;
 export type Seat = ObjectOf<SeatTable>;
 
-function studyOf<Row extends Pick<StudyTable, 'criteria' | 'ties'>>(row: Row) {
-  return objectOf(row, { criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1 });
+function studyOf<Row extends Selectable<Pick<StudyTable, 'criteria' | 'ties' | 'visit'>>>(row: Row) {
+  const visit = row.visit === null ? null : (JSON.parse(row.visit) as unknown);
+  return objectOf(row, { criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, visit });
 }
 
 export async function findStudy(db: Database, name: string): Promise<Study | undefined> {
@@ -36,7 +39,12 @@ export async function findStudyByToken(db: Database, token: string): Promise<Stu
 }
 
 export async function insertStudy(db: Database, study: Study, pairs: readonly Pair[]): Promise<void> {
-  const row = rowOf<StudyTable>({ ...study, criteria: JSON.stringify(study.criteria), ties: study.ties ? 1 : 0 });
+  const row = rowOf<StudyTable>({
+    ...study,
+    criteria: JSON.stringify(study.criteria),
+    ties: study.ties ? 1 : 0,
+    visit: study.visit === null ? null : JSON.stringify(study.visit),
+  });
   await db.insertInto('study').values(row).execute();
   await insertRows(db, 'pair', pairs.map(rowOf<PairTable>));
 }
@@ -84,8 +92,15 @@ export async function setStudyState(db: Database, id: string, state: StudyState)
   await db.updateTable('study').set({ state }).where('id', '=', id).execute();
 }
 
+/** The pairs that are asked, not those that only serve as checks. */
 export async function listPairs(db: Database, studyId: string): Promise<Pair[]> {
-  const rows = await db.selectFrom('pair').selectAll().where('study_id', '=', studyId).orderBy('position').execute();
+  const rows = await db
+    .selectFrom('pair')
+    .selectAll()
+    .where('study_id', '=', studyId)
+    .where('position', '>=', 0)
+    .orderBy('position')
+    .execute();
   return rows.map((row) => objectOf(row));
 }
 
@@ -136,6 +151,7 @@ export function listPairsWithPrompts(db: Database, studyId: string) {
     .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
     .select(['p.id', 'p.position', 'p.weight', 'q.text as prompt', 'q.category', 'q.challenge'])
     .where('p.study_id', '=', studyId)
+    .where('p.position', '>=', 0)
     .orderBy('p.position')
     .execute();
 }
@@ -156,6 +172,7 @@ export function listPairImages(db: Database, studyId: string) {
       'b.image_sha256 as imageB',
     ])
     .where('p.study_id', '=', studyId)
+    .where('p.position', '>=', 0)
     .orderBy('p.position')
     .execute();
 }
@@ -186,6 +203,7 @@ export function listPairScores(db: Database, studyId: string) {
     )
     .select(['w.name as reward', 'p.position', 'a.value as scoreA', 'b.value as scoreB'])
     .where('p.study_id', '=', studyId)
+    .where('p.position', '>=', 0)
     .orderBy('w.name')
     .orderBy('p.position')
     .execute();

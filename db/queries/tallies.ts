@@ -35,7 +35,7 @@ export async function countedTallies(db: Database, studyId: string): Promise<Tal
            sum(case when v.choice = 'tie' then 1 else 0 end) as tie
     from seat s join slot c on c.seat_id = s.id join vote v on v.id = c.vote_id
          join assignment x on x.id = v.assignment_id
-    where s.study_id = ${studyId} group by s.population, c.criterion
+    where s.study_id = ${studyId} and s.position >= 0 group by s.population, c.criterion
     order by s.population, c.criterion`.execute(db);
   return rows.map(numbers);
 }
@@ -53,22 +53,20 @@ export async function replaceTallies(db: Database, studyId: string, tallies: rea
 
 const votesOf = sql<number>`(select count(*) from slot c join vote v on v.id = c.vote_id where v.annotator_id = annotator.id)`;
 /** Pairs finished, and those whose seat had gone when their last question was answered. */
-const doneOf = (lastCriterion: string) => sql<number>`(
+const doneOf = sql<number>`(
   (select count(*) from assignment x where x.annotator_id = annotator.id and x.state = 'done') +
-  (select count(*) from vote v where v.annotator_id = annotator.id and v.counted = 0 and v.criterion = ${lastCriterion}))`;
+  (select count(*) from assignment x where x.annotator_id = annotator.id and x.surplus_at is not null))`;
 
 /**
  * Puts right whose counted votes or finished pairs are kept wrong.
- * @param lastCriterion the question that is asked last of a pair
  * @returns how many annotators were
  */
-export async function correctAnnotators(db: Database, studyId: string, lastCriterion: string): Promise<number> {
-  const done = doneOf(lastCriterion);
+export async function correctAnnotators(db: Database, studyId: string): Promise<number> {
   const rows = await db
     .updateTable('annotator')
-    .set({ votes: votesOf, done })
+    .set({ votes: votesOf, done: doneOf })
     .where('study_id', '=', studyId)
-    .where((e) => e.or([e('votes', '<>', votesOf), e('done', '<>', done)]))
+    .where((e) => e.or([e('votes', '<>', votesOf), e('done', '<>', doneOf)]))
     .returning('id')
     .execute();
   return rows.length;

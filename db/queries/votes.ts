@@ -63,6 +63,11 @@ export async function ballotFor(
   };
 }
 
+export async function isRetracted(db: Database, voteId: string): Promise<boolean> {
+  const row = await db.selectFrom('retraction').select('vote_id').where('vote_id', '=', voteId).executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function findVote(db: Database, id: string): Promise<Vote | undefined> {
   const row = await db.selectFrom('vote').selectAll().where('id', '=', id).executeTakeFirst();
   return row && objectOf(row, { counted: row.counted === 1, remaining: JSON.parse(row.remaining) as string[] });
@@ -168,6 +173,7 @@ export function countedVotes(db: Database, studyId: string, population: Populati
     ])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', population)
+    .where('t.position', '>=', 0)
     .orderBy('p.position')
     .orderBy('v.criterion')
     .orderBy('t.seat_index')
@@ -206,6 +212,7 @@ export function voteLog(db: Database, studyId: string, population: Population) {
     ])
     .where('v.study_id', '=', studyId)
     .where('n.population', '=', population)
+    .where('x.kind', '=', 'work')
     .orderBy('v.created_at')
     .orderBy('v.id')
     .execute();

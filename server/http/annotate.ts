@@ -22,6 +22,8 @@ export function annotateApi(annotators: AnnotatorEvents, origins: Origins): Rout
       if ((auth as { participant?: unknown })?.participant === undefined && !participantOf(request.headers.cookie))
         throw new ServiceError('bad-request', "auth.participant is missing; without the page's cookie it is needed.");
       const visitor = await annotators.identify(auth, request);
+      // Whoever asks here has no connection whose end would be noticed, and may have lost one: what they hold stays theirs.
+      await annotators.holdFor(visitor);
       const answer = await annotators.answer(event, visitor, payload);
       const session = annotators.sessionOf(visitor);
       response

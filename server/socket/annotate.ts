@@ -2,7 +2,7 @@
 import type { Namespace, Socket } from 'socket.io';
 import type { AnnotateClientEvents, AnnotateServerEvents, Acknowledgement } from '../../contract/annotate.ts';
 import { logFailure, toFailure } from '../errors.ts';
-import { holdAgain, releaseSoon } from '../study/assignments.ts';
+import { releaseSoon } from '../study/assignments.ts';
 import type { AnnotatorEvents, EventParts, Visitor } from './annotator-events.ts';
 
 type AnnotateSocket = Socket<AnnotateClientEvents, AnnotateServerEvents, object, Visitor>;
@@ -43,7 +43,7 @@ export function serveAnnotators(
     metrics.annotators.inc();
     presence.enter(annotator.id);
     departures.delete(annotator.id);
-    holdAgain(db, annotator, annotators.leases).catch((error: unknown) => logFailure(log, error));
+    annotators.holdFor(socket.data).catch((error: unknown) => logFailure(log, error));
 
     for (const event of annotators.events) {
       const listener = async (...received: unknown[]): Promise<void> => {

@@ -13,6 +13,7 @@ import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import {
   handshakeSchema,
   problemSchema,
+  undoSchema,
   voteSchema,
   type Acknowledgement,
   type AnnotateClientEvents,
@@ -20,6 +21,7 @@ import {
   type AssignmentView,
   type Preload,
 } from '../../contract/annotate.ts';
+import { visitLookSchema, visitStepSchema } from '../../contract/visit.ts';
 import { logFailure, ServiceError, TooManyBegin, toFailure } from '../errors.ts';
 import type { Health } from '../health.ts';
 import type { Limits } from '../http/limits.ts';
@@ -27,6 +29,7 @@ import type { Metrics } from '../http/metrics.ts';
 import { keyOf, participantOf, secretHashOf, type ParticipantKeys } from '../http/participant.ts';
 import {
   claim,
+  holdAgain,
   invitedTo,
   joinInvited,
   nextAssignment,
@@ -34,6 +37,7 @@ import {
   reportProblem,
   type LeaseTimes,
 } from '../study/assignments.ts';
+import { lookAtVisit, takeStep } from '../study/visit.ts';
 import { castVote, undoLast } from '../study/votes.ts';
 
 /** Who asks. */
@@ -81,9 +85,13 @@ export class AnnotatorEvents {
       this.#parts.metrics.votes.inc({ counted: String(result.counted) });
       return result;
     },
+    'visit:look': async ({ annotator }, payload) =>
+      lookAtVisit(this.#parts.db, annotator, parse(visitLookSchema, payload)?.language),
+    'visit:step': async ({ annotator }, payload) =>
+      takeStep(this.#parts.db, annotator, parse(visitStepSchema, payload), this.leases),
     'vote:undo': async ({ annotator, since }, payload) => {
-      parse(emptySchema, payload);
-      return undoLast(this.#parts.db, annotator, this.leases, Date.now(), since);
+      const voteId = parse(undoSchema, payload)?.voteId;
+      return undoLast(this.#parts.db, annotator, this.leases, Date.now(), { since, voteId });
     },
     'assignment:report': async ({ annotator }, payload) => {
       await reportProblem(this.#parts.db, annotator, parse(problemSchema, payload));
@@ -152,6 +160,11 @@ export class AnnotatorEvents {
     } finally {
       stopClock();
     }
+  }
+
+  /** The visitor is here: what they hold is theirs for a whole lease again. */
+  holdFor({ annotator }: Visitor): Promise<void> {
+    return holdAgain(this.#parts.db, annotator, this.leases);
   }
 
   /** Logs and counts it, and says what the caller may know. */

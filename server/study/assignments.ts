@@ -27,13 +27,16 @@ import {
   type Assignment,
   type Standing,
 } from '../../db/queries/assignments.ts';
-import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
+import { pairContent, studyFacts, type PairContent, type StudyFacts } from '../../db/queries/immutable.ts';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
 import type { Population, ProblemTable, Side, StudyState } from '../../db/tables.ts';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError, TooManyBegin } from '../errors.ts';
+import { endVisit } from '../../db/queries/visits.ts';
+import { comesNext, criteriaAsked, failsChecks, totalFor } from './checks.ts';
+import { requireSteps } from './steps.ts';
 
 /** How long a seat is held, in milliseconds. */
 export interface LeaseTimes {
@@ -134,24 +137,32 @@ export async function nextAssignment(
 ): Promise<AssignmentView | null> {
   return withFreeSeats(db, annotator, times, now, async (tx) => {
     const standing = await standingOf(tx, annotator.id);
-    requireOpen(standing.studyState);
     const facts = await studyFacts(tx, annotator.studyId);
+    // Whose visit is over has nothing to do, whatever becomes of the study.
+    if (standing.endReason !== null) return null;
+    requireOpen(standing.studyState);
+    await requireSteps(tx, annotator, facts);
+    if (await failsChecks(tx, annotator, facts, standing)) {
+      await endVisit(tx, annotator.id, 'checks');
+      return null;
+    }
     const [current] = standing.held;
     const leaseMs = leaseOf(annotator, standing, times);
     const expiresAt = now + leaseMs;
     if (current !== undefined) {
       const renewed = renewedExpiry(current, { ...times, leaseMs }, now);
       if (renewed !== current.expiresAt) await renewLease(tx, current.id, renewed);
-      return viewOf(tx, facts, { ...current, expiresAt: renewed }, standing.done);
+      return viewOf(tx, facts, { ...current, expiresAt: renewed }, { annotator, done: standing.done });
     }
     const { revivable } = standing;
     if (revivable !== undefined) {
       await advanceAssignment(tx, revivable, { state: 'leased', voted: true, expiresAt });
-      return viewOf(tx, facts, { ...revivable, expiresAt }, standing.done);
+      return viewOf(tx, facts, { ...revivable, expiresAt }, { annotator, done: standing.done });
     }
     if (holdsOneAlone(annotator, standing, times)) await requirePlace(tx, annotator);
-    const leased = await lease(tx, annotator, standing, expiresAt, now);
-    return leased === null ? null : viewOf(tx, facts, leased.assignment, standing.done, leased.filled);
+    const leased = await lease(tx, annotator, { facts, lastPosition: standing.lastPosition }, expiresAt, now);
+    if (leased === null) return null;
+    return viewOf(tx, facts, leased.assignment, { annotator, done: standing.done, filled: leased.filled });
   });
 }
 
@@ -169,21 +180,22 @@ export async function preloadAssignment(
     db,
     async (tx) => {
       const standing = await standingOf(tx, annotator.id);
+      const facts = await studyFacts(tx, annotator.studyId);
+      if (standing.endReason !== null) return { assignments: [] };
       requireOpen(standing.studyState);
       const following = standing.held.slice(1, 1 + ahead);
       let { lastPosition } = standing;
       while (standing.held.length > 0 && following.length < ahead && !holdsOneAlone(annotator, standing, times)) {
         // What is held is shown in the order in which it was leased.
-        const leased = await lease(tx, annotator, { lastPosition }, now + times.leaseMs, now + following.length);
+        const leased = await lease(tx, annotator, { facts, lastPosition }, now + times.leaseMs, now + following.length);
         if (leased === null) break;
         following.push(leased.assignment);
         lastPosition = leased.position;
       }
-      const facts = await studyFacts(tx, annotator.studyId);
       const assignments = [];
       for (const [i, assignment] of following.entries()) {
         // By then the ones before it are done.
-        const view = await viewOf(tx, facts, assignment, standing.done + 1 + i);
+        const view = await viewOf(tx, facts, assignment, { annotator, done: standing.done + 1 + i });
         assignments.push({ ...view, promptLater: (await pairContent(tx, assignment.pairId)).prompt });
       }
       return { assignments };
@@ -254,25 +266,33 @@ export async function viewOf(
   db: Database,
   facts: StudyFacts,
   assignment: Assignment,
-  done: number,
-  filled?: readonly string[],
+  { annotator, done, filled }: { annotator: Annotator; done: number; filled?: readonly string[] },
 ): Promise<AssignmentView> {
   const content = await pairContent(db, assignment.pairId);
   const answered = new Set(filled ?? (await slotsOfSeat(db, assignment.seatId)).map(({ criterion }) => criterion));
-  const criteria = criteriaOf(facts).filter((criterion) => !answered.has(criterion));
+  const asked = criteriaAsked(facts, assignment, content.position) as Criterion[];
+  const criteria = asked.filter((criterion) => !answered.has(criterion));
+  return {
+    id: assignment.id,
+    criteria,
+    questions: asked.length,
+    prompt: visiblePrompt(criteria, content.prompt),
+    ...imagesOf(assignment, content),
+    ties: facts.ties,
+    expiresAt: assignment.expiresAt,
+    done,
+    total: totalFor(annotator, facts),
+  };
+}
+
+/** Both images' addresses and sizes; the addresses tell nothing but the side. */
+export function imagesOf(assignment: Pick<Assignment, 'id' | 'sideA'>, content: PairContent) {
   const a = { width: content.widthA, height: content.heightA };
   const b = { width: content.widthB, height: content.heightB };
   const [left, right] = assignment.sideA === 'left' ? [a, b] : [b, a];
   return {
-    id: assignment.id,
-    criteria,
-    prompt: visiblePrompt(criteria, content.prompt),
     left: { url: imageUrl(assignment.id, 'left'), ...left },
     right: { url: imageUrl(assignment.id, 'right'), ...right },
-    ties: facts.ties,
-    expiresAt: assignment.expiresAt,
-    done,
-    total: facts.pairs,
   };
 }
 
@@ -291,7 +311,7 @@ export function renewedExpiry({ expiresAt }: Assignment, { leaseMs }: LeaseTimes
   return left <= leaseMs && left >= (1 - renewAfter) * leaseMs ? expiresAt : now + leaseMs;
 }
 
-function requireOpen(state: StudyState): void {
+export function requireOpen(state: StudyState): void {
   if (state === 'draft')
     throw new ServiceError('study-not-open', 'This study has not started yet. Please come back later.');
   if (state === 'paused') {
@@ -356,14 +376,21 @@ async function requirePlace(db: Database, { studyId, population }: Annotator): P
 /** How often another seat is tried when somebody was faster. */
 const draws = 10;
 
-/** Null when no seat is free. @throws Conflict when others were faster every time */
+/**
+ * What comes next for somebody: a check that is due, or a seat of the plan. Null when no seat is free, or they have had all that
+ * they may have.
+ * @throws Conflict when others were faster every time
+ */
 async function lease(
   db: Database,
   annotator: Annotator,
-  { lastPosition }: Pick<Standing, 'lastPosition'>,
+  { facts, lastPosition }: { facts: StudyFacts; lastPosition: number },
   expiresAt: number,
   now: number,
 ): Promise<{ assignment: Assignment; filled: string[]; position: number } | null> {
+  const check = await comesNext(db, annotator, facts, expiresAt, now);
+  if (check === 'nothing') return null;
+  if (check !== 'plan') return { assignment: check, filled: [], position: lastPosition };
   const scope = {
     studyId: annotator.studyId,
     annotatorId: annotator.id,
@@ -390,6 +417,8 @@ async function lease(
       expiresAt,
       reopenedAt: null,
       skippedAt: null,
+      kind: 'work',
+      surplusAt: null,
     };
     if (await takeSeat(db, assignment)) return { assignment, filled: seat.filled, position: seat.position };
   }

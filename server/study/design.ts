@@ -21,7 +21,9 @@ import {
 import type { Population } from '../../db/tables.ts';
 import { askingOrder, type Criterion } from '../../contract/criteria.ts';
 import { commandLine, record } from '../access/audit.ts';
+import type { Visit } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
+import { checkPrompts } from './checks.ts';
 import { seededGenerator, shuffled } from './randomness.ts';
 
 export interface StudyDesign {
@@ -39,6 +41,8 @@ export interface StudyDesign {
   oversample?: { prompts: ReadonlySet<string>; factor: number };
   /** The prescreen that the study comes from. */
   prescreenId?: string;
+  /** What surrounds the voting. */
+  visit?: Visit;
 }
 
 export interface CreatedStudy {
@@ -94,7 +98,12 @@ export async function createStudy(
       );
     }
     const generator = seededGenerator(design.seed);
-    const available = prompts.filter((prompt) => couples.has(prompt.id));
+    requireAsked(design);
+    const checks = checksAmong(design.visit, prompts, couples);
+    // What is known already is not asked.
+    const available = prompts.filter(({ id }) => couples.has(id) && !checks.has(id));
+    if (available.length === 0)
+      throw new ServiceError('bad-request', 'Every pair serves as a check; a study needs others too.');
     const sample = samplePrompts(available, design, generator);
     const study: Study = {
       id: randomUUID(),
@@ -111,6 +120,8 @@ export async function createStudy(
       simulationToken: freshToken(),
       prescreenId: design.prescreenId ?? null,
       createdAt: now,
+      promptSample: design.promptSample ?? null,
+      visit: design.visit ?? null,
     };
     const prefix = freshToken();
     const pairs: Pair[] = shuffled(sample, generator).map(({ prompt, weight }, position) => {
@@ -126,11 +137,51 @@ export async function createStudy(
         weight,
       };
     });
-    await insertStudy(tx, study, pairs);
+    const checkPairs = [...checks].map(([promptId, position]): Pair => {
+      const [renderA, renderB] = couples.get(promptId)!;
+      const [id, weight] = [`${prefix}.check${-position}`, null];
+      return { id, studyId: study.id, promptId, renderAId: renderA.id, renderBId: renderB.id, position, weight };
+    });
+    await insertStudy(tx, study, [...pairs, ...checkPairs]);
     await addSeats(tx, study, pairs, 'people');
     await record(tx, { actor, action: 'study create', subject: design.name }, now);
     return { study, pairs: pairs.length, missing };
   });
+}
+
+/**
+ * The prompts that a visit uses as checks, by their id, with the place of each pair below 0.
+ * @throws ServiceError when one is not in the set, or a model has not rendered it
+ */
+function checksAmong(
+  visit: Visit | undefined,
+  prompts: readonly Prompt[],
+  couples: ReadonlyMap<string, unknown>,
+): Map<string, number> {
+  if (visit === undefined) return new Map();
+  return new Map(
+    checkPrompts(visit).map(({ prompt, position }) => {
+      const found = prompts.find(({ text }) => text === prompt);
+      const name = prompt.slice(0, 80);
+      if (found === undefined)
+        throw new ServiceError('bad-request', `The check "${name}" is no prompt of the study's set.`);
+      if (!couples.has(found.id))
+        throw new ServiceError('bad-request', `The check "${name}" has not been rendered by both models.`);
+      return [found.id, position];
+    }),
+  );
+}
+
+/** @throws ServiceError when a check is on a criterion that the study does not ask */
+function requireAsked({ visit, criteria }: StudyDesign): void {
+  const { gold, practice = [], example } = visit ?? {};
+  const asked = [
+    ...(gold?.pairs ?? []).flatMap(({ answers }) => Object.keys(answers)),
+    ...[...practice, ...(example === undefined ? [] : [example])].map(({ criterion }) => criterion),
+  ];
+  const foreign = asked.find((criterion) => !(criteria as string[]).includes(criterion));
+  if (foreign !== undefined)
+    throw new ServiceError('bad-request', `A check of the visit is on "${foreign}", which the study does not ask.`);
 }
 
 /** Gives a study its simulated annotators' seats, apart from people's, the first time they are needed. */

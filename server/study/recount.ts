@@ -22,7 +22,7 @@ export async function recount(db: Database, name: string): Promise<Recount> {
       await replaceTallies(tx, study.id, counted);
       corrected.push('the tally');
     }
-    const annotators = await correctAnnotators(tx, study.id, study.criteria.at(-1)!);
+    const annotators = await correctAnnotators(tx, study.id);
     if (annotators > 0)
       corrected.push(`the progress of ${annotators === 1 ? 'an annotator' : `${annotators} annotators`}`);
     return { votes: counted.reduce((sum, { a, b, tie }) => sum + a + b + tie, 0), corrected };

@@ -4,7 +4,9 @@ import { listPairScores, listPairsWithPrompts } from '../../db/queries/studies.t
 import { countedVotes } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import type { Report } from '../../contract/report.ts';
+import { studyFacts } from '../../db/queries/immutable.ts';
 import { criteriaOf } from './assignments.ts';
+import { checksOfStudy, visitOf } from './checks.ts';
 import { requireStudy } from './lifecycle.ts';
 import { buildReport } from '../../evaluator/votes/report.ts';
 import { populationOf } from './summary.ts';
@@ -19,7 +21,7 @@ export async function studyReport(db: Database, name: string, population?: Popul
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const { modelA, modelB } = await modelNames(db, study.id);
-  return buildReport({
+  const report = buildReport({
     study: study.name,
     modelA,
     modelB,
@@ -28,6 +30,13 @@ export async function studyReport(db: Database, name: string, population?: Popul
     votes: await studyVotes(db, study.id, criteriaOf(study), whose),
     scores: await listPairScores(db, study.id),
   });
+  if (visitOf(study) === null || whose === 'simulated') return report;
+  const checks = await checksOfStudy(db, await studyFacts(db, study.id));
+  const annotators = report.annotators.map((person) => ({
+    ...person,
+    ...(checks.get(person.id) ?? { gold: null, repeats: null }),
+  }));
+  return { ...report, annotators };
 }
 
 async function studyVotes(

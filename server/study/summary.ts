@@ -7,6 +7,7 @@ import type { Population } from '../../db/tables.ts';
 import type { StudySummary } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
+import { visitOf } from './checks.ts';
 
 export async function studySummaries(db: Database): Promise<StudySummary[]> {
   const rows = await listStudies(db);
@@ -40,6 +41,9 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     criteria,
     votesPerPair: study.votesPerPair,
     ties: study.ties,
+    seed: study.seed,
+    promptSample: study.promptSample,
+    visit: visitOf(study),
     pairs,
     simulated: population === 'simulated',
     votes: progress.votes,

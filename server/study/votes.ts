@@ -15,6 +15,7 @@ import {
 import { pairContent, studyFacts } from '../../db/queries/immutable.ts';
 import {
   ballotFor,
+  isRetracted,
   insertVote,
   lastVotedAssignment,
   retractVotes,
@@ -25,7 +26,8 @@ import {
 import type { AssignmentView, VoteInput, VoteResult } from '../../contract/annotate.ts';
 import type { Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaOf, renewedExpiry, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
+import { criteriaAsked, visitFor } from './checks.ts';
+import { renewedExpiry, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
 
 /**
  * Counts a vote, or keeps it as surplus when its seat has gone to somebody else meanwhile. The same voteId again gives
@@ -50,7 +52,9 @@ async function count(
   now: number,
 ): Promise<VoteResult> {
   const ballot = await ballotFor(tx, input);
-  if (ballot === undefined || ballot.assignment.annotatorId !== annotator.id) {
+  // A practice pair is answered as a step of the visit.
+  const isTheirs = ballot?.assignment.annotatorId === annotator.id && ballot.assignment.kind !== 'practice';
+  if (ballot === undefined || !isTheirs) {
     throw new ServiceError('not-found', 'You have no such assignment.');
   }
   const { assignment, earlier, slots } = ballot;
@@ -59,7 +63,8 @@ async function count(
   if (ballot.studyState === 'closed')
     throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
   const facts = await studyFacts(tx, assignment.studyId);
-  const criteria = criteriaOf(facts);
+  const { position } = await pairContent(tx, assignment.pairId);
+  const criteria = criteriaAsked(facts, assignment, position) as Criterion[];
   if (!criteria.includes(input.criterion)) {
     throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
   }
@@ -89,8 +94,8 @@ async function count(
     seen: input.seen === undefined ? null : JSON.stringify(input.seen),
   };
   await insertVote(tx, vote);
-  // Their work, though another's answer counts.
-  if (!counted && input.criterion === criteria.at(-1)) await countSurplusPair(tx, annotator.id);
+  // Their work, though another's answer counts; once, however often it is answered.
+  if (!counted && input.criterion === criteria.at(-1)) await countSurplusPair(tx, assignment, now);
   if (counted) {
     const change = {
       state: remaining.length === 0 ? ('done' as const) : ('leased' as const),
@@ -104,9 +109,10 @@ async function count(
 }
 
 /**
- * Takes back the votes of the annotator's last assignment and opens it again. The votes stay in the log, retracted. One
- * step back only: asked again before the reopened assignment is answered, it returns the same one.
+ * Takes back the votes of the annotator's last assignment and opens it again. The votes stay in the log, retracted. As many
+ * steps back as the study allows, one by default: asked again before the reopened assignment is answered, it returns the same one.
  * @param since votes cast before, by another browser, are not taken back
+ * @param voteId the newest vote that the caller knows of: if it was taken back, this is the same request once more
  * @throws ServiceError nothing-to-undo, study-closed
  */
 export async function undoLast(
@@ -114,28 +120,32 @@ export async function undoLast(
   annotator: Annotator,
   times: LeaseTimes,
   now = Date.now(),
-  since = 0,
+  { since = 0, voteId }: { since?: number; voteId?: string | undefined } = {},
 ): Promise<AssignmentView> {
-  return inTransaction(db, (tx) => reopenLast(tx, annotator, times, { now, since }), annotator.id);
+  return inTransaction(db, (tx) => reopenLast(tx, annotator, times, { now, since, voteId }), annotator.id);
 }
 
 async function reopenLast(
   tx: Database,
   annotator: Annotator,
   times: LeaseTimes,
-  { now, since }: { now: number; since: number },
+  { now, since, voteId }: { now: number; since: number; voteId: string | undefined },
 ): Promise<AssignmentView> {
   const standing = await standingOf(tx, annotator.id);
   if (standing.studyState === 'closed')
     throw new ServiceError('study-closed', 'This study has ended; votes can no longer be changed.');
   const facts = await studyFacts(tx, annotator.studyId);
+  const depth = visitFor(annotator, facts)?.undo ?? 1;
   const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
+  if (depth === 0 || standing.endReason !== null) throw nothing;
   const [current] = standing.held;
   const currentHasVotes = current !== undefined && (await votesOf(tx, current)).length > 0;
   const expiresAt = now + times.leaseMs;
-  if (current !== undefined && current.reopenedAt !== null && !currentHasVotes) {
+  const isOpenAgain = current !== undefined && current.reopenedAt !== null && !currentHasVotes;
+  const isSameAgain = voteId !== undefined && current !== undefined && (await isRetracted(tx, voteId));
+  if (isSameAgain || (isOpenAgain && (await takenBack(tx, standing.held)) >= depth)) {
     await renewLease(tx, current.id, expiresAt);
-    return viewOf(tx, facts, { ...current, expiresAt }, standing.done);
+    return viewOf(tx, facts, { ...current, expiresAt }, { annotator, done: standing.done });
   }
   const assignment = currentHasVotes ? current : await lastVoted(tx, annotator.id, standing.lastVoted);
   if (assignment === undefined) throw nothing;
@@ -146,7 +156,17 @@ async function reopenLast(
   await advanceAssignment(tx, assignment, { state: 'leased', voted: assignment.voted, expiresAt });
   await markReopened(tx, assignment.id, now);
   const done = standing.done - (assignment.state === 'done' ? 1 : 0);
-  return viewOf(tx, facts, { ...assignment, expiresAt }, done);
+  return viewOf(tx, facts, { ...assignment, expiresAt }, { annotator, done });
+}
+
+/** How many pairs were taken back one after the other, and wait for their answers. */
+async function takenBack(tx: Database, held: readonly Assignment[]): Promise<number> {
+  let count = 0;
+  for (const assignment of held) {
+    if (assignment.reopenedAt === null || (await votesOf(tx, assignment)).length > 0) break;
+    count++;
+  }
+  return count;
 }
 
 /** @param id of the assignment of their newest vote, which may have expired since */

@@ -157,6 +157,7 @@ async function emptyHandler(clients: number): Promise<number> {
   const assignment: AssignmentView = {
     id: crypto.randomUUID(),
     criteria: ['appeal', 'general', 'alignment'],
+    questions: 3,
     prompt: 'prompt 1',
     left: image,
     right: image,

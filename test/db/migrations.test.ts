@@ -86,6 +86,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0014-access',
         '0015-page',
         '0016-own-key',
+        '0017-visit',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -409,11 +409,11 @@ describe.skipIf(chromiumPath === undefined)("the annotator's page", () => {
     await answer(page);
     await page.keyboard.press('z');
     // Once the question is open again an answer is one; until then none is.
-    while (!((await page.locator('.notice').textContent()) ?? '').includes('taken back')) {
+    while (!((await page.locator('.notice').textContent()) ?? '').includes('is open again')) {
       await page.keyboard.press('ArrowRight');
       await page.waitForTimeout(60);
     }
-    await page.waitForSelector('.notice:has-text("taken back")', { timeout: 10_000 });
+    await page.waitForSelector('.notice:has-text("is open again")', { timeout: 10_000 });
     await page.waitForTimeout(1500);
     expect((await votes(db)).filter(({ choice }) => choice === 'right')).toEqual([]);
     expect(await db.selectFrom('slot').select('vote_id').execute()).toEqual([]);

@@ -1,0 +1,216 @@
+/**
+ * @file Checks among the pairs: gold pairs whose answer is known, earlier pairs that come again with their sides swapped, and
+ * practice. They are assignments on seats outside the plan, so nothing that counts sees them. Statistics alone end no visit but by
+ * the study's own rule on gold.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Database } from '../../db/open.ts';
+import type { Annotator, Assignment, Standing } from '../../db/queries/assignments.ts';
+import type { StudyFacts } from '../../db/queries/immutable.ts';
+import {
+  checkAnswersOfPerson,
+  checkAnswersOfStudy,
+  checkedPairs,
+  checkOf,
+  checkPairs,
+  countKinds,
+  insertCheck,
+  pairToRepeat,
+  type CheckAnswer,
+} from '../../db/queries/visits.ts';
+import type { Visit } from '../../contract/visit.ts';
+import { wilson } from '../../evaluator/statistics/wilson.ts';
+
+/** A study's visit; it was checked when the study was made. */
+export function visitOf({ visit }: Pick<StudyFacts, 'visit'>): Visit | null {
+  return visit as Visit | null;
+}
+
+/** Whom a study's visit and its checks are for: simulated annotators just vote. */
+export function visitFor({ population }: Pick<Annotator, 'population'>, facts: StudyFacts): Visit | null {
+  return population === 'people' ? visitOf(facts) : null;
+}
+
+/** A prompt that serves as a check, with the place of its pair below 0. */
+export function checkPrompts({ gold, practice, example }: Visit): { prompt: string; position: number }[] {
+  const prompts = [...(gold?.pairs ?? []), ...(practice ?? []), ...(example === undefined ? [] : [example])];
+  return prompts.map(({ prompt }, i) => ({ prompt, position: -1 - i }));
+}
+
+const positions = {
+  gold: (i: number) => -1 - i,
+  practice: (visit: Visit, i: number) => -1 - (visit.gold?.pairs.length ?? 0) - i,
+  example: (visit: Visit) => -1 - (visit.gold?.pairs.length ?? 0) - (visit.practice?.length ?? 0),
+};
+
+/** The gold pair at a position below 0. */
+function goldAt(visit: Visit, position: number) {
+  return visit.gold?.pairs[-1 - position];
+}
+
+/** The criteria that are asked of an assignment, in the study's order; of gold those alone whose answer is known. */
+export function criteriaAsked(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, position: number): string[] {
+  if (kind !== 'gold') return facts.criteria;
+  const { answers = {} } = goldAt(visitOf(facts)!, position) ?? {};
+  return facts.criteria.filter((criterion) => Object.hasOwn(answers, criterion));
+}
+
+/** What somebody has to do in all: pairs of the plan up to their cap, and the checks that come among them. */
+export function totalFor(annotator: Pick<Annotator, 'population'>, facts: StudyFacts): number {
+  const visit = visitFor(annotator, facts);
+  if (visit === null) return facts.pairs;
+  const pairs = Math.min(facts.pairs, visit.pairsPerAnnotator ?? Infinity);
+  const { gold, repeat } = visit;
+  const golds = gold === undefined ? 0 : Math.min(gold.pairs.length, Math.floor(pairs / gold.every));
+  return pairs + golds + (repeat === undefined ? 0 : Math.floor(pairs / repeat.every));
+}
+
+/**
+ * What comes before the next pair of the plan: a check that is due, `'nothing'` when somebody has had all the pairs that they
+ * may have, `'plan'` otherwise.
+ */
+export async function comesNext(
+  tx: Database,
+  annotator: Annotator,
+  facts: StudyFacts,
+  expiresAt: number,
+  now: number,
+): Promise<Assignment | 'nothing' | 'plan'> {
+  const visit = visitFor(annotator, facts);
+  if (visit === null) return 'plan';
+  const { gold, repeat, pairsPerAnnotator = Infinity } = visit;
+  if (gold === undefined && repeat === undefined && pairsPerAnnotator === Infinity) return 'plan';
+  const counts = await countKinds(tx, annotator.id);
+  if (gold !== undefined && counts.work >= (counts.gold + 1) * gold.every) {
+    const pairId = await goldFor(tx, annotator, visit);
+    if (pairId !== undefined) {
+      const sideA = randomInt(2) === 0 ? 'left' : 'right';
+      return makeCheck(tx, annotator, { kind: 'gold', pairId, sideA, expiresAt, now });
+    }
+  }
+  if (repeat !== undefined && counts.work >= (counts.repeat + 1) * repeat.every) {
+    const earlier = await pairToRepeat(tx, annotator.id);
+    if (earlier !== undefined) {
+      const sideA = earlier.sideA === 'left' ? 'right' : 'left';
+      return makeCheck(tx, annotator, { kind: 'repeat', pairId: earlier.pairId, sideA, expiresAt, now });
+    }
+  }
+  return counts.work >= pairsPerAnnotator ? 'nothing' : 'plan';
+}
+
+/** A gold pair that they have not had, drawn at random. */
+async function goldFor(tx: Database, annotator: Annotator, { gold }: Visit): Promise<string | undefined> {
+  const [pairs, had] = [await checkPairs(tx, annotator.studyId), await checkedPairs(tx, annotator.id, 'gold')];
+  const left = gold!.pairs.flatMap((_, i) => {
+    const id = pairs.get(positions.gold(i));
+    return id === undefined || had.has(id) ? [] : [id];
+  });
+  return left.length === 0 ? undefined : left[randomInt(left.length)];
+}
+
+interface NewCheck {
+  kind: Exclude<Assignment['kind'], 'work'>;
+  pairId: string;
+  sideA: Assignment['sideA'];
+  expiresAt: number;
+  now: number;
+}
+
+async function makeCheck(
+  tx: Database,
+  annotator: Annotator,
+  { kind, pairId, sideA, expiresAt, now }: NewCheck,
+): Promise<Assignment> {
+  const assignment: Assignment = {
+    id: randomUUID(),
+    studyId: annotator.studyId,
+    pairId,
+    seatId: randomUUID(),
+    annotatorId: annotator.id,
+    sideA,
+    // Practice is not answered as work is: nothing is held.
+    state: kind === 'practice' ? 'expired' : 'leased',
+    voted: kind === 'practice',
+    createdAt: now,
+    expiresAt,
+    reopenedAt: null,
+    skippedAt: null,
+    kind,
+    surplusAt: null,
+  };
+  await insertCheck(tx, annotator.population, randomInt(1000, 2 ** 31), assignment);
+  return assignment;
+}
+
+/** The practice pair of this index, or the example; made the first time that it is shown. */
+export async function practicePair(
+  tx: Database,
+  annotator: Annotator,
+  visit: Visit,
+  index: number | 'example',
+  now: number,
+): Promise<Assignment> {
+  const position = index === 'example' ? positions.example(visit) : positions.practice(visit, index);
+  const pairId = (await checkPairs(tx, annotator.studyId)).get(position)!;
+  const known = await checkOf(tx, { annotatorId: annotator.id, pairId, kind: 'practice' });
+  if (known !== undefined) return known;
+  const sideA = randomInt(2) === 0 ? 'left' : 'right';
+  return makeCheck(tx, annotator, { kind: 'practice', pairId, sideA, expiresAt: now, now });
+}
+
+/** Of one kind of check. */
+export interface CheckScore {
+  right: number;
+  n: number;
+}
+
+function isRight(visit: Visit, { kind, position, criterion, choice, sideA, firstChoice, firstSideA }: CheckAnswer) {
+  const image = (side: string, a: string) => (side === 'tie' ? 'tie' : side === a ? 'a' : 'b');
+  if (kind === 'gold') {
+    const expected = (goldAt(visit, position)?.answers as Record<string, string> | undefined)?.[criterion];
+    return expected === undefined ? undefined : image(choice, sideA) === expected;
+  }
+  return firstChoice === null || firstSideA === null
+    ? undefined
+    : image(choice, sideA) === image(firstChoice, firstSideA);
+}
+
+function score(visit: Visit, answers: readonly CheckAnswer[], kind: CheckAnswer['kind']): CheckScore {
+  const verdicts = answers.filter((answer) => answer.kind === kind).flatMap((answer) => isRight(visit, answer) ?? []);
+  return { right: verdicts.filter(Boolean).length, n: verdicts.length };
+}
+
+/** Whether the study's rule on gold ends somebody's visit now. */
+export async function failsChecks(
+  tx: Database,
+  annotator: Annotator,
+  facts: StudyFacts,
+  { endReason }: Pick<Standing, 'endReason'>,
+): Promise<boolean> {
+  const visit = visitFor(annotator, facts);
+  const rule = visit?.gold?.screenOut;
+  if (visit === null || rule === undefined || endReason !== null) return false;
+  const { right, n } = score(visit, await checkAnswersOfPerson(tx, annotator.id), 'gold');
+  return n >= rule.after && right / n < rule.below;
+}
+
+export interface PersonChecks {
+  gold: { value: number; low: number; high: number; n: number } | null;
+  repeats: { value: number; low: number; high: number; n: number } | null;
+}
+
+/** Each person's share of right gold answers, and of repeats answered as the first time; with Wilson's interval. */
+export async function checksOfStudy(db: Database, facts: StudyFacts): Promise<Map<string, PersonChecks>> {
+  const visit = visitOf(facts);
+  const people = new Map<string, CheckAnswer[]>();
+  if (visit === null) return new Map();
+  for (const answer of await checkAnswersOfStudy(db, facts.id))
+    people.set(answer.annotator, [...(people.get(answer.annotator) ?? []), answer]);
+  const rate = ({ right, n }: CheckScore) => (n === 0 ? null : { value: right / n, ...wilson(right, n), n });
+  return new Map(
+    [...people].map(([annotator, answers]) => [
+      annotator,
+      { gold: rate(score(visit, answers, 'gold')), repeats: rate(score(visit, answers, 'repeat')) },
+    ]),
+  );
+}

@@ -1,0 +1,96 @@
+/** @file A study as YAML, out and in: so a plan can be reviewed and kept as a file. */
+import { open } from 'node:fs/promises';
+import { parseDocument, stringify } from 'yaml';
+import { z } from 'zod';
+import type { Database } from '../../db/open.ts';
+import { modelNames } from '../../db/queries/studies.ts';
+import { promptSetById } from '../../db/queries/prompts.ts';
+import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
+import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
+import { ServiceError } from '../errors.ts';
+import { criteriaOf } from './assignments.ts';
+import { visitOf } from './checks.ts';
+import type { StudyDesign } from './design.ts';
+import { requireStudy } from './lifecycle.ts';
+
+const longest = 2 ** 20;
+
+/** @throws BadInput in one sentence, which names the line or the key */
+export async function readStudyFile(path: string): Promise<StudyFile> {
+  return parseStudyFile(await readText(path), path);
+}
+
+async function readText(path: string): Promise<string> {
+  const file = await open(path).catch((error: unknown) => {
+    throw new BadInput(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)}).`);
+  });
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new BadInput(`${path} is no file.`);
+    if (stat.size > longest) throw new BadInput(`${path} is larger than a megabyte; a study's file is not.`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** @param path for messages @throws BadInput */
+export function parseStudyFile(text: string, path: string): StudyFile {
+  const document = parseDocument(text, { uniqueKeys: true, strict: true });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const place = error.linePos === undefined ? '' : `, line ${error.linePos[0].line}`;
+    throw new BadInput(`${path}${place}: ${error.message.split('\n')[0]!.replace(/ at line.*$/, '')}.`);
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw new BadInput(`${path}: ${(cause as Error).message}.`);
+  }
+  const parsed = studyFileSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const place = z.core.toDotPath(issue.path);
+  throw new BadInput(`${path}: ${place === '' ? '' : `${place}: `}${issue.message}.`);
+}
+
+export function designOf({ promptSet, modelA, modelB, promptSample, visit, ...rest }: StudyFile): StudyDesign {
+  return {
+    ...rest,
+    prompts: promptSet,
+    a: modelA,
+    b: modelB,
+    ...(promptSample === undefined ? {} : { promptSample }),
+    ...(visit === undefined ? {} : { visit }),
+  };
+}
+
+/**
+ * The study's file; read again it makes the same study.
+ * @throws ServiceError not-found; bad-request for a study that a file cannot describe
+ */
+export async function studyFile(db: Database, name: string): Promise<StudyFile> {
+  const study = await requireStudy(db, name);
+  if (study.prescreenId !== null)
+    throw new ServiceError(
+      'bad-request',
+      `The study "${name}" is made from the prescreen ${study.prescreenId}, which a study's file cannot say.`,
+    );
+  const visit = visitOf(study);
+  return {
+    name: study.name,
+    promptSet: (await promptSetById(db, study.promptSetId)).name,
+    ...(await modelNames(db, study.id)),
+    criteria: criteriaOf(study),
+    votesPerPair: study.votesPerPair,
+    ties: study.ties,
+    seed: study.seed,
+    ...(study.promptSample === null ? {} : { promptSample: study.promptSample }),
+    ...(visit === null ? {} : { visit }),
+  };
+}
+
+export function yamlOf(file: StudyFile): string {
+  return stringify(file, { lineWidth: 100 });
+}
