@@ -1,8 +1,11 @@
 /** @file A study as a file: what comes out makes the same study again, and what cannot be meant is refused by its key. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { listPairsWithPrompts } from '../../../db/queries/studies.ts';
 import { createStudy } from '../../../server/study/design.ts';
 import { designOf, parseStudyFile, studyFile, yamlOf } from '../../../server/study/study-file.ts';
+import { projectRoot } from '../../support/folders.ts';
 import { onBothEngines } from '../../support/databases.ts';
 import { openStudyOf } from '../../support/studies.ts';
 
@@ -88,4 +91,9 @@ it.each([
   }
   expect(message).toContain(said);
   expect(message.split('\n')).toHaveLength(1);
+});
+
+it('the example of the documentation is one', () => {
+  const [, example] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(projectRoot, 'docs', 'studies.md'), 'utf8'))!;
+  expect(parseStudyFile(example!, 'docs').visit!.gold!.pairs).toHaveLength(2);
 });
