@@ -39,7 +39,10 @@ export function rendersCommand(): Command {
         }
       });
       if (options.json) printJson({ model: options.model, ...result });
-      else console.log(`Imported ${result.imported} images of "${options.model}".`);
+      else {
+        console.log(`Imported ${result.imported} images of "${options.model}".`);
+        for (const { change, images } of result.converted) console.log(`  ${images} converted: ${change}`);
+      }
     });
   return renders;
 }

@@ -7,7 +7,9 @@ import { SvelteSet } from 'svelte/reactivity';
 import type { AssignmentAhead, AssignmentView, Failure, ProblemInput, VoteInput } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import type { Language, VisitStep, VisitView } from '../../contract/visit.ts';
-import { decodeImage, decodeTime } from './images.ts';
+import type { CopySize } from '../../contract/copies.ts';
+import { copyFor } from './fit.ts';
+import { addressOf, decodeImage, decodeTime } from './images.ts';
 import { Line, Refusal } from './line.ts';
 import { Looking } from './looking.ts';
 import { Pace } from './pace.ts';
@@ -35,7 +37,11 @@ const againMs = 15_000;
 /** Pairs held beyond the one on screen. */
 const wanted = 2;
 
-type Pair = AssignmentView & Partial<Pick<AssignmentAhead, 'promptLater'>>;
+type Pair = AssignmentView &
+  Partial<Pick<AssignmentAhead, 'promptLater'>> & {
+    /** The copy of both images that is shown until somebody looks closer; undefined: the images themselves. */
+    at?: CopySize | undefined;
+  };
 
 export class Annotation {
   stage = $state<Stage>('connecting');
@@ -399,7 +405,9 @@ export class Annotation {
     if (turn !== this.#shows) return;
     // Another tab may have opened it again.
     this.#past.delete(pair.id);
-    this.looking.decoded(Math.max(decodeTime(pair.left.url), decodeTime(pair.right.url)));
+    this.looking.decoded(
+      Math.max(decodeTime(addressOf(pair.left, pair.at)), decodeTime(addressOf(pair.right, pair.at))),
+    );
     this.minutesLeft = this.practice === undefined ? this.#pace.minutesFor(pair.total - this.done) : undefined;
     this.assignment = pair;
     this.broken = !whole;
@@ -413,10 +421,23 @@ export class Annotation {
   #breakIsDue = false;
 
   /** @returns whether both images can be painted */
-  async #decode({ left, right }: Pair): Promise<boolean> {
+  async #decode(pair: Pair): Promise<boolean> {
+    const { left, right } = pair;
+    if (!('at' in pair)) pair.at = copyFor({ width: innerWidth, height: innerHeight }, [left, right], devicePixelRatio);
+    return this.#decodeBoth(pair, pair.at);
+  }
+
+  async #decodeBoth({ left, right }: Pair, at: CopySize | undefined): Promise<boolean> {
     const isAway = () => !this.#line.works || !navigator.onLine;
-    const whole = await Promise.all([decodeImage(left.url, isAway), decodeImage(right.url, isAway)]);
+    const whole = await Promise.all([left, right].map((image) => decodeImage(addressOf(image, at), isAway)));
     return !whole.includes(false);
+  }
+
+  /** Fetches both images with all of their pixels, and shows them when both are here. */
+  async lookCloser(): Promise<void> {
+    const pair = this.assignment;
+    if (pair?.at === undefined) return;
+    if (await this.#decodeBoth(pair, undefined)) pair.at = undefined;
   }
 
   /** Shows the first of these questions; the answer's time runs from when it is painted. */

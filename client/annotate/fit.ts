@@ -1,5 +1,7 @@
 /** @file How large a pair is shown: as large as the box allows, alike on both sides, small images in whole device pixels. */
 
+import { copySizes, type CopySize } from '../../contract/copies.ts';
+
 export interface Size {
   width: number;
   height: number;
@@ -33,4 +35,28 @@ export function fitPair(box: Size, images: readonly [Size, Size], ratio: number)
     if (same && scale > 1) scale = Math.floor(scale);
     return { width: (image.width * scale) / ratio, height: (image.height * scale) / ratio, scale };
   }) as [Fit, Fit];
+}
+
+/** A copy must be this much smaller to be worth it. */
+const worthIt = 0.8;
+
+/**
+ * The copy of both images that has every pixel that this page could show; undefined for the images themselves.
+ * @param page width and height, CSS pixels
+ * @param ratio device pixels per CSS pixel
+ */
+export function copyFor(page: Size, images: readonly [Size, Size], ratio: number): CopySize | undefined {
+  const isUpright = page.width * 5 <= page.height * 4;
+  // No less than the boxes that the page lays out.
+  const box = isUpright
+    ? { width: page.width, height: page.height / 2 }
+    : { width: page.width / 2, height: page.height };
+  const needed = Math.max(...fitPair(box, images, ratio).map((fit, i) => longestSide(images[i]!) * fit.scale));
+  const size = copySizes.find((each) => each >= needed);
+  const longest = Math.max(...images.map(longestSide));
+  return size !== undefined && size <= longest * worthIt ? size : undefined;
+}
+
+function longestSide({ width, height }: Size): number {
+  return Math.max(width, height);
 }

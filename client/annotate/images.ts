@@ -1,7 +1,14 @@
 /** @file Images are decoded before they are shown: both or neither, so that the slower one loses no votes. */
 
+import type { CopySize } from '../../contract/copies.ts';
+
 /** Pairs on screen and ahead, and the ones before, for undo: an image is two of them. */
 const kept = 12;
+/** Of the image itself, or of a copy. */
+export function addressOf({ url }: { url: string }, at: CopySize | undefined): string {
+  return at === undefined ? url : `${url}?at=${at}`;
+}
+
 /** Waits between the tries, milliseconds. */
 const waits = [500, 1000, 2000];
 

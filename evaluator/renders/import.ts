@@ -5,16 +5,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
-import sharp from 'sharp';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
 import { insertRender, listRenders } from '../../db/queries/renders.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { readForeign } from '../engine/files/foreign-file.ts';
-import { withoutMetadata } from '../engine/images/png.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
+import { toStillSrgb } from './convert.ts';
 
 export interface RenderImport {
   /** A manifest (CSV or JSONL: prompt, path, seed) or a folder of 00000.png … in the prompts' order. */
@@ -26,6 +25,13 @@ export interface RenderImport {
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+export interface RendersImported {
+  imported: number;
+  prompts: number;
+  /** What was done to pixels that were not 8-bit sRGB, and to how many images. */
+  converted: { change: string; images: number }[];
+}
+
 interface Entry {
   prompt: Prompt;
   file: string;
@@ -34,19 +40,14 @@ interface Entry {
   place: string;
 }
 
-const formats: Record<string, string> = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' };
-/** Longest side: beyond it no page shows an image and decoding alone takes gigabytes. */
-const mostPixels = 16_384;
-/** 8192²: a file of a megabyte may unfold to more, and take a quarter of a minute. */
-const mostArea = 2 ** 26;
-
+const endings: readonly string[] = ['.png', '.jpg', '.jpeg', '.webp'];
 /** @throws BadInput with the file or line that cannot be used; nothing is imported then */
 export async function importRenders(
   db: Database,
   images: ImageStore,
   { source, prompts: setName, model: modelName, confined = false, onProgress }: RenderImport,
   now = Date.now(),
-): Promise<{ imported: number; prompts: number }> {
+): Promise<RendersImported> {
   const set = await findPromptSet(db, setName);
   if (set === undefined) throw new BadInput(`There is no prompt set named "${setName}".`);
   const prompts = await listPrompts(db, set.id);
@@ -64,7 +65,7 @@ export async function importRenders(
 
   // Decoded one after the other, so that a folder larger than memory can be imported; the store keeps by content, and
   // an image that no row names yet is only a spare file.
-  const stored: { entry: Entry; sha256: string; width: number; height: number; original: string }[] = [];
+  const stored: (Awaited<ReturnType<typeof storeImage>> & { entry: Entry })[] = [];
   for (const entry of entries) {
     stored.push({ entry, ...(await storeImage(images, entry, root)) });
     onProgress?.(stored.length, entries.length);
@@ -74,7 +75,7 @@ export async function importRenders(
     if (existing === undefined) {
       await insertModel(tx, { id: modelId, name: modelName, kind: 'imported', settings: {}, createdAt: now });
     }
-    for (const { entry, sha256, width, height, original } of stored) {
+    for (const { entry, sha256, width, height, original, changes } of stored) {
       await insertRender(tx, {
         id: randomUUID(),
         modelId: modelId,
@@ -83,16 +84,23 @@ export async function importRenders(
         imageSha256: sha256,
         width,
         height,
-        provenance: { importedFrom: entry.file, originalSha256: original },
+        provenance: { importedFrom: entry.file, originalSha256: original, ...(changes.length > 0 ? { changes } : {}) },
         createdAt: now,
       });
     }
   });
-  return { imported: stored.length, prompts: new Set(entries.map((entry) => entry.prompt.id)).size };
+  const converted = new Map<string, number>();
+  for (const change of stored.flatMap(({ changes }) => changes))
+    converted.set(change, (converted.get(change) ?? 0) + 1);
+  return {
+    imported: stored.length,
+    prompts: new Set(entries.map((entry) => entry.prompt.id)).size,
+    converted: [...converted].map(([change, images]) => ({ change, images })),
+  };
 }
 
 async function folderEntries(folder: string, prompts: readonly Prompt[]): Promise<Entry[]> {
-  const names = (await readdir(folder)).filter((name) => formats[extname(name).toLowerCase()] !== undefined).sort();
+  const names = (await readdir(folder)).filter((name) => endings.includes(extname(name).toLowerCase())).sort();
   return names.map((name) => {
     const file = join(folder, name);
     const match = /^(\d+)\.\w+$/.exec(name);
@@ -150,26 +158,9 @@ async function refuseRepeats(
 async function storeImage(images: ImageStore, { file, place }: Entry, root: string | undefined) {
   const bytes = await readForeign(file, { root, place });
   try {
-    const { format, width, height, pages = 1 } = await sharp(bytes).metadata();
-    if (!Object.values(formats).includes(format))
-      throw new BadInput(`${place}: ${file} is ${format}; it must be PNG, JPEG or WebP.`);
-    if (pages > 1) throw new BadInput(`${place}: ${file} is animated; a render is one still image.`);
-    if (Math.max(width, height) > mostPixels) {
-      throw new BadInput(`${place}: ${file} is ${width} × ${height}; the longest side may be ${mostPixels}.`);
-    }
-    if (width * height > mostArea) {
-      throw new BadInput(
-        `${place}: ${file} is ${width} × ${height}; an image may have ${mostArea / 2 ** 20} Mi pixels.`,
-      );
-    }
-    const png = await withoutMetadata(bytes);
-    const size = await sharp(png).metadata();
-    return {
-      sha256: await images.put(png),
-      width: size.width,
-      height: size.height,
-      original: createHash('sha256').update(bytes).digest('hex'),
-    };
+    const { png, width, height, changes } = await toStillSrgb(bytes, `${place}: ${file}`);
+    const original = createHash('sha256').update(bytes).digest('hex');
+    return { sha256: await images.put(png), width, height, original, changes };
   } catch (error) {
     if (error instanceof BadInput || (error as NodeJS.ErrnoException).code !== undefined) throw error;
     throw new BadInput(`${place}: ${file} does not decode: ${(error as Error).message.split('\n')[0]!}.`);

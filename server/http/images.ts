@@ -3,18 +3,28 @@ import { Router } from 'express';
 import type { Database } from '../../db/open.ts';
 import { imagesOfAssignment } from '../../db/queries/assignments.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { copySizes } from '../../contract/copies.ts';
 import { ServiceError } from '../errors.ts';
 import type { Health } from '../health.ts';
+
+/** The longest side of the copy that is asked for; few sizes, so that nobody can fill the cache. */
+function copySize(at: unknown): number | undefined {
+  if (at === undefined) return undefined;
+  const size = copySizes.find((each) => String(each) === at);
+  if (size === undefined) throw new ServiceError('bad-request', `at must be one of ${copySizes.join(', ')}.`);
+  return size;
+}
 
 export function annotatorImages(db: Database, store: ImageStore, health: Health): Router {
   const router = Router();
   router.get('/annotate/images/:id/:side', async (request, response) => {
     const { id, side } = request.params;
+    const longest = copySize(request.query['at']);
     const sides = await imagesOfAssignment(db, id);
     if (sides === undefined || (side !== 'left' && side !== 'right'))
       throw new ServiceError('not-found', 'There is no such image.');
     const image = await store
-      .readBlind(sides[side], sides[side === 'left' ? 'right' : 'left'])
+      .readBlind(sides[side], sides[side === 'left' ? 'right' : 'left'], longest)
       .catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
         health.imageIsMissing(sides[side]);

@@ -253,9 +253,11 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
       page.evaluate(() => {
         const images = [...document.querySelectorAll<HTMLImageElement>('.image img')];
         return {
-          scale: (images[0]!.getBoundingClientRect().width * devicePixelRatio) / images[0]!.naturalWidth,
+          scale:
+            (images[0]!.getBoundingClientRect().width * devicePixelRatio) / Number(images[0]!.getAttribute('width')),
+          loaded: images.map((image) => image.naturalWidth),
           same: images[0]!.getBoundingClientRect().width === images[1]!.getBoundingClientRect().width,
-          sides: images.map((image) => image.src.split('/').at(-1)),
+          sides: images.map((image) => new URL(image.src).pathname.split('/').at(-1)),
         };
       });
     // The surround is one grey, whatever the pointer does: what stands beside an image shifts how it looks.
@@ -266,9 +268,12 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     expect(surrounds).toEqual(['rgb(119, 119, 119)', 'rgb(119, 119, 119)']);
     const { scale } = await shown();
     expect(scale).toBeLessThan(0.5);
+    // No more than the screen can show is sent; whoever looks closer gets the rest, of both at once.
+    expect((await shown()).loaded).toEqual([768, 768]);
     await page.keyboard.press('1');
     await expect.poll(async () => (await shown()).scale).toBeCloseTo(1, 3);
     expect((await shown()).same).toBe(true);
+    await expect.poll(async () => (await shown()).loaded).toEqual([2048, 2048]);
     await page.keyboard.press('1');
     await expect.poll(async () => (await shown()).scale).toBeCloseTo(scale, 3);
     await page.keyboard.press(' ');
@@ -310,7 +315,9 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     await page.waitForTimeout(pauseMs);
     const sides = () =>
       page.evaluate(() =>
-        [...document.querySelectorAll<HTMLImageElement>('.image img')].map((image) => image.src.split('/').at(-1)),
+        [...document.querySelectorAll<HTMLImageElement>('.image img')].map((image) =>
+          new URL(image.src).pathname.split('/').at(-1),
+        ),
       );
     const box = (await page.locator('.image.left').boundingBox())!;
     const touch = [{ x: box.x + box.width / 2, y: box.y + box.height / 2 }];

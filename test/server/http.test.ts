@@ -1,5 +1,6 @@
 /** @file The researcher's session, the API, health, and refusals over HTTP and the socket. */
 import { connect } from 'node:net';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { Sessions } from '../../server/http/session.ts';
 import { freshSqlite } from '../support/databases.ts';
@@ -113,6 +114,33 @@ describe('http', () => {
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect((await get('/nowhere')).status).toBe(404);
     expect((await get('/annotate/images/nonsense')).status).toBe(404);
+    await server.close();
+  });
+
+  it('an image comes smaller on demand, at a few sizes, both of a pair alike and with one length', async () => {
+    const { db } = await freshSqlite();
+    const sizes: [object, object] = [
+      { width: 1000, height: 800 },
+      { width: 900, height: 900 },
+    ];
+    const fixture = await openStudyOf(db, { pairs: 1, sizes });
+    const server = await testServer(db, fixture.dataFolder);
+    const client = await TestClient.connect(server.url, fixture.token, 'ann');
+    const { left, right } = (await client.next())!;
+    const read = async (path: string) => Buffer.from(await (await fetch(server.url + path)).arrayBuffer());
+    const copies = await Promise.all([left, right].map(({ url }) => read(`${url}?at=512`)));
+    expect(copies[0]!.length).toBe(copies[1]!.length);
+    const dimensions = await Promise.all(
+      copies.map(async (copy) => {
+        const { width, height } = await sharp(copy).metadata();
+        return `${width} × ${height}`;
+      }),
+    );
+    expect(dimensions.sort()).toEqual(['512 × 410', '512 × 512']);
+    expect((await sharp(await read(`${left.url}?at=1024`)).metadata()).width).toBe(left.width);
+    for (const at of ['500', '0', '-1', '', '512.0', '1e3'])
+      expect((await fetch(`${server.url}${left.url}?at=${at}`)).status, at).toBe(400);
+    client.close();
     await server.close();
   });
 

@@ -19,9 +19,12 @@ export async function encodePng(pixels: Uint8Array, width: number, height: numbe
 /**
  * The same pixels as RGB PNG with every other chunk dropped: what an annotator's browser may receive. The two bytes that begin
  * its compressed data are a chunk of their own, behind which `padPng` puts what says nothing.
+ * @param longest makes a larger image smaller (Lanczos), until its longest side has so many pixels
  */
-export async function withoutMetadata(image: Uint8Array): Promise<Buffer> {
-  const png = await sharp(image).autoOrient().removeAlpha().toColourspace('srgb').png(options).toBuffer();
+export async function withoutMetadata(image: Uint8Array, longest?: number): Promise<Buffer> {
+  const whole = sharp(image).autoOrient().removeAlpha().toColourspace('srgb');
+  const size = { width: longest, height: longest, fit: 'inside', withoutEnlargement: true } as const;
+  const png = await (longest === undefined ? whole : whole.resize(size)).png(options).toBuffer();
   const chunks = [...chunksOf(png)];
   const header = chunks.find(({ type }) => type === 'IHDR')!;
   const data = Buffer.concat(chunks.filter(({ type }) => type === 'IDAT').map((chunk) => chunk.data));
@@ -76,6 +79,16 @@ function chunkOf(type: string, data: Uint8Array): Buffer {
   chunk.set(data, 8);
   chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
   return chunk;
+}
+
+/** The first chunk of each type before the pixels; empty for what is no PNG. */
+export function pngChunks(png: Buffer): Map<string, Buffer> {
+  const chunks = new Map<string, Buffer>();
+  for (const { type, data } of chunksOf(png)) {
+    if (type === 'IDAT' || !/^[A-Za-z]{4}$/.test(type)) break;
+    if (!chunks.has(type)) chunks.set(type, data);
+  }
+  return chunks;
 }
 
 /** The text that `encodePng` put in, or undefined. */

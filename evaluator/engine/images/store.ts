@@ -54,22 +54,35 @@ export class ImageStore {
   /**
    * An image of a pair for annotators: the same pixels, no metadata, and as many bytes as the pair's other image has.
    * @param other the SHA-256 of that one
+   * @param longest a copy whose longest side has so many pixels, if the image has more; made once
    */
-  async readBlind(sha256: string, other: string): Promise<Buffer> {
-    const [image, beside] = [await this.#blind(sha256), await this.#blind(other)];
+  async readBlind(sha256: string, other: string, longest?: number): Promise<Buffer> {
+    const [image, beside] = await Promise.all([this.#blind(sha256, longest), this.#blind(other, longest)]);
     const needed = Math.max(image.length, beside.length) + leastPadding;
     return padPng(image, Math.ceil(needed / lengthClass) * lengthClass);
   }
 
-  async #blind(sha256: string): Promise<Buffer> {
-    const file = pathIn(this.#blindFolder, sha256);
+  async #blind(sha256: string, longest: number | undefined): Promise<Buffer> {
+    const folder = longest === undefined ? this.#blindFolder : join(this.#blindFolder, `at-${longest}`);
+    const file = pathIn(folder, sha256);
     try {
       return await readFile(file);
     } catch {
-      const blind = await withoutMetadata(await this.read(sha256));
-      await writeOnce(file, blind);
-      return blind;
+      // Many ask for a pair at once; it is made for all of them.
+      let making = this.#making.get(file);
+      if (making === undefined) {
+        making = this.#makeBlind(sha256, longest, file).finally(() => this.#making.delete(file));
+        this.#making.set(file, making);
+      }
+      return making;
     }
+  }
+  readonly #making = new Map<string, Promise<Buffer>>();
+
+  async #makeBlind(sha256: string, longest: number | undefined, file: string): Promise<Buffer> {
+    const blind = await withoutMetadata(await this.read(sha256), longest);
+    await writeOnce(file, blind);
+    return blind;
   }
 }
 

@@ -10,6 +10,27 @@ import { temporaryFolder } from '../../support/folders.ts';
 
 const image = (colour: string) => sharp({ create: { width: 24, height: 16, channels: 3, background: colour } });
 
+/** As a JPEG whose profile was lost. */
+async function cmyk(): Promise<Buffer> {
+  const jpeg = await image('red').toColourspace('cmyk').jpeg().toBuffer();
+  const kept: Buffer[] = [jpeg.subarray(0, 2)];
+  let at = 2;
+  // Segments until the scan: FF, a marker, a length; APP2 (E2) holds the profile.
+  for (; jpeg[at + 1] !== 0xda; at += 2 + jpeg.readUInt16BE(at + 2))
+    if (jpeg[at + 1] !== 0xe2) kept.push(jpeg.subarray(at, at + 2 + jpeg.readUInt16BE(at + 2)));
+  return Buffer.concat([...kept, jpeg.subarray(at)]);
+}
+
+/** A PNG with one chunk more, behind its header. */
+async function withChunk(png: Buffer, type: string, data: Buffer): Promise<Buffer> {
+  const { crc32 } = await import('node:zlib');
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([png.subarray(0, 33), length, body, sum, png.subarray(33)]);
+}
+
 async function setUp() {
   const { db } = await freshSqlite();
   const folder = temporaryFolder();
@@ -35,7 +56,7 @@ describe('importing renders', () => {
     );
     writeFileSync(join(source, '00001.jpg'), await image('green').jpeg().toBuffer());
     writeFileSync(join(source, '00002.webp'), await image('blue').webp({ lossless: true }).toBuffer());
-    expect(await run()).toEqual({ imported: 3, prompts: 3 });
+    expect(await run()).toEqual({ imported: 3, prompts: 3, converted: [] });
     const rows = await db.selectFrom('render').selectAll().execute();
     expect(rows.map((row) => [row.width, row.height])).toEqual([
       [24, 16],
@@ -53,14 +74,80 @@ describe('importing renders', () => {
     expect([...first.subarray(0, 3)]).toEqual([255, 0, 0]);
   });
 
-  it('a manifest names prompts, paths and seeds; CMYK and alpha come out as RGB', async () => {
+  it('a manifest names prompts, paths and seeds', async () => {
     const { db, folder, source, run } = await setUp();
-    writeFileSync(join(source, 'cmyk.jpg'), await image('red').toColourspace('cmyk').jpeg().toBuffer());
-    writeFileSync(join(source, 'alpha.png'), await image('blue').ensureAlpha(0.5).png().toBuffer());
+    for (const name of ['x', 'y']) writeFileSync(join(source, `${name}.png`), await image('red').png().toBuffer());
     const manifest = join(folder, 'manifest.csv');
-    writeFileSync(manifest, 'prompt,path,seed\na dog,images/cmyk.jpg,7\na fox,images/alpha.png,7\n');
-    expect(await run(manifest)).toEqual({ imported: 2, prompts: 2 });
+    writeFileSync(manifest, 'prompt,path,seed\na dog,images/x.png,7\na fox,images/y.png,7\n');
+    expect(await run(manifest)).toMatchObject({ imported: 2, prompts: 2 });
     expect((await db.selectFrom('render').select('seed').execute()).map((row) => row.seed)).toEqual([7, 7]);
+  });
+
+  it('says what it did to pixels that were not 8-bit sRGB, and does it', async () => {
+    const { db, source, images, run } = await setUp();
+    // (40, 180, 60) of sRGB is (88.4, 177.4, 77.2) of Display P3, by the matrices of CSS Color 4.
+    const p3 = await image('#28b43c').withIccProfile('p3').png().toBuffer();
+    const raw = await sharp(p3, { ignoreIcc: true }).raw().toBuffer();
+    [88, 177, 77].forEach((value, i) => expect(Math.abs(raw[i]! - value)).toBeLessThanOrEqual(1));
+    writeFileSync(join(source, '00000.png'), p3);
+    // Half of 16 bits, turned by its EXIF: what is 24 × 16 stands 16 × 24.
+    const deep = sharp(new Uint16Array(24 * 16 * 3).fill(0x8080), { raw: { width: 24, height: 16, channels: 3 } });
+    writeFileSync(join(source, '00001.png'), await deep.toColourspace('rgb16').ensureAlpha().png().toBuffer());
+    writeFileSync(join(source, '00002.jpg'), await image('blue').withMetadata({ orientation: 6 }).jpeg().toBuffer());
+    expect(await run()).toEqual({
+      imported: 3,
+      prompts: 3,
+      converted: [
+        { change: expect.stringMatching(/^from ".*P3.*" to sRGB$/) as string, images: 1 },
+        { change: 'from 16 to 8 bits', images: 1 },
+        { change: 'its opaque alpha left out', images: 1 },
+        { change: 'turned as its EXIF says', images: 1 },
+      ],
+    });
+    const rows = await db.selectFrom('render').selectAll().execute();
+    expect(rows.map(({ width, height }) => [width, height])).toEqual([
+      [24, 16],
+      [24, 16],
+      [16, 24],
+    ]);
+    const first = async (i: number) =>
+      [
+        ...(await sharp(await images.read(rows[i]!.image_sha256))
+          .raw()
+          .toBuffer()),
+      ].slice(0, 3);
+    const green = await first(0);
+    [40, 180, 60].forEach((value, i) => expect(Math.abs(green[i]! - value)).toBeLessThanOrEqual(1));
+    expect(await first(1)).toEqual([0x80, 0x80, 0x80]);
+    expect(rows.every(({ provenance }) => provenance.includes('"changes"'))).toBe(true);
+  });
+
+  it.each([
+    ['half transparent', () => image('blue').ensureAlpha(0.5).png().toBuffer(), 'has transparent pixels'],
+    ['CMYK of unknown inks', () => cmyk(), 'is in CMYK without a profile'],
+    [
+      'an animated PNG',
+      async () => withChunk(await image('red').png().toBuffer(), 'acTL', Buffer.alloc(8)),
+      'animated',
+    ],
+    [
+      'a linear PNG',
+      async () => withChunk(await image('red').png().toBuffer(), 'gAMA', Buffer.from([0, 1, 0x86, 0xa0])),
+      'has a gamma of its own (1)',
+    ],
+  ])('%s is refused by name', async (_name, make, said) => {
+    const { source, run } = await setUp();
+    writeFileSync(join(source, '00000.png'), await make());
+    await expect(run()).rejects.toThrow(said);
+  });
+
+  it('sRGB’s own gamma, and a profile beside another, change nothing', async () => {
+    const { source, run } = await setUp();
+    // 45455 = 0xb18f
+    const gamma = Buffer.from([0, 0, 0xb1, 0x8f]);
+    writeFileSync(join(source, '00000.png'), await withChunk(await image('red').png().toBuffer(), 'gAMA', gamma));
+    writeFileSync(join(source, '00001.png'), await image('red').withIccProfile('srgb').png().toBuffer());
+    expect((await run()).converted).toEqual([]);
   });
 
   it.each([
