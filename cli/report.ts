@@ -51,6 +51,34 @@ export function printReport(report: Report): void {
   printRewards(report);
   printSideBias(report.criteria);
   printSlices(report);
+  printDisplay(report);
+}
+
+/** What people had on screen, where it could matter. */
+function printDisplay({ display }: Report): void {
+  if (display === undefined || display.slices.length === 0) return;
+  console.log(`\nOn screen, as the page told with ${display.votes} votes (share for A, 95 % over prompts and people):`);
+  const cell = ({
+    value,
+    low,
+    high,
+    n,
+  }: {
+    value: number | null;
+    low: number | null;
+    high: number | null;
+    n: number;
+  }) =>
+    value === null
+      ? '–'
+      : `${(100 * value).toFixed(1)} %${low === null || high === null ? '' : ` (${(100 * low).toFixed(1)} – ${(100 * high).toFixed(1)})`}, n = ${n}`;
+  printTable(
+    ['votes', 'criterion', 'where it holds', 'where not'],
+    display.slices.flatMap(({ name, byCriterion }) => [
+      [name, '', '', ''],
+      ...byCriterion.map((each) => ['', each.criterion, cell(each.with), cell(each.without)]),
+    ]),
+  );
 }
 
 /** Of three and more models. */

@@ -213,6 +213,13 @@ export const comparisonSchema = z.object({
   p,
 });
 
+const displayShareSchema = z.object({
+  value: number.describe('Share of the votes for A, ties ½.'),
+  ...interval,
+  n: z.int().describe('Votes.'),
+  why,
+});
+
 export const reportSchema = z.object({
   study: z.string().describe('Name of the study, or of the file.'),
   modelA: z.string().describe('Whose wins a win rate counts.'),
@@ -225,6 +232,30 @@ export const reportSchema = z.object({
     .describe("McNemar's exact test: do two criteria favour A equally often on the pairs that both decide?"),
   annotators: z.array(annotatorReportSchema).describe('By id.'),
   rewards: z.array(rewardReportSchema).describe("Rewards that have scored the study's images, by name."),
+  display: z
+    .object({
+      votes: z.int().describe('Votes that tell what was on screen.'),
+      untold: z.int().describe('Votes that do not.'),
+      slices: z
+        .array(
+          z.object({
+            name: z.string().describe('What holds for these votes.'),
+            votes: z.int().describe('How many.'),
+            byCriterion: z
+              .array(
+                z.object({
+                  criterion: z.string().describe('The criterion.'),
+                  with: displayShareSchema.describe('Of the votes for which it holds.'),
+                  without: displayShareSchema.describe('Of those for which it does not.'),
+                }),
+              )
+              .describe('In the order in which they are asked.'),
+          }),
+        )
+        .describe('Those that hold for some vote.'),
+    })
+    .optional()
+    .describe('What people had on screen while they voted, where the page has told it.'),
 });
 
 /** Of three and more models: a report for each pair of them, and all on one scale. */

@@ -3,7 +3,6 @@
  * annotator's page is told of it step by step.
  */
 import { z } from 'zod';
-import { criteria } from './criteria.ts';
 import { assignmentSchema } from './annotate.ts';
 import { criterionSchema, textSchema } from './words.ts';
 
@@ -81,22 +80,37 @@ export const visitSchema = z
         every: z.int().min(1).max(1000).describe('One after so many pairs of the study.'),
         pairs: z
           .array(
-            z.strictObject({
-              prompt,
-              answers: z
-                .partialRecord(criterionSchema, answerSchema)
-                .refine((answers) => Object.keys(answers).length > 0, 'has no answer')
-                .describe('The known answers; only these criteria are asked.'),
-            }),
+            z
+              .strictObject({
+                prompt,
+                answers: z
+                  .partialRecord(criterionSchema, answerSchema)
+                  .refine((answers) => Object.keys(answers).length > 0, 'has no answer')
+                  .optional()
+                  .describe('The known answers; only these criteria are asked.'),
+                instruction: z
+                  .strictObject({
+                    say: line.describe('Stands in the place of the prompt.'),
+                    choose: z.enum(['left', 'right']).describe('The side that it asks for.'),
+                  })
+                  .optional()
+                  .describe("Instead of answers: a sentence that says what to choose, on the study's last question."),
+              })
+              .refine(
+                ({ answers, instruction }) => (answers === undefined) !== (instruction === undefined),
+                'has one of answers and instruction',
+              ),
           )
           .min(1)
-          .max(500),
+          .max(500)
+          .describe('Each is taken out of the pairs that are asked.'),
         screenOut: z
           .strictObject({
             after: z.int().min(1).max(500).describe('Answers to gold questions before the rule holds.'),
             below: z.number().gt(0).max(1).describe('A smaller share of right ones ends the visit.'),
           })
-          .optional(),
+          .optional()
+          .describe('When gold ends a visit.'),
       })
       .optional()
       .describe('Pairs with known answers among the work; they count in no result.'),
@@ -110,7 +124,7 @@ export const visitSchema = z
     survey: z
       .array(
         z.strictObject({
-          question: localised(line),
+          question: localised(line).describe('What is asked.'),
           choices: z.array(localised(line)).min(2).max(20).optional().describe('Without: free text.'),
         }),
       )
@@ -137,8 +151,8 @@ export const visitSchema = z
   });
 export type Visit = z.infer<typeof visitSchema>;
 
-function goldQuestions(pairs: readonly { answers: Partial<Record<(typeof criteria)[number], 'a' | 'b'>> }[]): number {
-  return pairs.reduce((sum, { answers }) => sum + Object.keys(answers).length, 0);
+function goldQuestions(pairs: readonly { answers?: object | undefined }[]): number {
+  return pairs.reduce((sum, { answers }) => sum + (answers === undefined ? 1 : Object.keys(answers).length), 0);
 }
 
 const html = z.string().describe('Safe HTML, made from the study’s Markdown.');
@@ -224,26 +238,26 @@ export type VisitLook = NonNullable<z.infer<typeof visitLookSchema>>;
 
 const answered = z.object({ language: languageSchema.optional().describe('In which texts are wanted.') });
 export const visitStepSchema = z.discriminatedUnion('step', [
-  answered.extend({ step: z.literal('welcome') }),
+  answered.extend({ step: z.literal('welcome').describe('Which step is taken.') }),
   answered.extend({
-    step: z.literal('consent'),
+    step: z.literal('consent').describe('Which step is taken.'),
     agreed: z.boolean().describe('False ends the visit.'),
   }),
   answered.extend({
-    step: z.literal('device'),
+    step: z.literal('device').describe('Which step is taken.'),
     width: z.number().finite().nonnegative().max(1e6).describe('Of the page, CSS pixels.'),
     height: z.number().finite().nonnegative().max(1e6).describe('Of the page, CSS pixels.'),
     colorDepth: z.number().finite().nonnegative().max(1000).describe('Bits a pixel.'),
   }),
-  answered.extend({ step: z.literal('instructions') }),
+  answered.extend({ step: z.literal('instructions').describe('Which step is taken.') }),
   answered.extend({
-    step: z.literal('practice'),
+    step: z.literal('practice').describe('Which step is taken.'),
     index: z.int().nonnegative().describe('Which practice pair was answered.'),
     choice: z.enum(['left', 'right']).describe('The answer.'),
   }),
-  answered.extend({ step: z.literal('work') }).describe('Nothing is left to judge.'),
+  answered.extend({ step: z.literal('work').describe('Which step is taken.') }).describe('Nothing is left to judge.'),
   answered.extend({
-    step: z.literal('survey'),
+    step: z.literal('survey').describe('Which step is taken.'),
     answers: z.array(textSchema.max(5000)).max(20).describe('In the order of the questions; empty: not answered.'),
   }),
 ]);

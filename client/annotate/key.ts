@@ -22,8 +22,11 @@ export function knownKey(token: string, participant: string | undefined): string
 }
 
 export function keepKey(token: string, participant: string | undefined, { key }: AnnotateSession): void {
-  const secure = location.protocol === 'https:' ? '; secure' : '';
-  document.cookie = `visavis_key=${key}; path=/; max-age=${180 * 24 * 3600}; samesite=lax${secure}`;
+  const isSecure = location.protocol === 'https:';
+  // In a platform's frame a cookie is sent only if it is that platform's alone.
+  const sent = window.top !== window && isSecure ? 'samesite=none; partitioned' : 'samesite=lax';
+  const secure = isSecure ? '; secure' : '';
+  document.cookie = `visavis_key=${key}; path=/; max-age=${180 * 24 * 3600}; ${sent}${secure}`;
   write(nameOf(token, participant), key);
 }
 

@@ -1,8 +1,14 @@
 /** @file Who opens the page, as the crowd platform's link says; parameter names in any case. */
+import { mturkSubmits } from '../../contract/mturk.ts';
 import { isTemplate } from '../../contract/participant.ts';
 
 export type Visitor =
-  | { kind: 'participant'; participant: string | undefined }
+  | {
+      kind: 'participant';
+      participant: string | undefined;
+      /** MTurk's assignment, and where its end is told. */
+      turk?: { assignmentId: string; action: string };
+    }
   /** The link names nobody: which part of it is wrong, how, and what stands there. */
   | { kind: 'nobody'; problem: 'isEmpty' | 'isTemplate' | 'isLong'; name: string; value: string }
   /** A platform shows the work to somebody who has not taken it on. */
@@ -21,7 +27,15 @@ export function visitorOf(search: string): Visitor {
     if (id === '') return { kind: 'nobody', problem: 'isEmpty', name, value };
     if (isTemplate(id)) return { kind: 'nobody', problem: 'isTemplate', name, value };
     if (id.length > 200) return { kind: 'nobody', problem: 'isLong', name, value };
-    return { kind: 'participant', participant: id };
+    return { kind: 'participant', participant: id, ...turkOf(query) };
   }
   return { kind: 'participant', participant: undefined };
+}
+
+/** Work is sent to MTurk alone, whatever a link says. */
+function turkOf(query: ReadonlyMap<string, string>): { turk?: { assignmentId: string; action: string } } {
+  const [assignmentId, submitTo] = [query.get('assignmentid') ?? '', query.get('turksubmitto') ?? ''];
+  const origin = mturkSubmits.find((each) => each === submitTo.replace(/\/$/, ''));
+  if (assignmentId === '' || origin === undefined) return {};
+  return { turk: { assignmentId, action: `${origin}/mturk/externalSubmit` } };
 }

@@ -148,6 +148,8 @@ export interface CountedVote {
   choice: Choice;
   sideA: Side;
   responseTimeMs: number;
+  /** JSON of the contract's Seen. */
+  seen: string | null;
 }
 
 /** Every vote that counts, in an order that depends on the study alone. */
@@ -170,6 +172,7 @@ export function countedVotes(db: Database, studyId: string, population: Populati
       'v.choice',
       'x.side_a as sideA',
       'v.response_time_ms as responseTimeMs',
+      'v.seen',
     ])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', population)

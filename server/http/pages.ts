@@ -6,6 +6,7 @@ import sirv from 'sirv';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import type { Database } from '../../db/open.ts';
 import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
+import { allowTurkFrame, isTurkLink } from './frames.ts';
 import type { Limits } from './limits.ts';
 import type { Origins } from './origins.ts';
 import type { Sessions } from './session.ts';
@@ -45,6 +46,7 @@ export function pages({ db, sessions, origins, limits }: PageParts): Router {
     if (participantOf(request.headers.cookie) === undefined) {
       response.append('Set-Cookie', freshParticipant(request.secure));
     }
+    if (isTurkLink(request)) allowTurkFrame(response);
     // The page itself says what is wrong with a bad link; the status is for scripts.
     const known = (await findStudyByToken(db, request.params.token)) !== undefined;
     sendPage(response.status(known ? 200 : 404), annotate);

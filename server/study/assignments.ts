@@ -35,7 +35,7 @@ import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError, TooManyBegin } from '../errors.ts';
 import { endVisit } from '../../db/queries/visits.ts';
-import { comesNext, criteriaAsked, failsChecks, totalFor } from './checks.ts';
+import { comesNext, criteriaAsked, failsChecks, promptShown, totalFor } from './checks.ts';
 import { requireSteps } from './steps.ts';
 
 /** How long a seat is held, in milliseconds. */
@@ -196,7 +196,8 @@ export async function preloadAssignment(
       for (const [i, assignment] of following.entries()) {
         // By then the ones before it are done.
         const view = await viewOf(tx, facts, assignment, { annotator, done: standing.done + 1 + i });
-        assignments.push({ ...view, promptLater: (await pairContent(tx, assignment.pairId)).prompt });
+        const content = await pairContent(tx, assignment.pairId);
+        assignments.push({ ...view, promptLater: promptShown(facts, assignment, content) });
       }
       return { assignments };
     },
@@ -276,7 +277,7 @@ export async function viewOf(
     id: assignment.id,
     criteria,
     questions: asked.length,
-    prompt: visiblePrompt(criteria, content.prompt),
+    prompt: visiblePrompt(criteria, promptShown(facts, assignment, content)),
     ...imagesOf(assignment, content),
     ties: facts.ties,
     expiresAt: assignment.expiresAt,

@@ -6,7 +6,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
 import type { Annotator, Assignment, Standing } from '../../db/queries/assignments.ts';
-import type { StudyFacts } from '../../db/queries/immutable.ts';
+import type { PairContent, StudyFacts } from '../../db/queries/immutable.ts';
 import {
   checkAnswersOfPerson,
   checkAnswersOfStudy,
@@ -51,8 +51,15 @@ function goldAt(visit: Visit, position: number) {
 /** The criteria that are asked of an assignment, in the study's order; of gold those alone whose answer is known. */
 export function criteriaAsked(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, position: number): string[] {
   if (kind !== 'gold') return facts.criteria;
-  const { answers = {} } = goldAt(visitOf(facts)!, position) ?? {};
+  const { answers = {}, instruction } = goldAt(visitOf(facts)!, position) ?? {};
+  if (instruction !== undefined) return facts.criteria.slice(-1);
   return facts.criteria.filter((criterion) => Object.hasOwn(answers, criterion));
+}
+
+/** What stands in the place of the prompt: the prompt itself, or what an instructed check says. */
+export function promptShown(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, content: PairContent): string {
+  const gold = kind === 'gold' ? goldAt(visitOf(facts)!, content.position) : undefined;
+  return gold?.instruction?.say ?? content.prompt;
 }
 
 /** What somebody has to do in all: pairs of the plan up to their cap, and the checks that come among them. */
@@ -167,7 +174,9 @@ export interface CheckScore {
 function isRight(visit: Visit, { kind, position, criterion, choice, sideA, firstChoice, firstSideA }: CheckAnswer) {
   const image = (side: string, a: string) => (side === 'tie' ? 'tie' : side === a ? 'a' : 'b');
   if (kind === 'gold') {
-    const expected = (goldAt(visit, position)?.answers as Record<string, string> | undefined)?.[criterion];
+    const { answers, instruction } = goldAt(visit, position) ?? {};
+    if (instruction !== undefined) return choice === instruction.choose;
+    const expected = (answers as Record<string, string> | undefined)?.[criterion];
     return expected === undefined ? undefined : image(choice, sideA) === expected;
   }
   return firstChoice === null || firstSideA === null

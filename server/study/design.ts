@@ -19,7 +19,7 @@ import {
   type Study,
 } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
-import { askingOrder, type Criterion } from '../../contract/criteria.ts';
+import { askingOrder, criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { commandLine, record } from '../access/audit.ts';
 import type { Visit } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
@@ -176,10 +176,13 @@ function checksAmong(
 function requireAsked({ visit, criteria }: StudyDesign): void {
   const { gold, practice = [], example } = visit ?? {};
   const asked = [
-    ...(gold?.pairs ?? []).flatMap(({ answers }) => Object.keys(answers)),
+    ...(gold?.pairs ?? []).flatMap(({ answers = {} }) => Object.keys(answers)),
     ...[...practice, ...(example === undefined ? [] : [example])].map(({ criterion }) => criterion),
   ];
   const foreign = asked.find((criterion) => !(criteria as string[]).includes(criterion));
+  const last = criteria.at(-1);
+  if (gold?.pairs.some(({ instruction }) => instruction) && last !== undefined && criterionTexts[last].hidesPrompt)
+    throw new ServiceError('bad-request', `An instructed check needs a question that shows the prompt.`);
   if (foreign !== undefined)
     throw new ServiceError('bad-request', `A check of the visit is on "${foreign}", which the study does not ask.`);
 }

@@ -1,12 +1,13 @@
 /** @file Our own study's votes, in the shape that a report is built from. */
 import type { Database } from '../../db/open.ts';
 import { listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
-import { countedVotes } from '../../db/queries/votes.ts';
+import { countedVotes, type CountedVote } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import type { Report } from '../../contract/report.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { criteriaOf } from './assignments.ts';
 import { checksOfStudy, visitOf } from './checks.ts';
+import { displayReport } from './display.ts';
 import { requireStudy } from './lifecycle.ts';
 import { buildReport } from '../../evaluator/votes/report.ts';
 import { populationOf } from './summary.ts';
@@ -21,15 +22,18 @@ export async function studyReport(db: Database, name: string, population?: Popul
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const { modelA, modelB } = await modelNames(db, study.id);
-  const report = buildReport({
+  const counted = await countedVotes(db, study.id, whose);
+  const made = buildReport({
     study: study.name,
     modelA,
     modelB,
     simulated: whose === 'simulated',
     votesPerPair: study.votesPerPair,
-    votes: await studyVotes(db, study.id, criteriaOf(study), whose),
+    votes: await studyVotes(db, study.id, criteriaOf(study), counted),
     scores: await listPairScores(db, study.id),
   });
+  const display = displayReport(counted, criteriaOf(study));
+  const report = display === undefined ? made : { ...made, display };
   if (visitOf(study) === null || whose === 'simulated') return report;
   const checks = await checksOfStudy(db, await studyFacts(db, study.id));
   const annotators = report.annotators.map((person) => ({
@@ -43,7 +47,7 @@ async function studyVotes(
   db: Database,
   studyId: string,
   criteria: readonly string[],
-  population: Population,
+  counted: readonly CountedVote[],
 ): Promise<VoteTable> {
   const table = new VoteTableBuilder(criteria);
   // Every pair is an item, voted on or not, so that what is missing is counted as missing.
@@ -55,7 +59,7 @@ async function studyVotes(
       weight: pair.weight,
     });
   }
-  for (const vote of await countedVotes(db, studyId, population)) {
+  for (const vote of counted) {
     const choice = vote.choice === 'tie' ? 'tie' : vote.choice === vote.sideA ? 'a' : 'b';
     table.add({
       item: vote.pair,

@@ -26,7 +26,7 @@ import {
 import type { AssignmentView, VoteInput, VoteResult } from '../../contract/annotate.ts';
 import type { Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaAsked, visitFor } from './checks.ts';
+import { criteriaAsked, promptShown, visitFor } from './checks.ts';
 import { renewedExpiry, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
 
 /**
@@ -204,8 +204,9 @@ async function repeatedAnswer(
   return answerOf(db, earlier, assignment);
 }
 
-async function answerOf(db: Database, vote: Vote, { pairId }: Assignment): Promise<VoteResult> {
+async function answerOf(db: Database, vote: Vote, assignment: Assignment): Promise<VoteResult> {
   const remaining = vote.remaining as Criterion[];
-  const { prompt } = await pairContent(db, pairId);
+  const facts = await studyFacts(db, assignment.studyId);
+  const prompt = promptShown(facts, assignment, await pairContent(db, assignment.pairId));
   return { counted: vote.counted, remaining, prompt: visiblePrompt(remaining, prompt) };
 }

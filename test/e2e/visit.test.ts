@@ -14,8 +14,15 @@ import { testServer } from '../support/clients.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { openStudyOf } from '../support/studies.ts';
 
-const desktop: BrowserContextOptions = { viewport: { width: 1440, height: 900 } };
-const phone: BrowserContextOptions = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+// Without the question's fade, in whose middle axe would find too little contrast.
+const still = { reducedMotion: 'reduce' } as const;
+const desktop: BrowserContextOptions = { viewport: { width: 1440, height: 900 }, ...still };
+const phone: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  hasTouch: true,
+  isMobile: true,
+  ...still,
+};
 const screenshots = process.env['VISAVIS_SCREENSHOTS'];
 /** Longer than an answer that was meant for the question before. */
 const pauseMs = 350;
@@ -51,6 +58,8 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     open.push({ server, pages });
     return {
       db,
+      server,
+      fixture,
       async visit(participant: string, options: BrowserContextOptions = desktop, more = '') {
         const url = `${server.url}/annotate/${fixture.token}?participant=${participant}${more}`;
         const { page, problems } = await openPage(browser, url, options);
@@ -306,6 +315,47 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     // The largest while each question was asked.
     expect((JSON.parse(first!.seen!) as { zoom: number }).zoom).toBeCloseTo(1 / scale, 2);
     expect(JSON.parse(second!.seen!)).toMatchObject({ zoom: 2 });
+  }, 60_000);
+
+  it('runs in MTurk’s frame and sends its end there; in nobody else’s', async () => {
+    const { server, fixture } = await setUp({ ends: { finished: { code: 'T1' } }, pairsPerAnnotator: 1 });
+    const link = (submitTo: string) =>
+      `${server.url}/annotate/${fixture.token}?assignmentId=A1&hitId=H1&workerId=W1&turkSubmitTo=${encodeURIComponent(submitTo)}`;
+    const context = await browser.newContext(desktop);
+    const page = await context.newPage();
+    open.at(-1)!.pages.push(page);
+    const sent: string[] = [];
+    const framed = async (host: string, submitTo: string) => {
+      await page.route(`https://${host}/**`, (route) => {
+        if (route.request().method() === 'POST') sent.push(`${route.request().url()} ${route.request().postData()}`);
+        return route.fulfill({
+          contentType: 'text/html',
+          body:
+            route.request().method() === 'POST'
+              ? 'taken'
+              : `<iframe src="${link(submitTo)}" width="1200" height="800">`,
+        });
+      });
+      await page.goto(`https://${host}/`);
+      return page.frameLocator('iframe');
+    };
+    const elsewhere = await framed('evil.example', 'https://evil.example');
+    await page.waitForTimeout(1500);
+    expect(await elsewhere.locator('main').count()).toBe(0);
+
+    const frame = await framed('workersandbox.mturk.com', 'https://workersandbox.mturk.com');
+    await frame.locator('.image[aria-disabled="false"]').first().waitFor();
+    await page.waitForTimeout(pauseMs);
+    await frame.locator('.image.left').click();
+    await frame.locator('button:has-text("Finish")').click();
+    await expect
+      .poll(() => sent)
+      .toEqual(['https://workersandbox.mturk.com/mturk/externalSubmit assignmentId=A1&ended=finished&code=T1']);
+    // Whatever a link says, work is sent to MTurk alone.
+    const misled = await framed('workersandbox.mturk.com', 'https://evil.example');
+    await misled.locator('h1:has-text("Thank you!")').waitFor();
+    expect(await misled.locator('form').count()).toBe(0);
+    expect((await fetch(`${server.url}/annotate/${fixture.token}`)).headers.get('x-frame-options')).not.toBeNull();
   }, 60_000);
 
   it('a resting finger flips and answers nothing; a tap answers', async () => {

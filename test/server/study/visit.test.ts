@@ -230,6 +230,28 @@ onBothEngines('a visit', (fresh) => {
     expect(await studySummary(db, 'study')).toMatchObject({ votes: 20, votesNeeded: 20 });
   });
 
+  it('an instructed check says what to choose in the place of the prompt, and asks once', async () => {
+    const say = 'Please choose the right image here.';
+    const { db, join } = await setUp({
+      gold: { every: 1, pairs: [{ prompt: 'prompt 0', instruction: { say, choose: 'right' } }] },
+      pairsPerAnnotator: 1,
+    });
+    for (const [name, choice, right] of [
+      ['ann', 'right', 1],
+      ['bob', 'left', 0],
+    ] as const) {
+      const person = await join(name);
+      await answer(db, person, (await nextAssignment(db, person, times))!, 'a');
+      const check = (await nextAssignment(db, person, times))!;
+      expect(check).toMatchObject({ prompt: say, criteria: ['alignment'], questions: 1 });
+      const vote = { voteId: randomUUID(), assignmentId: check.id, criterion: 'alignment', choice, responseTimeMs: 9 };
+      await castVote(db, person, vote as VoteInput, times);
+      expect(await nextAssignment(db, person, times)).toBeNull();
+      const { annotators } = await studyReport(db, 'study');
+      expect(annotators.find(({ id }) => id === name)!.gold).toMatchObject({ value: right, n: 1 });
+    }
+  });
+
   it('a repeat that is answered otherwise is inconsistent; an undone check is answered anew', async () => {
     const { db, join } = await setUp({ repeat: { every: 2 }, pairsPerAnnotator: 2 });
     const ann = await join('ann');
@@ -355,6 +377,10 @@ onBothEngines('a visit', (fresh) => {
     const all = Array.from({ length: 12 }, (_, i) => ({ prompt: `prompt ${i}`, answers: { general: 'a' as const } }));
     await expect(make({ gold: { every: 1, pairs: all } })).rejects.toThrow('a study needs others too');
     expect(visitSchema.safeParse({ practise: [] }).error!.issues[0]!.message).toContain('practise');
+    const instructed = { prompt: 'prompt 0', instruction: { say: 'Left, please.', choose: 'left' as const } };
+    await expect(make({ gold: { every: 1, pairs: [instructed] } }, ['appeal'])).rejects.toThrow('shows the prompt');
+    for (const pair of [{ prompt: 'prompt 0' }, { ...instructed, answers: { general: 'a' } }])
+      expect(visitSchema.safeParse({ gold: { every: 1, pairs: [pair] } }).success).toBe(false);
     const twice = [{ prompt: 'prompt 1', criterion: 'general', answer: 'a' }];
     expect(visitSchema.safeParse({ practice: twice, ...gold('prompt 1') }).success).toBe(false);
   });

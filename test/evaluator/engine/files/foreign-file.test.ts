@@ -87,7 +87,7 @@ describe('imports that a request named', () => {
     }
     expect(await db.selectFrom('model').selectAll().execute()).toEqual([]);
     // On the command line they are the user's own.
-    expect(await importRenders(db, images, { ...request, confined: false, source: folder })).toEqual({
+    expect(await importRenders(db, images, { ...request, confined: false, source: folder })).toMatchObject({
       imported: 1,
       prompts: 1,
     });
