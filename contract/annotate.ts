@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { VisitLook, VisitStep, VisitView } from './visit.ts';
 import { isTemplate } from './participant.ts';
-import { choiceSchema, criterionSchema, errorCodeSchema, textSchema } from './words.ts';
+import { choiceSchema, criterionSchema, errorCodeSchema, sideSchema, textSchema } from './words.ts';
 
 export const handshakeSchema = z.object({
   token: textSchema.min(1).max(200).describe('From the invite link.'),
@@ -65,6 +65,13 @@ export const seenSchema = z.object({
 });
 export type Seen = z.infer<typeof seenSchema>;
 
+export const pointSchema = z.object({
+  side: sideSchema.describe('On which image, as the annotator sees the sides.'),
+  x: pixels.describe('From its left edge, pixels of the image.'),
+  y: pixels.describe('From its top edge, pixels of the image.'),
+});
+export type Point = z.infer<typeof pointSchema>;
+
 export const voteSchema = z.object({
   voteId: z.uuid().toLowerCase().describe('Made by the client; the same id again is the same vote.'),
   assignmentId: textSchema.min(1).max(100).describe('Of the assignment that is voted on.'),
@@ -77,6 +84,7 @@ export const voteSchema = z.object({
     .max(1e9)
     .transform(Math.round)
     .describe('From both images being shown to the answer, milliseconds.'),
+  point: pointSchema.optional().describe('The place that decided, where the study asks for it.'),
   seen: seenSchema.optional().describe('What the page showed while it was asked; kept with the vote.'),
 });
 export type VoteInput = z.infer<typeof voteSchema>;

@@ -119,6 +119,8 @@ export const visitSchema = z
       .optional()
       .describe('An earlier pair comes again with its sides swapped; it counts in no result.'),
     pairsPerAnnotator: z.int().min(1).max(100_000).optional().describe('At most so many pairs of the study a person.'),
+    pointAt: z.boolean().default(false).describe('After an answer: where on the image did you decide? May be skipped.'),
+    difference: z.boolean().default(false).describe('Whether what differs between both images can be shown.'),
     breakAfter: z.int().min(1).max(10_000).optional().describe('A break is offered each time so many pairs are done.'),
     undo: z.int().min(0).max(10).default(1).describe('Pairs that can be taken back, one after the other; 0: none.'),
     survey: z
@@ -218,6 +220,8 @@ export const visitViewSchema = z.object({
     )
     .optional()
     .describe('The questions at the end.'),
+  pointAt: z.boolean().describe('Whether the place that decided is asked for.'),
+  difference: z.boolean().describe('Whether what differs between both images may be shown.'),
   breakAfter: z.int().positive().optional().describe('A break is offered each time so many pairs are done.'),
   undo: z.int().nonnegative().describe('Pairs that can be taken back.'),
   end: z

@@ -16,6 +16,7 @@ import { access } from './migrations/0014-access.ts';
 import { page } from './migrations/0015-page.ts';
 import { ownKey } from './migrations/0016-own-key.ts';
 import { visit } from './migrations/0017-visit.ts';
+import { point } from './migrations/0018-point.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -37,6 +38,7 @@ export const migrations: Record<string, Migration> = {
   '0015-page': page,
   '0016-own-key': ownKey,
   '0017-visit': visit,
+  '0018-point': point,
 };
 
 /** A database that this version must not touch, or cannot open. */

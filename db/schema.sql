@@ -313,4 +313,5 @@ CREATE TABLE "vote" (
   "counted" integer not null check (counted in (0, 1)),
   "remaining" text not null,
   "created_at" bigint not null,
-  "seen" text);
+  "seen" text,
+  "point" text);

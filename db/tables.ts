@@ -189,6 +189,8 @@ export interface VoteTable {
   created_at: number;
   /** JSON of the contract's Seen: what the page showed when it was cast; null when nothing was told. */
   seen: string | null;
+  /** JSON of the contract's Point; null when no place was told. */
+  point: string | null;
 }
 
 /** What somebody found wrong with a pair; `missing`: the server itself, with its images. */

@@ -4,7 +4,14 @@
  */
 import { tick } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
-import type { AssignmentAhead, AssignmentView, Failure, ProblemInput, VoteInput } from '../../contract/annotate.ts';
+import type {
+  AssignmentAhead,
+  AssignmentView,
+  Failure,
+  Point,
+  ProblemInput,
+  VoteInput,
+} from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import type { Language, VisitStep, VisitView } from '../../contract/visit.ts';
 import type { CopySize } from '../../contract/copies.ts';
@@ -57,6 +64,8 @@ export class Annotation {
   moving = $state(false);
   /** An image of this pair cannot be shown. */
   broken = $state(false);
+  /** An answer was given, and its place is asked for. */
+  pointing = $state(false);
   /** The answer that was given last, for a moment. */
   chosen = $state<Choice>();
   /** Something has been under way for a while, or for too long. */
@@ -74,7 +83,7 @@ export class Annotation {
   readonly question = $derived(this.criterion === undefined ? '' : t().questions[this.criterion]);
   /** The pair on screen is practice: its place among them. */
   readonly practice = $derived(this.stage === 'judging' ? this.visit?.practice : undefined);
-  readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken);
+  readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken && !this.pointing);
   readonly looking = new Looking();
 
   readonly #line: Line;
@@ -134,16 +143,30 @@ export class Annotation {
       if (choice !== 'tie') void this.takeStep({ step: 'practice', index: practice.index, choice });
       return;
     }
-    this.#send({
-      voteId: crypto.randomUUID?.() ?? randomUuid(),
-      assignmentId: assignment.id,
-      criterion,
-      choice,
-      responseTimeMs,
-      seen: this.looking.seen(),
-    });
+    const given = { assignmentId: assignment.id, criterion, choice, responseTimeMs, seen: this.looking.seen() };
     this.notice = '';
     this.chosen = choice;
+    if (this.visit?.pointAt && choice !== 'tie') {
+      this.#given = given;
+      this.pointing = true;
+    } else this.#settle(given);
+  }
+
+  /** The place that decided the answer just given; undefined: it stays untold. */
+  point(place: Point | undefined): void {
+    const given = this.#given;
+    if (given === undefined) return;
+    this.#given = undefined;
+    this.pointing = false;
+    this.#settle(place === undefined ? given : { ...given, point: place });
+  }
+  #given: Omit<VoteInput, 'voteId'> | undefined;
+
+  /** Puts an answer into the queue and goes on. */
+  #settle(given: Omit<VoteInput, 'voteId'>): void {
+    const { assignment } = this;
+    if (assignment === undefined || assignment.id !== given.assignmentId) return;
+    this.#send({ voteId: crypto.randomUUID?.() ?? randomUuid(), ...given });
     setTimeout(() => (this.chosen = undefined), 200);
     const rest = this.remaining.slice(1);
     const [following] = rest;
@@ -184,6 +207,13 @@ export class Annotation {
 
   /** Takes the last pair's answers back. */
   async undo(): Promise<void> {
+    if (this.pointing) {
+      // Not sent yet: it is just asked again.
+      this.#given = undefined;
+      this.pointing = false;
+      this.chosen = undefined;
+      return;
+    }
     if (this.moving || this.practice !== undefined || (this.stage !== 'judging' && this.stage !== 'finished')) return;
     if (this.visit?.undo === 0) {
       this.notice = t().nothingToUndo;
@@ -216,6 +246,7 @@ export class Annotation {
   /** Sets this pair aside and goes on to another. @param assignmentId the pair that was meant, as it stood on screen */
   async report(reason: ProblemInput['reason'], assignmentId = this.assignment?.id): Promise<void> {
     const { assignment } = this;
+    this.point(undefined);
     if (assignment === undefined || this.moving || assignment.id !== assignmentId) {
       this.notice = t().gone;
       return;

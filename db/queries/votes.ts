@@ -100,6 +100,7 @@ const voteInsert = prepared((db, p: VoteTable) =>
     remaining: p.remaining,
     created_at: p.created_at,
     seen: p.seen,
+    point: p.point,
   }),
 );
 /** A vote that counts fills its slot, whose primary key refuses a second one. */
@@ -210,6 +211,7 @@ export function voteLog(db: Database, studyId: string, population: Population) {
       'x.side_a as sideA',
       'v.response_time_ms as responseTimeMs',
       'v.created_at as createdAt',
+      'v.point',
       's.seat_id as countedSeat',
       'r.created_at as retractedAt',
     ])

@@ -9,7 +9,9 @@ import type { ExportFormat } from '../../contract/words.ts';
 import type { Database } from '../../db/open.ts';
 import { listPairImages, listPairsWithPrompts, modelNames } from '../../db/queries/studies.ts';
 import { voteLog } from '../../db/queries/votes.ts';
-import type { Population } from '../../db/tables.ts';
+import type { Population, Side } from '../../db/tables.ts';
+import type { Point } from '../../contract/annotate.ts';
+import { visitOf } from './checks.ts';
 import { requireStudy } from './lifecycle.ts';
 import { populationOf } from './summary.ts';
 
@@ -31,11 +33,16 @@ export interface ExportedVote {
   /** counted, retracted (undone), or surplus (its seat had gone to somebody else). */
   status: 'counted' | 'retracted' | 'surplus';
   vote_id: string;
+  /** The place that decided, pixels of that model's image; only in studies that ask for it, null where none was told. */
+  point_image?: 'a' | 'b' | null;
+  point_x?: number | null;
+  point_y?: number | null;
 }
 
 export async function exportedVotes(db: Database, name: string, population?: Population): Promise<ExportedVote[]> {
   const study = await requireStudy(db, name);
   const { modelA, modelB } = await modelNames(db, study.id);
+  const asksForPlace = visitOf(study)?.pointAt === true;
   const log = await voteLog(db, study.id, population ?? (await populationOf(db, study.id)));
   return log.map((vote) => ({
     item: vote.item,
@@ -52,7 +59,14 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     created_at: new Date(vote.createdAt).toISOString(),
     status: vote.countedSeat !== null ? 'counted' : vote.retractedAt !== null ? 'retracted' : 'surplus',
     vote_id: vote.voteId,
+    ...(asksForPlace ? placeOf(vote.point, vote.sideA) : {}),
   }));
+}
+
+function placeOf(point: string | null, sideA: Side) {
+  if (point === null) return { point_image: null, point_x: null, point_y: null };
+  const { side, x, y } = JSON.parse(point) as Point;
+  return { point_image: side === sideA ? ('a' as const) : ('b' as const), point_x: x, point_y: y };
 }
 
 export interface ExportRequest {
@@ -154,6 +168,7 @@ export async function exportVotes(
       model_a: modelA,
       model_b: modelB,
       status: 'open',
+      ...(visitOf(study)?.pointAt === true ? placeOf(null, 'left') : {}),
       ...shared,
     })),
   ];

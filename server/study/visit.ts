@@ -132,6 +132,8 @@ async function viewOfVisit(
     steps: stepsOf(visit),
     at,
     undo: visit?.undo ?? 1,
+    pointAt: visit?.pointAt ?? false,
+    difference: visit?.difference ?? false,
     ...optional('breakAfter', visit?.breakAfter, (count) => count),
   };
   if (visit === null) return view;

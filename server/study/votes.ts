@@ -12,7 +12,7 @@ import {
   type Annotator,
   type Assignment,
 } from '../../db/queries/assignments.ts';
-import { pairContent, studyFacts } from '../../db/queries/immutable.ts';
+import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import {
   ballotFor,
   isRetracted,
@@ -23,11 +23,11 @@ import {
   type Ballot,
   type Vote,
 } from '../../db/queries/votes.ts';
-import type { AssignmentView, VoteInput, VoteResult } from '../../contract/annotate.ts';
+import type { AssignmentView, Point, VoteInput, VoteResult } from '../../contract/annotate.ts';
 import type { Criterion } from '../../contract/criteria.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaAsked, promptShown, visitFor } from './checks.ts';
-import { renewedExpiry, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
+import { imagesOf, renewedExpiry, viewOf, visiblePrompt, type LeaseTimes } from './assignments.ts';
 
 /**
  * Counts a vote, or keeps it as surplus when its seat has gone to somebody else meanwhile. The same voteId again gives
@@ -71,6 +71,7 @@ async function count(
   if (input.choice === 'tie' && !facts.ties) {
     throw new ServiceError('tie-not-allowed', 'This study has no tie; choose left or right.');
   }
+  if (input.point !== undefined) await requirePlace(tx, annotator, facts, assignment, input.point);
   const slot = slots.get(input.criterion);
   if (slot?.assignmentId === assignment.id) {
     throw new ServiceError('already-voted', 'You have already answered this question for this pair.');
@@ -92,6 +93,7 @@ async function count(
     remaining,
     createdAt: now,
     seen: input.seen === undefined ? null : JSON.stringify(input.seen),
+    point: input.point === undefined ? null : JSON.stringify(input.point),
   };
   await insertVote(tx, vote);
   // Their work, though another's answer counts; once, however often it is answered.
@@ -185,6 +187,21 @@ async function holds(db: Database, { assignment, seatState }: Ballot): Promise<b
   if (assignment.state === 'leased') return true;
   if (assignment.skippedAt !== null) return false;
   return assignment.state === 'expired' && seatState === 'free' && !(await sitsElsewhere(db, assignment));
+}
+
+/** @throws ServiceError bad-request for a place that was not asked for, or that is not on the image */
+async function requirePlace(
+  tx: Database,
+  annotator: Annotator,
+  facts: StudyFacts,
+  assignment: Assignment,
+  { side, x, y }: Point,
+): Promise<void> {
+  if (visitFor(annotator, facts)?.pointAt !== true)
+    throw new ServiceError('bad-request', 'This study does not ask where the answer was decided (point).');
+  const { width, height } = imagesOf(assignment, await pairContent(tx, assignment.pairId))[side];
+  if (x > width || y > height)
+    throw new ServiceError('bad-request', `point: the ${side} image has ${width} × ${height} pixels.`);
 }
 
 /** The votes that count and were cast on this assignment, not on one before it at the same seat. */

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(17);
+    expect(rows).toHaveLength(18);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -87,6 +87,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0015-page',
         '0016-own-key',
         '0017-visit',
+        '0018-point',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

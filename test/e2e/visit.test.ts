@@ -5,6 +5,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { visitSchema } from '../../contract/visit.ts';
@@ -315,6 +316,89 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     // The largest while each question was asked.
     expect((JSON.parse(first!.seen!) as { zoom: number }).zoom).toBeCloseTo(1 / scale, 2);
     expect(JSON.parse(second!.seen!)).toMatchObject({ zoom: 2 });
+  }, 60_000);
+
+  it('asks for the place that decided, exact under zoom, and shows what differs while that is held', async () => {
+    const { db, visit } = await setUp(
+      { pointAt: true, difference: true },
+      {
+        // Their colours shift by 7 a prompt; with eight none wraps around.
+        pairs: 8,
+        criteria: ['general'],
+        sizes: [
+          { width: 1000, height: 500 },
+          { width: 1000, height: 500 },
+        ],
+      },
+    );
+    const { page } = await visit('ann');
+    const points = async () =>
+      (await db.selectFrom('vote').select('point').orderBy('created_at').execute()).map(
+        ({ point }) => JSON.parse(point ?? 'null') as { side: string; x: number; y: number } | null,
+      );
+    const clickAt = async (side: 'left' | 'right', x: number, y: number) => {
+      const box = (await page.locator(`.image.${side} img`).boundingBox())!;
+      await page.mouse.click(box.x + (x / 1000) * box.width, box.y + (y / 500) * box.height);
+    };
+    await answer(page, 'ArrowRight');
+    await page.waitForSelector('h1:has-text("Where in that image")');
+    expect(await violations(page)).toEqual([]);
+    // Beside the image there is no place on it.
+    const box = (await page.locator('.image.left').boundingBox())!;
+    await page.mouse.click(box.x + 5, box.y + 5);
+    await page.keyboard.press('ArrowLeft');
+    expect(await points()).toEqual([]);
+    await clickAt('left', 250, 100);
+    await expect.poll(points).toHaveLength(1);
+    const [first] = await points();
+    expect(first!.side).toBe('left');
+    expect(Math.abs(first!.x - 250)).toBeLessThanOrEqual(1);
+    expect(Math.abs(first!.y - 100)).toBeLessThanOrEqual(1);
+
+    await expect.poll(() => count(page)).toContain('1 /');
+    await page.waitForTimeout(pauseMs);
+    // Four times as large around a place off the middle.
+    const image = (await page.locator('.image.right').boundingBox())!;
+    await page.mouse.move(image.x + image.width * 0.6, image.y + image.height * 0.45);
+    await page.mouse.wheel(0, -1000);
+    await expect.poll(async () => (await page.locator('.image.right img').boundingBox())!.width).toBeGreaterThan(2000);
+    // The images with all of their pixels have come.
+    await expect
+      .poll(() => page.locator('.image.right img').evaluate((each) => (each as HTMLImageElement).naturalWidth))
+      .toBe(1000);
+    await page.keyboard.press('ArrowLeft');
+    await page.waitForSelector('h1:has-text("Where in that image")');
+    await clickAt('right', 600, 225);
+    await expect.poll(points).toHaveLength(2);
+    const second = (await points())[1]!;
+    expect(Math.abs(second.x - 600)).toBeLessThanOrEqual(1);
+    expect(Math.abs(second.y - 225)).toBeLessThanOrEqual(1);
+
+    // Skipped, it is told of nobody; taken back before it was told, it is asked anew.
+    await expect.poll(() => count(page)).toContain('2 /');
+    await answer(page);
+    await page.waitForSelector('h1:has-text("Where in that image")');
+    await page.keyboard.press('z');
+    await page.waitForSelector('h1:has-text("Which image")');
+    await answer(page);
+    await press(page, 'Skip this');
+    await expect.poll(points).toHaveLength(3);
+    expect((await points())[2]).toBeNull();
+
+    await expect.poll(() => count(page)).toContain('3 /');
+    await page.waitForTimeout(pauseMs);
+    await page.keyboard.down('d');
+    await page.waitForSelector('.notice:has-text("difference")');
+    // (200, 30, 30) and (30, 30, 200) of one prompt, shifted alike: they differ in red and blue, not in green.
+    const middle = async () => {
+      const shot = sharp(await page.locator('.image.left').screenshot());
+      const pixels = await shot.extract({ left: 300, top: 300, width: 4, height: 4 }).removeAlpha().raw().toBuffer();
+      return [...pixels.subarray(0, 3)].map((value) => Math.round(value / 10));
+    };
+    await expect.poll(middle).toEqual([17, 0, 17]);
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.up('d');
+    expect(await points()).toHaveLength(3);
   }, 60_000);
 
   it('runs in MTurk’s frame and sends its end there; in nobody else’s', async () => {

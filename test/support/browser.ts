@@ -1,6 +1,6 @@
 /** @file The system's Chromium, where there is one. */
 import { existsSync } from 'node:fs';
-import { source as axe } from 'axe-core';
+import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
 const candidates = [
@@ -49,6 +49,6 @@ export async function openPage(
 /** What axe finds against WCAG 2 A and AA. */
 export function violations(page: Page): Promise<string[]> {
   return page.evaluate(
-    `(() => { ${axe}; return axe.run(document, { runOnly: ['wcag2a', 'wcag2aa'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes[0].html)); })()`,
+    `(() => { ${axe.source}; return axe.run(document, { runOnly: ['wcag2a', 'wcag2aa'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes[0].html)); })()`,
   );
 }

@@ -32,6 +32,10 @@ export const de: Texts = {
   locked: 'Die Vergrößerung bleibt von Paar zu Paar.',
   unlocked: 'Jedes Paar beginnt wieder im Ganzen.',
 
+  pointAt: 'An welcher Stelle des Bildes haben Sie das entschieden? Klicken Sie darauf.',
+  pointSkip: 'Überspringen',
+  differing: 'Der Unterschied beider Bilder: Was schwarz ist, ist gleich.',
+
   saving: 'Wird gespeichert …',
   loadingPair: 'Das nächste Paar wird geladen …',
   offline: (unsent) =>
@@ -80,6 +84,7 @@ export const de: Texts = {
     zoom: 'näher hinsehen, beide Bilder gleich (solange keine Taste den Fokus hat)',
     pixels: 'ein Pixel des Bildes als eines des Bildschirms',
     lock: 'die Vergrößerung von Paar zu Paar behalten',
+    difference: 'solange gehalten: was sich unterscheidet',
     flip: 'solange gehalten: jedes Bild am Platz des anderen',
     help: 'diese Hilfe',
   },

@@ -32,6 +32,10 @@ export const en = {
   locked: 'The zoom stays from pair to pair.',
   unlocked: 'Every pair starts whole again.',
 
+  pointAt: 'Where in that image did you decide? Click the place.',
+  pointSkip: 'Skip this',
+  differing: 'The difference of both images: what is black is the same.',
+
   saving: 'Saving…',
   loadingPair: 'Loading the next pair…',
   offline: (unsent: number) =>
@@ -79,6 +83,7 @@ export const en = {
     zoom: 'look closer, both images alike (while no button has the focus)',
     pixels: 'one pixel of the image as one of the screen',
     lock: 'keep the zoom from pair to pair',
+    difference: 'while it is held: what differs between both',
     flip: 'while it is held: each image in the other’s place',
     help: 'this help',
   },

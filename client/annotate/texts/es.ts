@@ -32,6 +32,10 @@ export const es: Texts = {
   locked: 'La ampliación se mantiene de un par a otro.',
   unlocked: 'Cada par empieza de nuevo entero.',
 
+  pointAt: '¿En qué lugar de la imagen lo decidió? Haga clic ahí.',
+  pointSkip: 'Omitir',
+  differing: 'La diferencia entre ambas imágenes: lo negro es igual.',
+
   saving: 'Guardando…',
   loadingPair: 'Cargando el siguiente par…',
   offline: (unsent) =>
@@ -79,6 +83,7 @@ export const es: Texts = {
     zoom: 'ver de cerca, ambas imágenes igual (mientras ningún botón tenga el foco)',
     pixels: 'un píxel de la imagen como uno de la pantalla',
     lock: 'mantener la ampliación de un par a otro',
+    difference: 'mientras se pulsa: lo que difiere entre ambas',
     flip: 'mientras se pulsa: cada imagen en el lugar de la otra',
     help: 'esta ayuda',
   },

@@ -10,6 +10,7 @@ import type { AssignmentView, VoteInput } from '../../../contract/annotate.ts';
 import { joinStudy, nextAssignment, preloadAssignment } from '../../../server/study/assignments.ts';
 import { createStudy } from '../../../server/study/design.ts';
 import { changeState } from '../../../server/study/lifecycle.ts';
+import { exportedVotes } from '../../../server/study/exports.ts';
 import { recount } from '../../../server/study/recount.ts';
 import { studyReport } from '../../../server/study/study-report.ts';
 import { studySummary } from '../../../server/study/summary.ts';
@@ -353,6 +354,34 @@ onBothEngines('a visit', (fresh) => {
     // The first request comes again, by another line.
     expect((await undoLast(db, ann, times, Date.now(), { voteId: first })).criteria).toEqual(['alignment']);
     expect((await undoLast(db, ann, times, Date.now(), { voteId: second })).criteria).toEqual(['general', 'alignment']);
+  });
+
+  it('a place is taken where it is asked for and on the image, and is exported as the model’s', async () => {
+    const { db, join, fixture } = await setUp({ pointAt: true }, { criteria: ['general'], pairs: 2 });
+    const ann = await join('ann');
+    const assignment = (await nextAssignment(db, ann, times))!;
+    const { side_a: sideA } = await positionOf(db, assignment);
+    const cast = (point: object | undefined, id = assignment.id) => {
+      const vote = { voteId: randomUUID(), assignmentId: id, criterion: 'general', choice: 'left', responseTimeMs: 9 };
+      return castVote(db, ann, { ...vote, point } as VoteInput, times);
+    };
+    // The images are 8 × 8.
+    await expect(cast({ side: 'left', x: 8.5, y: 0 })).rejects.toMatchObject({ code: 'bad-request' });
+    await cast({ side: 'left', x: 8, y: 2.25 });
+    await cast(undefined, (await nextAssignment(db, ann, times))!.id);
+    const rows = await exportedVotes(db, fixture.name);
+    expect(rows.map(({ point_image, point_x, point_y }) => [point_image, point_x, point_y])).toEqual([
+      [sideA === 'left' ? 'a' : 'b', 8, 2.25],
+      [null, null, null],
+    ]);
+    const other = await setUp({}, { criteria: ['general'] });
+    const bob = await other.join('bob');
+    const given = (await nextAssignment(other.db, bob, times))!;
+    const vote = { voteId: randomUUID(), assignmentId: given.id, criterion: 'general', choice: 'left' };
+    await expect(
+      castVote(other.db, bob, { ...vote, responseTimeMs: 9, point: { side: 'left', x: 1, y: 1 } } as VoteInput, times),
+    ).rejects.toThrow('does not ask');
+    expect(Object.keys((await exportedVotes(other.db, other.fixture.name))[0] ?? {})).not.toContain('point_x');
   });
 
   it('a study whose checks cannot be is refused, naming them', async () => {
