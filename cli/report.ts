@@ -52,6 +52,28 @@ export function printReport(report: Report): void {
   printSideBias(report.criteria);
   printSlices(report);
   printDisplay(report);
+  printExclusions(report);
+}
+
+/** Who is left out, and what that changes. */
+function printExclusions({ withExcluded, annotators, criteria }: Report): void {
+  if (withExcluded === undefined) return;
+  console.log('\nLeft out of everything above:');
+  printTable(
+    ['annotator', 'votes', 'because'],
+    annotators
+      .filter(({ excluded }) => excluded)
+      .map(({ id, votes, excludedBecause = '' }) => [id, votes, excludedBecause]),
+    [1],
+  );
+  const rate = (of: Report['criteria'][number] | undefined) =>
+    of?.winRate.value === null || of === undefined
+      ? '–'
+      : `${(100 * of.winRate.value).toFixed(1)} % (${of.winRate.low === null ? '–' : (100 * of.winRate.low).toFixed(1)} – ${of.winRate.high === null ? '–' : (100 * of.winRate.high).toFixed(1)})`;
+  printTable(
+    ['criterion', 'without them', 'with them'],
+    criteria.map((each, i) => [each.criterion, rate(each), rate(withExcluded.criteria[i])]),
+  );
 }
 
 /** What people had on screen, where it could matter. */

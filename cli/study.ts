@@ -1,4 +1,6 @@
-/** @file `visavis study`: create, list, show, open, pause, close, recount, invite. */
+/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, recount, invite. */
+import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
 import { criterionSchema } from '../contract/words.ts';
@@ -72,11 +74,12 @@ export function studyCommand(): Command {
   study
     .command('list')
     .description('list the studies')
+    .option('--all', 'archived ones too')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (options: Options) => {
+    .action(async (options: Options & { all?: boolean }) => {
       const { studySummaries } = await import('../server/study/summary.ts');
-      const studies = await withWorkspace(options, ({ db }) => studySummaries(db));
+      const studies = await withWorkspace(options, ({ db }) => studySummaries(db, options));
       if (options.json) printJson(studies);
       else {
         printTable(
@@ -137,6 +140,59 @@ export function studyCommand(): Command {
       });
   }
   study
+    .command('copy <name> <new>')
+    .description('make the same study again under another name, without votes, as a draft')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, given: string, options: Options) => {
+      const { designOf, studyFile } = await import('../server/study/study-file.ts');
+      const { createStudy } = await import('../server/study/design.ts');
+      const { rendersShown } = await import('../db/queries/studies.ts');
+      const { pairs, same } = await withWorkspace(options, async ({ db }) => {
+        const copy = await createStudy(db, { ...designOf(await studyFile(db, name)), name: newName(given) });
+        return { ...copy, same: isDeepStrictEqual(await rendersShown(db, name), await rendersShown(db, given)) };
+      });
+      if (options.json) printJson({ name: given, copyOf: name, state: 'draft', pairs, samePairs: same });
+      else console.log(`Created "${given}", a copy of "${name}", with ${pairs} pairs.`);
+      if (!same) console.error(`visavis: its pairs are not those of "${name}": what is rendered has changed since.`);
+    });
+  study
+    .command('archive <name>')
+    .description('leave a study out of lists; nothing of it changes')
+    .option('--undo', 'show it again')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options & { undo?: boolean }) => {
+      const { archiveStudy } = await import('../server/study/lifecycle.ts');
+      await withWorkspace(options, ({ db }) => archiveStudy(db, name, options));
+      if (options.json) printJson({ name, archived: options.undo !== true });
+      else console.log(`"${name}" is ${options.undo ? 'in the lists again' : 'archived'}.`);
+    });
+  for (const verb of ['exclude', 'include'] as const) {
+    const command = study
+      .command(`${verb} <name> <annotator>`)
+      .description(
+        verb === 'exclude'
+          ? 'leave somebody out of the results; reports show both'
+          : 'take an annotator’s exclusion back',
+      )
+      .option('--data <dir>', 'data directory')
+      .option('--json', 'print JSON');
+    if (verb === 'exclude') command.requiredOption('--reason <text>', 'why, for the reports');
+    else command.option('--reason <text>', 'why');
+    command.action(async (name: string, annotator: string, options: Options & { reason?: string }) => {
+      const { excludeAnnotator, includeAnnotator } = await import('../server/study/exclusions.ts');
+      await withWorkspace(options, ({ db }) =>
+        verb === 'exclude'
+          ? excludeAnnotator(db, name, annotator, options.reason!)
+          : includeAnnotator(db, name, annotator, options.reason),
+      );
+      if (options.json) printJson({ name, annotator, excluded: verb === 'exclude' });
+      else if (verb === 'exclude') console.log(`"${annotator}" is left out of the results of "${name}".`);
+      else console.log(`"${annotator}" counts in the results of "${name}" again.`);
+    });
+  }
+  study
     .command('recount <name>')
     .description('count the votes anew and compare them with the tally that is kept while people vote')
     .option('--data <dir>', 'data directory')
@@ -154,12 +210,26 @@ export function studyCommand(): Command {
     .option('--port <port>', 'the server’s port', wholeNumber(1), defaultPort)
     .option('--host <host>', 'the server’s address', defaultHost)
     .option('--data <dir>', 'data directory')
+    .option('--single <n>', 'n links instead, each for one person, as CSV', wholeNumber(1))
     .option('--json', 'print JSON')
-    .action(async (name: string, options: Options & { port: number; host: string }) => {
+    .action(async (name: string, options: Options & { port: number; host: string; single?: number }) => {
       const { requireStudy } = await import('../server/study/lifecycle.ts');
       const study = await withWorkspace(options, ({ db }) => requireStudy(db, name));
       const { publicUrl, host, port } = serverConfig(options);
       const url = `${publicUrl ?? `http://${host}:${port}`}/annotate/${study.inviteToken}`;
+      if (options.single !== undefined) {
+        // Nobody can guess another's id, and the first browser that opens a link holds it.
+        const people = Array.from({ length: options.single }, () => {
+          const participant = `single-${randomBytes(12).toString('base64url')}`;
+          return { participant, url: `${url}?participant=${participant}` };
+        });
+        if (options.json) printJson({ name, links: people });
+        else {
+          const { stringify } = await import('csv-stringify/sync');
+          process.stdout.write(stringify(people, { header: true }));
+        }
+        return;
+      }
       if (options.json) printJson({ name, url, token: study.inviteToken });
       else console.log(url);
     });

@@ -165,6 +165,7 @@ export const annotatorReportSchema = z.object({
     "Share of this person's votes, on pairs on which the others have a majority, that the others' majority confirms.",
   ),
   excluded: z.boolean().describe('Whether the votes are left out of the results.'),
+  excludedBecause: z.string().optional().describe('The reason that was given.'),
   gold: checkRate
     .optional()
     .describe(
@@ -232,6 +233,14 @@ export const reportSchema = z.object({
     .describe("McNemar's exact test: do two criteria favour A equally often on the pairs that both decide?"),
   annotators: z.array(annotatorReportSchema).describe('By id.'),
   rewards: z.array(rewardReportSchema).describe("Rewards that have scored the study's images, by name."),
+  withExcluded: z
+    .object({
+      annotators: z.int().describe('People whose votes are left out above.'),
+      votes: z.int().describe('Their votes.'),
+      criteria: z.array(criterionReportSchema).describe('The same results with their votes.'),
+    })
+    .optional()
+    .describe('What the results were if nobody were left out; absent while nobody is.'),
   display: z
     .object({
       votes: z.int().describe('Votes that tell what was on screen.'),

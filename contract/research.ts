@@ -33,6 +33,7 @@ export const studySummarySchema = z.object({
       }),
     )
     .describe('What annotators found wrong with pairs, the most frequent first; at most 100.'),
+  archived: z.boolean().describe('Whether lists leave it out.'),
   createdAt: z.int().describe('Milliseconds since 1970.'),
 });
 export type StudySummary = z.infer<typeof studySummarySchema>;

@@ -17,6 +17,8 @@ import { page } from './migrations/0015-page.ts';
 import { ownKey } from './migrations/0016-own-key.ts';
 import { visit } from './migrations/0017-visit.ts';
 import { point } from './migrations/0018-point.ts';
+import { exclusion } from './migrations/0019-exclusion.ts';
+import { archive } from './migrations/0020-archive.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -39,6 +41,8 @@ export const migrations: Record<string, Migration> = {
   '0016-own-key': ownKey,
   '0017-visit': visit,
   '0018-point': point,
+  '0019-exclusion': exclusion,
+  '0020-archive': archive,
 };
 
 /** A database that this version must not touch, or cannot open. */

@@ -75,6 +75,20 @@ CREATE TABLE "checkpoint" (
   "step" integer not null,
   "device_seconds" double precision);
 
+CREATE TABLE "exclusion" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "annotator_id" text not null references "annotator" ("id"),
+  "reason" text not null,
+  "created_at" bigint not null,
+  "ended_at" bigint,
+  "ended_reason" text);
+
+CREATE UNIQUE INDEX exclusion_now on exclusion (annotator_id)
+  where ended_at is null;
+
+CREATE INDEX exclusion_study on exclusion (study_id);
+
 CREATE TABLE "login_link" (
   "key_sha256" text primary key,
   "expires_at" bigint not null,
@@ -248,7 +262,8 @@ CREATE TABLE "study" (
   "created_at" bigint not null,
   "prescreen_id" text references "prescreen" ("id"),
   "prompt_sample" integer,
-  "visit" text, constraint "study_two_models" check (model_a_id <> model_b_id));
+  "visit" text,
+  "archived_at" bigint, constraint "study_two_models" check (model_a_id <> model_b_id));
 
 CREATE TABLE "take_over" (
   "id" text primary key,

@@ -77,6 +77,8 @@ export interface StudyTable {
   prompt_sample: Generated<number | null>;
   /** JSON of the contract's Visit; null: nothing but the voting. */
   visit: Generated<string | null>;
+  /** When it was put out of the way; null while lists show it. */
+  archived_at: Generated<number | null>;
 }
 
 export interface PairTable {
@@ -211,6 +213,18 @@ export interface TakeOverTable {
   secret_hash: Generated<string | null>;
 }
 
+/** Somebody's votes are left out of the results from `created_at` to `ended_at`, null while they are. */
+export interface ExclusionTable {
+  id: string;
+  study_id: string;
+  annotator_id: string;
+  reason: string;
+  created_at: number;
+  ended_at: number | null;
+  /** Why it was taken back; null where nobody said. */
+  ended_reason: string | null;
+}
+
 /** How often something was tried until `ends_at`. */
 export interface TriesTable {
   what: string;
@@ -327,6 +341,7 @@ export interface Tables {
   retraction: RetractionTable;
   take_over: TakeOverTable;
   visit_step: VisitStepTable;
+  exclusion: ExclusionTable;
   problem: ProblemTable;
   tries: TriesTable;
   login_link: LoginLinkTable;

@@ -88,6 +88,10 @@ export async function hasSeats(db: Database, studyId: string, population: Popula
   return seat !== undefined;
 }
 
+export async function setArchived(db: Database, id: string, archivedAt: number | null): Promise<void> {
+  await db.updateTable('study').set({ archived_at: archivedAt }).where('id', '=', id).execute();
+}
+
 export async function setStudyState(db: Database, id: string, state: StudyState): Promise<void> {
   await db.updateTable('study').set({ state }).where('id', '=', id).execute();
 }
@@ -142,6 +146,18 @@ export async function studyProgress(db: Database, studyId: string, population: P
     .where('n.population', '=', population)
     .executeTakeFirstOrThrow();
   return { votes: Number(votes ?? 0), annotators: Number(annotators), takeOvers: Number(takeOvers) };
+}
+
+/** What a study shows, in its order: each pair's two renders. */
+export async function rendersShown(db: Database, name: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('pair as p')
+    .innerJoin('study as s', 's.id', 'p.study_id')
+    .select(['p.render_a_id as a', 'p.render_b_id as b'])
+    .where('s.name', '=', name)
+    .orderBy('p.position')
+    .execute();
+  return rows.map(({ a, b }) => `${a} ${b}`);
 }
 
 /** The pairs in the study's order, with what a report says of them. */

@@ -192,7 +192,7 @@ export class ImportedVotesReader {
     this.#compareAttributes(pairing.table.items[itemIndex]!, cells);
     const status = (cells.status ?? '').trim();
     if (status === 'open') return;
-    if (status === 'retracted' || status === 'surplus' || refused.has(status.toLowerCase()))
+    if (status === 'retracted' || status === 'surplus' || status === 'excluded' || refused.has(status.toLowerCase()))
       return this.#skip(`its status is ${status}, not counted`, 'status');
     if (status !== '' && status !== 'counted') {
       if (this.#isExport || status === 'skipped by the annotator' || status === 'discarded' || status === 'draft')

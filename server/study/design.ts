@@ -122,6 +122,7 @@ export async function createStudy(
       createdAt: now,
       promptSample: design.promptSample ?? null,
       visit: design.visit ?? null,
+      archivedAt: null,
     };
     const prefix = freshToken();
     const pairs: Pair[] = shuffled(sample, generator).map(({ prompt, weight }, position) => {

@@ -12,6 +12,7 @@ import { voteLog } from '../../db/queries/votes.ts';
 import type { Population, Side } from '../../db/tables.ts';
 import type { Point } from '../../contract/annotate.ts';
 import { visitOf } from './checks.ts';
+import { excludedNow } from './exclusions.ts';
 import { requireStudy } from './lifecycle.ts';
 import { populationOf } from './summary.ts';
 
@@ -30,8 +31,8 @@ export interface ExportedVote {
   model_b: string;
   response_time_ms: number;
   created_at: string;
-  /** counted, retracted (undone), or surplus (its seat had gone to somebody else). */
-  status: 'counted' | 'retracted' | 'surplus';
+  /** counted, retracted (undone), surplus (its seat had gone to somebody else), or excluded with its annotator. */
+  status: 'counted' | 'retracted' | 'surplus' | 'excluded';
   vote_id: string;
   /** The place that decided, pixels of that model's image; only in studies that ask for it, null where none was told. */
   point_image?: 'a' | 'b' | null;
@@ -42,6 +43,7 @@ export interface ExportedVote {
 export async function exportedVotes(db: Database, name: string, population?: Population): Promise<ExportedVote[]> {
   const study = await requireStudy(db, name);
   const { modelA, modelB } = await modelNames(db, study.id);
+  const excluded = await excludedNow(db, study.id);
   const asksForPlace = visitOf(study)?.pointAt === true;
   const log = await voteLog(db, study.id, population ?? (await populationOf(db, study.id)));
   return log.map((vote) => ({
@@ -57,10 +59,18 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     model_b: modelB,
     response_time_ms: vote.responseTimeMs,
     created_at: new Date(vote.createdAt).toISOString(),
-    status: vote.countedSeat !== null ? 'counted' : vote.retractedAt !== null ? 'retracted' : 'surplus',
+    status: statusOf(vote, excluded.has(vote.annotator)),
     vote_id: vote.voteId,
     ...(asksForPlace ? placeOf(vote.point, vote.sideA) : {}),
   }));
+}
+
+function statusOf(
+  { countedSeat, retractedAt }: { countedSeat: string | null; retractedAt: number | null },
+  isExcluded: boolean,
+): ExportedVote['status'] {
+  if (countedSeat === null) return retractedAt === null ? 'surplus' : 'retracted';
+  return isExcluded ? 'excluded' : 'counted';
 }
 
 function placeOf(point: string | null, sideA: Side) {

@@ -1,7 +1,7 @@
 /** @file A study's states: draft → open ⇄ paused → closed. */
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
-import { findStudy, setStudyState, type Study } from '../../db/queries/studies.ts';
+import { findStudy, setArchived, setStudyState, type Study } from '../../db/queries/studies.ts';
 import type { StudyState } from '../../db/tables.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
@@ -19,11 +19,32 @@ export async function changeState(db: Database, name: string, state: StudyState,
   await inTransaction(db, async (tx) => {
     const study = await requireStudy(tx, name);
     if (study.state === state) return;
+    if (study.archivedAt !== null)
+      throw new ServiceError('conflict', `The study "${name}" is archived; take it back first (study archive --undo).`);
     if (!allowed[study.state].includes(state)) {
       throw new ServiceError('conflict', `The study "${name}" is ${study.state}; it cannot become ${state}.`);
     }
     await setStudyState(tx, study.id, state);
     await record(tx, { actor, action: `study ${state}`, subject: name });
+  });
+}
+
+/**
+ * Puts a study out of the way of lists, or back. Nothing else about it changes.
+ * @throws ServiceError not-found; conflict while people may vote
+ */
+export async function archiveStudy(
+  db: Database,
+  name: string,
+  { undo = false, actor = commandLine, now = Date.now() }: { undo?: boolean; actor?: string; now?: number } = {},
+): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    const study = await requireStudy(tx, name);
+    if ((study.archivedAt === null) === undo) return;
+    if (!undo && (study.state === 'open' || study.state === 'paused'))
+      throw new ServiceError('conflict', `The study "${name}" is ${study.state}; close it first.`);
+    await setArchived(tx, study.id, undo ? null : now);
+    await record(tx, { actor, action: undo ? 'study unarchive' : 'study archive', subject: name }, now);
   });
 }
 

@@ -8,6 +8,7 @@ import { studyFacts } from '../../db/queries/immutable.ts';
 import { criteriaOf } from './assignments.ts';
 import { checksOfStudy, visitOf } from './checks.ts';
 import { displayReport } from './display.ts';
+import { excludedNow } from './exclusions.ts';
 import { requireStudy } from './lifecycle.ts';
 import { buildReport } from '../../evaluator/votes/report.ts';
 import { populationOf } from './summary.ts';
@@ -22,16 +23,21 @@ export async function studyReport(db: Database, name: string, population?: Popul
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const { modelA, modelB } = await modelNames(db, study.id);
-  const counted = await countedVotes(db, study.id, whose);
-  const made = buildReport({
+  const everybodys = await countedVotes(db, study.id, whose);
+  const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
+  const counted = everybodys.filter(({ annotator }) => !excluded.has(annotator));
+  const shared = {
     study: study.name,
     modelA,
     modelB,
     simulated: whose === 'simulated',
     votesPerPair: study.votesPerPair,
-    votes: await studyVotes(db, study.id, criteriaOf(study), counted),
     scores: await listPairScores(db, study.id),
-  });
+  };
+  const pairs = await listPairsWithPrompts(db, study.id);
+  const reportOn = (votes: readonly CountedVote[]) =>
+    buildReport({ ...shared, votes: votesOf(pairs, criteriaOf(study), votes) });
+  const made = withExclusions(reportOn(counted), excluded, everybodys, reportOn);
   const display = displayReport(counted, criteriaOf(study));
   const report = display === undefined ? made : { ...made, display };
   if (visitOf(study) === null || whose === 'simulated') return report;
@@ -43,15 +49,37 @@ export async function studyReport(db: Database, name: string, population?: Popul
   return { ...report, annotators };
 }
 
-async function studyVotes(
-  db: Database,
-  studyId: string,
+/** Both results: without those who are left out, and with them. */
+function withExclusions(
+  report: Report,
+  excluded: ReadonlyMap<string, string>,
+  everybodys: readonly CountedVote[],
+  reportOn: (votes: readonly CountedVote[]) => Report,
+): Report {
+  if (excluded.size === 0) return report;
+  const all = reportOn(everybodys);
+  const leftOut = all.annotators
+    .filter(({ id }) => excluded.has(id))
+    .map((person) => ({ ...person, excluded: true, excludedBecause: excluded.get(person.id)! }));
+  return {
+    ...report,
+    annotators: [...report.annotators, ...leftOut].sort((x, y) => (x.id < y.id ? -1 : 1)),
+    withExcluded: {
+      annotators: excluded.size,
+      votes: everybodys.filter(({ annotator }) => excluded.has(annotator)).length,
+      criteria: all.criteria,
+    },
+  };
+}
+
+function votesOf(
+  pairs: Awaited<ReturnType<typeof listPairsWithPrompts>>,
   criteria: readonly string[],
   counted: readonly CountedVote[],
-): Promise<VoteTable> {
+): VoteTable {
   const table = new VoteTableBuilder(criteria);
   // Every pair is an item, voted on or not, so that what is missing is counted as missing.
-  for (const pair of await listPairsWithPrompts(db, studyId)) {
+  for (const pair of pairs) {
     table.itemIndex({
       id: pair.prompt,
       category: pair.category,

@@ -9,8 +9,9 @@ import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 import { visitOf } from './checks.ts';
 
-export async function studySummaries(db: Database): Promise<StudySummary[]> {
-  const rows = await listStudies(db);
+/** Newest first. @param all archived ones too */
+export async function studySummaries(db: Database, { all = false } = {}): Promise<StudySummary[]> {
+  const rows = (await listStudies(db)).filter(({ archivedAt }) => all || archivedAt === null);
   return Promise.all(rows.map((row) => summarise(db, row)));
 }
 
@@ -51,6 +52,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     annotators: progress.annotators,
     takeOvers: progress.takeOvers,
     problems: (await problemsOfStudy(db, study.id)).map((problem) => ({ ...problem, count: Number(problem.count) })),
+    archived: study.archivedAt !== null,
     createdAt: study.createdAt,
   };
 }

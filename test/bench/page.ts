@@ -93,7 +93,9 @@ async function visit(url: string, person: string) {
   });
 }
 
-const ready = (page: Page) => page.waitForSelector('.image[aria-disabled="false"]', { timeout: 30_000 });
+async function ready(page: Page): Promise<void> {
+  await page.waitForSelector('.image[aria-disabled="false"]', { timeout: 30_000 });
+}
 
 async function keys(everyMs: number): Promise<void> {
   const link = await slowLink(server.url, 20e6, 40);
@@ -108,13 +110,13 @@ async function keys(everyMs: number): Promise<void> {
     let pressed = 0;
     let shown = document.querySelector<HTMLImageElement>('.image img')!.src;
     addEventListener('keydown', () => (pressed = performance.now()), { capture: true });
-    const look = () => {
+    // Not named: a name would call a helper that the page does not have.
+    new MutationObserver(() => {
       const images = [...document.querySelectorAll<HTMLImageElement>('.image img')];
       if (images.length < 2 || images[0]!.src === shown || !images.every((image) => image.complete)) return;
       shown = images[0]!.src;
       requestAnimationFrame(() => requestAnimationFrame(() => times.push(performance.now() - pressed)));
-    };
-    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });
   });
   const start = performance.now();
   for (let i = 0; i < pairs * 3; i++) {

@@ -1,5 +1,4 @@
 /** @file Exit codes, sentences and JSON of the command line, as a script sees them. Slow: every case starts the program. */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -7,25 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { analysisSchema, reportSchema } from '../../contract/report.ts';
-import { projectRoot, temporaryFolder } from '../support/folders.ts';
+import { visavis } from '../support/command.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
-
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function visavis(dataFolder: string, ...argv: string[]): Promise<Result> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [join(projectRoot, 'bin', 'visavis.js'), ...argv],
-      { env: { ...process.env, VISAVIS_DATA: dataFolder, DATABASE_URL: undefined }, maxBuffer: 1e8 },
-      (_error, stdout, stderr) => resolve({ code: child.exitCode ?? 1, stdout, stderr }),
-    );
-  });
-}
 
 describe('command line', () => {
   it('bad usage and bad input end with 2 and one sentence', async () => {

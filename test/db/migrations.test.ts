@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(18);
+    expect(rows).toHaveLength(20);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -88,6 +88,8 @@ onBothEngines('migrations', (fresh, empty) => {
         '0016-own-key',
         '0017-visit',
         '0018-point',
+        '0019-exclusion',
+        '0020-archive',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }
