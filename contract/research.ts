@@ -26,7 +26,10 @@ export const studySummarySchema = z.object({
   problems: z
     .array(
       z.object({
-        pair: z.int().describe('Position of the pair in the study, from 0.'),
+        pair: z
+          .int()
+          .nullable()
+          .describe('Position of the pair in the study, from 0; null for one that only serves as a check.'),
         prompt: z.string().describe('Its prompt.'),
         reason: z.string().describe('skipped, blurry, offensive, broken, text, or missing (an image, on the server).'),
         count: z.int().describe('How often it was told.'),

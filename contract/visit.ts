@@ -224,6 +224,7 @@ export const visitViewSchema = z.object({
   difference: z.boolean().describe('Whether what differs between both images may be shown.'),
   breakAfter: z.int().positive().optional().describe('A break is offered each time so many pairs are done.'),
   undo: z.int().nonnegative().describe('Pairs that can be taken back.'),
+  follows: z.boolean().describe('Whether something follows the work, if only a last screen with its code.'),
   end: z
     .object({
       reason: z.enum(endReasons).describe('Why the visit is over.'),
@@ -240,6 +241,8 @@ export const visitLookSchema = z
   .nullish();
 export type VisitLook = NonNullable<z.infer<typeof visitLookSchema>>;
 
+/** Characters of all answers to a survey together: they are one message. */
+export const longestSurvey = 10_000;
 const answered = z.object({ language: languageSchema.optional().describe('In which texts are wanted.') });
 export const visitStepSchema = z.discriminatedUnion('step', [
   answered.extend({ step: z.literal('welcome').describe('Which step is taken.') }),
@@ -257,12 +260,16 @@ export const visitStepSchema = z.discriminatedUnion('step', [
   answered.extend({
     step: z.literal('practice').describe('Which step is taken.'),
     index: z.int().nonnegative().describe('Which practice pair was answered.'),
-    choice: z.enum(['left', 'right']).describe('The answer.'),
+    choice: z.enum(['left', 'right', 'skipped']).describe('The answer; skipped where an image cannot be shown.'),
   }),
   answered.extend({ step: z.literal('work').describe('Which step is taken.') }).describe('Nothing is left to judge.'),
   answered.extend({
     step: z.literal('survey').describe('Which step is taken.'),
-    answers: z.array(textSchema.max(5000)).max(20).describe('In the order of the questions; empty: not answered.'),
+    answers: z
+      .array(textSchema.max(5000))
+      .max(20)
+      .refine((answers) => answers.join('').length <= longestSurvey, `has more than ${longestSurvey} characters in all`)
+      .describe('In the order of the questions; empty: not answered.'),
   }),
 ]);
 export type VisitStep = z.infer<typeof visitStepSchema>;

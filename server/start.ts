@@ -18,7 +18,7 @@ import { ParticipantKeys } from './http/participant.ts';
 import { Sessions } from './http/session.ts';
 import { startLauncher } from './prescreens/launcher.ts';
 import { isPrescreenWaiting } from './prescreens/prescreens.ts';
-import { AnnotatorEvents } from './socket/annotator-events.ts';
+import { AnnotatorEvents, largestMessage } from './socket/annotator-events.ts';
 import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
 import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
 
@@ -85,7 +85,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   });
   const http = createServer(app);
   const io = new Server(http, {
-    maxHttpBufferSize: 16_384,
+    maxHttpBufferSize: largestMessage,
     serveClient: false,
     // Only pages of this server may open a socket; scripts send no Origin.
     allowRequest: (request, decide) => decide(null, origins.isOwnPage(request)),

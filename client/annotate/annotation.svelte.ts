@@ -41,6 +41,8 @@ const slowMs = 1000;
 const stuckMs = 5000;
 /** How often a study that has nothing to do is asked again. */
 const againMs = 15_000;
+/** Answers that an undo may still be about. */
+const remembered = 60;
 /** Pairs held beyond the one on screen. */
 const wanted = 2;
 
@@ -84,6 +86,8 @@ export class Annotation {
   /** The pair on screen is practice: its place among them. */
   readonly practice = $derived(this.stage === 'judging' ? this.visit?.practice : undefined);
   readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken && !this.pointing);
+  /** The zoom stays from pair to pair: images come with all of their pixels. */
+  isMagnified = false;
   readonly looking = new Looking();
 
   readonly #line: Line;
@@ -122,6 +126,7 @@ export class Annotation {
       },
     });
     setInterval(() => this.#lookAtTheClock(), 200);
+    addEventListener('pagehide', () => this.#leavePlaceUntold());
     void this.#begin();
   }
 
@@ -162,6 +167,16 @@ export class Annotation {
   }
   #given: Omit<VoteInput, 'voteId'> | undefined;
 
+  /** The answer counts without its place: its pair is left, by whatever way. */
+  #leavePlaceUntold(): void {
+    const given = this.#given;
+    this.#given = undefined;
+    this.pointing = false;
+    if (given === undefined) return;
+    this.chosen = undefined;
+    this.#send({ voteId: crypto.randomUUID?.() ?? randomUuid(), ...given });
+  }
+
   /** Puts an answer into the queue and goes on. */
   #settle(given: Omit<VoteInput, 'voteId'>): void {
     const { assignment } = this;
@@ -189,6 +204,21 @@ export class Annotation {
     this.stage = 'judging';
     this.#pace.pause();
     this.#askFor(this.remaining, this.prompt);
+  }
+
+  /** Nothing more is to be judged, and nothing to be taken back: on to what follows. */
+  async finish(): Promise<void> {
+    if (this.moving || this.stage !== 'finished') return;
+    clearTimeout(this.#again);
+    this.#isMoving(true);
+    await this.#guard(async () => {
+      await this.#deliver();
+      const view = await this.#step({ step: 'work' });
+      // A place has become free meanwhile.
+      if (view.at === 'work') await this.#next();
+      else await this.#enterVisit(view);
+    });
+    this.#isMoving(false);
   }
 
   /** The step of the visit that the person has taken. */
@@ -245,13 +275,16 @@ export class Annotation {
 
   /** Sets this pair aside and goes on to another. @param assignmentId the pair that was meant, as it stood on screen */
   async report(reason: ProblemInput['reason'], assignmentId = this.assignment?.id): Promise<void> {
-    const { assignment } = this;
-    this.point(undefined);
+    const { assignment, practice } = this;
     if (assignment === undefined || this.moving || assignment.id !== assignmentId) {
       this.notice = t().gone;
       return;
     }
-    if (this.practice !== undefined) return;
+    if (practice !== undefined) {
+      await this.takeStep({ step: 'practice', index: practice.index, choice: 'skipped' });
+      return;
+    }
+    this.#leavePlaceUntold();
     if (!this.#line.works) {
       this.notice = t().offlineReport;
       return;
@@ -291,7 +324,10 @@ export class Annotation {
   async #resume(): Promise<void> {
     this.#isMoving(true);
     await this.#guard(async () => {
-      await this.#deliver();
+      await this.#deliver().catch((error: unknown) => {
+        // What was not delivered before the end stays in the queue; where the visit stands is another question.
+        if (!(error instanceof Refusal) || error.code !== 'study-closed') throw error;
+      });
       const view = await this.#line.ask('visit:look', { language: this.#wanted() });
       await showIn(view.languages);
       // The study's own texts come in the language that the page is shown in.
@@ -342,7 +378,7 @@ export class Annotation {
 
   #send(vote: VoteInput): void {
     this.#votes.push(vote);
-    this.#cast.push(vote);
+    this.#cast = [...this.#cast, vote].slice(-remembered);
     this.unsent = this.#votes.length;
     void this.#queue.add(vote);
     void this.#guard(() => this.#deliver());
@@ -378,6 +414,7 @@ export class Annotation {
     const { assignment } = this;
     if (assignment === undefined || assignment.id !== vote.assignmentId || this.#past.has(assignment.id)) return;
     if (answer === undefined || answer.remaining.length === 0) {
+      this.#leavePlaceUntold();
       // Its seat has gone to somebody else meanwhile.
       this.#past.add(assignment.id);
       void this.#goOn();
@@ -407,16 +444,27 @@ export class Annotation {
   }
 
   async #next(): Promise<void> {
-    const pair = await this.#line.ask('assignment:next', {});
+    const pair = await this.#line.ask('assignment:next', {}).catch((error: unknown) => {
+      // Who has worked when the study closes has finished: what follows the work follows still.
+      if (error instanceof Refusal && error.code === 'study-closed' && this.#hasSomethingToFollow) return undefined;
+      throw error;
+    });
+    if (pair === undefined) {
+      await this.#enterVisit(await this.#step({ step: 'work' }));
+      return;
+    }
     if (pair === null) {
-      // What follows the work, where the study has something to follow.
-      const view = await this.#step({ step: 'work' });
+      const isNobody = this.done === 0 && !this.#hasWorked;
+      // The end may have come from the server; who came too late has nothing to finish.
+      const view = isNobody
+        ? await this.#step({ step: 'work' })
+        : await this.#line.ask('visit:look', { language: language() });
       if (view.at !== 'work') {
         await this.#enterVisit(view);
         return;
       }
       this.assignment = undefined;
-      this.stage = this.done > 0 || this.#hasWorked ? 'finished' : 'full';
+      this.stage = isNobody ? 'full' : 'finished';
       this.#isMoving(false);
       // Somebody may leave a pair unjudged yet; then there is more to do.
       this.#againLater(() => void this.#guard(() => this.#next()));
@@ -428,12 +476,17 @@ export class Annotation {
     void this.#refill();
   }
 
+  get #hasSomethingToFollow(): boolean {
+    return this.visit?.follows === true && (this.done > 0 || this.#hasWorked);
+  }
+
   async #show(pair: Pair): Promise<void> {
     const turn = ++this.#shows;
     clearTimeout(this.#again);
     // The old pair stays on screen until both new images can be painted: nothing flickers.
     const whole = await this.#decode(pair);
     if (turn !== this.#shows) return;
+    this.#leavePlaceUntold();
     // Another tab may have opened it again.
     this.#past.delete(pair.id);
     this.looking.decoded(
@@ -454,7 +507,10 @@ export class Annotation {
   /** @returns whether both images can be painted */
   async #decode(pair: Pair): Promise<boolean> {
     const { left, right } = pair;
-    if (!('at' in pair)) pair.at = copyFor({ width: innerWidth, height: innerHeight }, [left, right], devicePixelRatio);
+    if (!('at' in pair))
+      pair.at = this.isMagnified
+        ? undefined
+        : copyFor({ width: innerWidth, height: innerHeight }, [left, right], devicePixelRatio);
     return this.#decodeBoth(pair, pair.at);
   }
 
@@ -530,6 +586,7 @@ export class Annotation {
   }
 
   #refuse({ code, message }: Failure): void {
+    this.#leavePlaceUntold();
     this.#isMoving(false);
     // Who is done stays done when the study ends.
     const isDone = this.stage === 'finished' || (this.stage === 'visit' && this.visit?.at === 'end');

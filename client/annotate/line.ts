@@ -168,6 +168,9 @@ export class Line {
         signal: AbortSignal.timeout(patienceMs),
       });
       const answer = (await response.json()) as Acknowledgement<unknown> & { session?: AnnotateSession };
+      // Too large for the server, it is so each time.
+      if (response.status === 413)
+        return { ok: false, error: { code: 'bad-request', message: 'This is more than the server takes.' } };
       if (typeof answer.ok !== 'boolean') return undefined;
       if (answer.session !== undefined) this.#keep(answer.session);
       this.#requestsWork = answer.ok;

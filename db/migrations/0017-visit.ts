@@ -31,10 +31,11 @@ export const visit: Migration = {
       .execute();
     // When its last question was answered though its seat had gone to somebody else: work that is done all the same, once.
     await db.schema.alterTable('assignment').addColumn('surplus_at', 'bigint').execute();
-    await sql`update assignment set surplus_at = (
-                select min(v.created_at) from vote v join study t on t.id = v.study_id
-                where v.assignment_id = assignment.id and v.counted = 0
-                  and t.criteria like '%"' || v.criterion || '"]')`.execute(db);
+    await sql`update assignment set surplus_at = s.at from (
+                select v.assignment_id, min(v.created_at) as at from vote v join study t on t.id = v.study_id
+                where v.counted = 0 and t.criteria like '%"' || v.criterion || '"]'
+                group by v.assignment_id) s
+              where s.assignment_id = assignment.id`.execute(db);
     await sql`drop index assignment_person`.execute(db);
     // The same pair comes again as a repeat.
     await sql`create unique index assignment_person on assignment (annotator_id, pair_id, kind)

@@ -157,8 +157,12 @@ export async function standingOf(db: Database, annotatorId: string): Promise<Sta
     lastVoted: first.last_assignment_id,
     held: pick(({ state }) => state === 'leased'),
     revivable: pick(
-      ({ state, seat_state, skipped_at, kind }) =>
-        state === 'expired' && seat_state === 'free' && skipped_at === null && kind !== 'practice',
+      ({ state, seat_state, skipped_at, surplus_at, kind }) =>
+        state === 'expired' &&
+        seat_state === 'free' &&
+        skipped_at === null &&
+        surplus_at === null &&
+        kind !== 'practice',
     )[0],
   };
 }

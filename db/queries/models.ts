@@ -13,6 +13,10 @@ export async function findModel(db: Database, name: string): Promise<Model | und
   return row && modelOf(row);
 }
 
+export async function modelById(db: Database, id: string): Promise<Model> {
+  return modelOf(await db.selectFrom('model').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
+}
+
 function modelOf<Row extends { settings: string }>(row: Row) {
   return objectOf(row, { settings: JSON.parse(row.settings) as object });
 }

@@ -193,6 +193,57 @@ export function listPairImages(db: Database, studyId: string) {
     .execute();
 }
 
+/** The pairs in the study's order, with how each image was made. */
+export async function listPairsForBundle(db: Database, studyId: string) {
+  const rows = await db
+    .selectFrom('pair as p')
+    .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
+    .innerJoin('render as a', 'a.id', 'p.render_a_id')
+    .innerJoin('render as b', 'b.id', 'p.render_b_id')
+    .select([
+      'p.position',
+      'q.text as prompt',
+      'q.category',
+      'q.challenge',
+      'p.weight',
+      'a.seed as seedA',
+      'a.image_sha256 as sha256A',
+      'a.width as widthA',
+      'a.height as heightA',
+      'a.provenance as provenanceA',
+      'b.seed as seedB',
+      'b.image_sha256 as sha256B',
+      'b.width as widthB',
+      'b.height as heightB',
+      'b.provenance as provenanceB',
+    ])
+    .where('p.study_id', '=', studyId)
+    .where('p.position', '>=', 0)
+    .orderBy('p.position')
+    .execute();
+  return rows.map((row) => ({
+    position: row.position,
+    prompt: row.prompt,
+    category: row.category,
+    challenge: row.challenge,
+    weight: row.weight,
+    a: {
+      seed: Number(row.seedA),
+      sha256: row.sha256A,
+      width: row.widthA,
+      height: row.heightA,
+      provenance: JSON.parse(row.provenanceA) as unknown,
+    },
+    b: {
+      seed: Number(row.seedB),
+      sha256: row.sha256B,
+      width: row.widthB,
+      height: row.heightB,
+      provenance: JSON.parse(row.provenanceB) as unknown,
+    },
+  }));
+}
+
 export function modelNames(db: Database, studyId: string): Promise<{ modelA: string; modelB: string }> {
   return db
     .selectFrom('study as s')

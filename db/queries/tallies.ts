@@ -55,7 +55,7 @@ const votesOf = sql<number>`(select count(*) from slot c join vote v on v.id = c
 /** Pairs finished, and those whose seat had gone when their last question was answered. */
 const doneOf = sql<number>`(
   (select count(*) from assignment x where x.annotator_id = annotator.id and x.state = 'done') +
-  (select count(*) from assignment x where x.annotator_id = annotator.id and x.surplus_at is not null))`;
+  (select count(*) from assignment x where x.annotator_id = annotator.id and x.surplus_at is not null and x.state <> 'done'))`;
 
 /**
  * Puts right whose counted votes or finished pairs are kept wrong.

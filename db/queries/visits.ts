@@ -55,7 +55,10 @@ export async function endVisit(
     .execute();
 }
 
-/** How many assignments of each kind somebody got, without those that ran out unanswered. */
+/**
+ * How many assignments of each kind somebody got: without those that ran out unanswered or were set aside, with those that were
+ * answered though their seat had gone.
+ */
 export async function countKinds(db: Database, annotatorId: string): Promise<Record<Assignment['kind'], number>> {
   const rows = await db
     .selectFrom('assignment')
@@ -63,10 +66,23 @@ export async function countKinds(db: Database, annotatorId: string): Promise<Rec
     .where('annotator_id', '=', annotatorId)
     // In the words of the index assignment_person.
     .where(sql<boolean>`(state <> 'expired' or voted = 1)`)
+    .where('skipped_at', 'is', null)
     .groupBy('kind')
+    .unionAll(
+      db
+        .selectFrom('assignment')
+        .select((e) => ['kind', e.fn.countAll<number>().as('count')])
+        .where('annotator_id', '=', annotatorId)
+        // In the words of the index assignment_open.
+        .where(sql<boolean>`state <> 'done'`)
+        .where('state', '=', 'expired')
+        .where('voted', '=', 0)
+        .where('surplus_at', 'is not', null)
+        .groupBy('kind'),
+    )
     .execute();
   const counts = { work: 0, gold: 0, repeat: 0, practice: 0 };
-  for (const { kind, count } of rows) counts[kind] = Number(count);
+  for (const { kind, count } of rows) counts[kind] += Number(count);
   return counts;
 }
 

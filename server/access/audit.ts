@@ -35,11 +35,16 @@ export async function record(tx: Database, { actor, action, subject }: Deed, now
 /** All entries, oldest first, and the position of the first one that does not fit; null when the chain is whole. */
 export async function readAudit(db: Database): Promise<{ entries: AuditEntry[]; brokenAt: number | null }> {
   const entries = await listAuditEntries(db);
+  return { entries, brokenAt: brokenAt(entries) };
+}
+
+/** The position of the first entry that does not follow from the one before; null when the chain is whole. */
+export function brokenAt(entries: readonly AuditEntry[]): number | null {
   const broken = entries.find(
     (entry, i) =>
       entry.position !== i + 1 || entry.previous !== (entries[i - 1]?.hash ?? '') || entry.hash !== hashOf(entry),
   );
-  return { entries, brokenAt: broken?.position ?? null };
+  return broken?.position ?? null;
 }
 
 function hashOf({ position, createdAt, actor, action, subject, previous }: Omit<AuditEntry, 'hash'>): string {

@@ -5,13 +5,13 @@
  */
 import { json, Router } from 'express';
 import { httpStatus, ServiceError } from '../errors.ts';
-import type { AnnotatorEvents } from '../socket/annotator-events.ts';
+import { largestMessage, type AnnotatorEvents } from '../socket/annotator-events.ts';
 import type { Origins } from './origins.ts';
 import { participantOf } from './participant.ts';
 
 export function annotateApi(annotators: AnnotatorEvents, origins: Origins): Router {
   const router = Router();
-  router.post('/annotate/api/:event', json({ limit: '16kb' }), async (request, response) => {
+  router.post('/annotate/api/:event', json({ limit: largestMessage }), async (request, response) => {
     if (!origins.isOwnPage(request))
       throw new ServiceError('unauthorized', 'Only pages of this server may send this request.');
     const { event } = request.params;

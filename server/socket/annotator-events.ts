@@ -59,6 +59,8 @@ export interface EventParts {
 }
 
 export type AnnotateEvent = keyof AnnotateClientEvents;
+/** Bytes of the largest thing that an annotator's page sends: a survey of `longestSurvey` characters in any script. */
+export const largestMessage = 65_536;
 /** Pairs without their images that are set aside before somebody is told to wait. */
 const missingAtOnce = 5;
 /** A place is waited for so long, and asked for so often, before somebody is told to ask again. */

@@ -185,7 +185,14 @@ export async function preloadAssignment(
       requireOpen(standing.studyState);
       const following = standing.held.slice(1, 1 + ahead);
       let { lastPosition } = standing;
-      while (standing.held.length > 0 && following.length < ahead && !holdsOneAlone(annotator, standing, times)) {
+      // Whose visit is about to end gets nothing new; what they hold they may still answer.
+      const isEnding = await failsChecks(tx, annotator, facts, standing);
+      while (
+        !isEnding &&
+        standing.held.length > 0 &&
+        following.length < ahead &&
+        !holdsOneAlone(annotator, standing, times)
+      ) {
         // What is held is shown in the order in which it was leased.
         const leased = await lease(tx, annotator, { facts, lastPosition }, now + times.leaseMs, now + following.length);
         if (leased === null) break;

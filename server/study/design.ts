@@ -181,7 +181,7 @@ function requireAsked({ visit, criteria }: StudyDesign): void {
     ...[...practice, ...(example === undefined ? [] : [example])].map(({ criterion }) => criterion),
   ];
   const foreign = asked.find((criterion) => !(criteria as string[]).includes(criterion));
-  const last = criteria.at(-1);
+  const last = askingOrder(criteria).at(-1);
   if (gold?.pairs.some(({ instruction }) => instruction) && last !== undefined && criterionTexts[last].hidesPrompt)
     throw new ServiceError('bad-request', `An instructed check needs a question that shows the prompt.`);
   if (foreign !== undefined)

@@ -51,7 +51,11 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     votesNeeded: pairs * study.votesPerPair * criteria.length,
     annotators: progress.annotators,
     takeOvers: progress.takeOvers,
-    problems: (await problemsOfStudy(db, study.id)).map((problem) => ({ ...problem, count: Number(problem.count) })),
+    problems: (await problemsOfStudy(db, study.id)).map((problem) => ({
+      ...problem,
+      pair: problem.pair < 0 ? null : problem.pair,
+      count: Number(problem.count),
+    })),
     archived: study.archivedAt !== null,
     createdAt: study.createdAt,
   };

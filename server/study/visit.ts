@@ -55,6 +55,10 @@ export async function takeStep(
         if (input.index !== practised(taken)) return viewOfVisit(tx, annotator, look);
         const asked = visit.practice![input.index]!;
         const { sideA } = await practicePair(tx, annotator, visit, input.index, now);
+        if (input.choice === 'skipped') {
+          await record({ index: input.index, choice: input.choice });
+          return viewOfVisit(tx, annotator, look);
+        }
         const right = (input.choice === sideA) === (asked.answer === 'a');
         await record({ index: input.index, choice: input.choice, right });
         const feedback = { right, ...optional('why', asked.why, (why) => inLanguage(why, visit, input.language)) };
@@ -132,6 +136,7 @@ async function viewOfVisit(
     steps: stepsOf(visit),
     at,
     undo: visit?.undo ?? 1,
+    follows: visit !== null,
     pointAt: visit?.pointAt ?? false,
     difference: visit?.difference ?? false,
     ...optional('breakAfter', visit?.breakAfter, (count) => count),

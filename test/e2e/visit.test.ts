@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { visitSchema } from '../../contract/visit.ts';
 import type { RunningServer } from '../../server/start.ts';
+import { changeState } from '../../server/study/lifecycle.ts';
 import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
 import { testServer } from '../support/clients.ts';
 import { freshSqlite } from '../support/databases.ts';
@@ -175,6 +176,14 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
         await expect.poll(() => count(page)).toContain(`${i + 1} / 7`);
       }
       await answer(page);
+      // The last pair can be taken back as any other; then comes what follows.
+      await heading(page, 'Every pair is judged');
+      await look('all-judged');
+      await press(page, 'Take back');
+      await page.waitForSelector('.notice:has-text("Pair 7 is open again")');
+      await answer(page);
+      await heading(page, 'Every pair is judged');
+      await press(page, 'Finish');
       await heading(page, 'A last question or two');
       expect(await page.locator('main').innerText()).not.toContain('C7XQ2');
       await page.locator('label:has-text("unclear") input').check();
@@ -183,7 +192,7 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
       await press(page, 'Send');
       await heading(page, 'Thank you!');
       expect(await page.locator('code').textContent()).toBe('C7XQ2');
-      expect(await page.locator('a:has-text("Finish")').getAttribute('href')).toBe('https://example.org/done');
+      expect(await page.locator('a:has-text("Return")').getAttribute('href')).toBe('https://example.org/done');
       await look('end');
       await page.reload();
       await heading(page, 'Thank you!');
@@ -341,7 +350,7 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
       await page.mouse.click(box.x + (x / 1000) * box.width, box.y + (y / 500) * box.height);
     };
     await answer(page, 'ArrowRight');
-    await page.waitForSelector('h1:has-text("Where in that image")');
+    await page.waitForSelector('h1:has-text("Where in the image")');
     expect(await violations(page)).toEqual([]);
     // Beside the image there is no place on it.
     const box = (await page.locator('.image.left').boundingBox())!;
@@ -367,7 +376,7 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
       .poll(() => page.locator('.image.right img').evaluate((each) => (each as HTMLImageElement).naturalWidth))
       .toBe(1000);
     await page.keyboard.press('ArrowLeft');
-    await page.waitForSelector('h1:has-text("Where in that image")');
+    await page.waitForSelector('h1:has-text("Where in the image")');
     await clickAt('right', 600, 225);
     await expect.poll(points).toHaveLength(2);
     const second = (await points())[1]!;
@@ -377,7 +386,7 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     // Skipped, it is told of nobody; taken back before it was told, it is asked anew.
     await expect.poll(() => count(page)).toContain('2 /');
     await answer(page);
-    await page.waitForSelector('h1:has-text("Where in that image")');
+    await page.waitForSelector('h1:has-text("Where in the image")');
     await page.keyboard.press('z');
     await page.waitForSelector('h1:has-text("Which image")');
     await answer(page);
@@ -432,6 +441,7 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     await page.waitForTimeout(pauseMs);
     await frame.locator('.image.left').click();
     await frame.locator('button:has-text("Finish")').click();
+    await frame.locator('button:has-text("Return")').click();
     await expect
       .poll(() => sent)
       .toEqual(['https://workersandbox.mturk.com/mturk/externalSubmit assignmentId=A1&ended=finished&code=T1']);
@@ -440,6 +450,53 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     await misled.locator('h1:has-text("Thank you!")').waitFor();
     expect(await misled.locator('form').count()).toBe(0);
     expect((await fetch(`${server.url}/annotate/${fixture.token}`)).headers.get('x-frame-options')).not.toBeNull();
+  }, 60_000);
+
+  it('gives the code also when the study closes while somebody works, and after a reload', async () => {
+    const { db, visit } = await setUp({ ends: { finished: { code: 'DONE' } } });
+    const { page } = await visit('ann');
+    await answer(page);
+    await expect.poll(async () => (await db.selectFrom('vote').select('id').execute()).length).toBe(1);
+    await changeState(db, 'study', 'closed');
+    await page.reload();
+    await heading(page, 'Thank you!');
+    expect(await page.locator('code').textContent()).toBe('DONE');
+    // Who had not begun is told that it has ended.
+    const { page: late } = await visit('bob');
+    await heading(late, 'This study has ended');
+  }, 60_000);
+
+  it('a practice pair that cannot be shown is skipped, and a double click agrees to nothing', async () => {
+    const { db, visit } = await setUp({
+      welcome: 'Hello',
+      consent: 'May we?',
+      practice: [{ prompt: 'prompt 1', criterion: 'general', answer: 'a' }],
+    });
+    const { page } = await visit('ann');
+    await page.route('**/annotate/images/**', (route) => route.fulfill({ status: 404 }));
+    await heading(page, 'Welcome');
+    await page.waitForTimeout(500);
+    const start = (await page.locator('button:has-text("Start")').boundingBox())!;
+    await page.mouse.click(start.x + 20, start.y + 10);
+    await heading(page, 'Your consent');
+    // Where Start was there is another button now; the second click of a double click meets it.
+    const agree = (await page.locator('button:has-text("I agree")').boundingBox())!;
+    const client = await page.context().newCDPSession(page);
+    const second = { x: agree.x + 20, y: agree.y + 10, button: 'left', clickCount: 2 } as const;
+    await client.send('Input.dispatchMouseEvent', { type: 'mousePressed', ...second });
+    await client.send('Input.dispatchMouseEvent', { type: 'mouseReleased', ...second });
+    await heading(page, 'Your consent');
+    await page.waitForTimeout(500);
+    await press(page, 'I agree');
+    await page.waitForSelector('h2:has-text("cannot be shown")', { timeout: 20_000 });
+    expect(await page.locator('.answer').count()).toBe(0);
+    await page.unroute('**/annotate/images/**');
+    await press(page, 'Skip this pair');
+    await page.waitForSelector('.image[aria-disabled="false"]');
+    expect(await count(page)).toBe('0 / 11');
+    const steps = await db.selectFrom('visit_step').select(['step', 'answer']).orderBy('position').execute();
+    expect(steps.map(({ step }) => step)).toEqual(['welcome', 'consent', 'practice']);
+    expect(JSON.parse(steps[2]!.answer)).toEqual({ index: 0, choice: 'skipped' });
   }, 60_000);
 
   it('a resting finger flips and answers nothing; a tap answers', async () => {
@@ -462,7 +519,19 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     await expect.poll(sides).toEqual(['left', 'right']);
     await page.waitForTimeout(300);
     expect(await db.selectFrom('vote').select('id').execute()).toEqual([]);
-    await page.touchscreen.tap(touch[0]!.x, touch[0]!.y);
+    // A finger that moves drags; two are a pinch: neither flips, and the button after it answers at once.
+    await client.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: touch });
+    const moved = [{ x: touch[0]!.x + 30, y: touch[0]!.y }];
+    await client.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: moved });
+    await page.waitForTimeout(600);
+    expect(await sides()).toEqual(['left', 'right']);
+    await client.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    await client.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: touch });
+    await expect.poll(sides).toEqual(['right', 'left']);
+    await client.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    await expect.poll(sides).toEqual(['left', 'right']);
+    const button = (await page.locator('.answer.left').boundingBox())!;
+    await page.touchscreen.tap(button.x + button.width / 2, button.y + button.height / 2);
     await expect
       .poll(async () => (await db.selectFrom('vote').select('choice').execute()).map(({ choice }) => choice))
       .toEqual(['left']);

@@ -32,7 +32,8 @@ export const de: Texts = {
   locked: 'Die Vergrößerung bleibt von Paar zu Paar.',
   unlocked: 'Jedes Paar beginnt wieder im Ganzen.',
 
-  pointAt: 'An welcher Stelle des Bildes haben Sie das entschieden? Klicken Sie darauf.',
+  difference: 'Unterschied',
+  pointAt: 'An welcher Stelle im Bild haben Sie das entschieden? Zeigen Sie darauf.',
   pointSkip: 'Überspringen',
   differing: 'Der Unterschied beider Bilder: Was schwarz ist, ist gleich.',
 
@@ -121,6 +122,10 @@ export const de: Texts = {
   },
   busy: 'Gerade beginnen viele auf einmal. Ihr Platz ist binnen einer Minute frei; diese Seite macht von selbst weiter.',
 
+  allJudgedTitle: 'Jedes Paar ist beurteilt',
+  allJudged:
+    'Sie haben jedes Paar beurteilt, das es für Sie gibt, und alle Ihre Antworten sind gespeichert. Schließen Sie ab, um zum Ende zu kommen, oder nehmen Sie zuvor Ihre letzten Antworten zurück.',
+  finish: 'Abschließen',
   finishedTitle: 'Vielen Dank!',
   finished:
     'Sie haben jedes Paar beurteilt, das es für Sie gibt. Alle Ihre Stimmen sind gespeichert; Sie können diese Seite schließen.',
@@ -190,5 +195,5 @@ export const de: Texts = {
   code: 'Ihr Abschlusscode',
   copy: 'Kopieren',
   copied: 'Kopiert',
-  leave: 'Abschließen',
+  leave: 'Zurück zur Plattform',
 };

@@ -32,7 +32,8 @@ export const en = {
   locked: 'The zoom stays from pair to pair.',
   unlocked: 'Every pair starts whole again.',
 
-  pointAt: 'Where in that image did you decide? Click the place.',
+  difference: 'Difference',
+  pointAt: 'Where in the image did you decide? Point at the place.',
   pointSkip: 'Skip this',
   differing: 'The difference of both images: what is black is the same.',
 
@@ -120,6 +121,10 @@ export const en = {
   } as Record<string, [title: string, text: string]>,
   busy: 'Many people are beginning at this moment. Your place is free within a minute; this page goes on by itself.',
 
+  allJudgedTitle: 'Every pair is judged',
+  allJudged:
+    'You have judged every pair there is for you, and all of your answers are saved. Finish to go on to the end, or take your last answers back first.',
+  finish: 'Finish',
   finishedTitle: 'Thank you!',
   finished: 'You have judged every pair there is for you. All your votes are saved; you can close this page.',
   undoLast: 'Take back my last answers',
@@ -182,7 +187,7 @@ export const en = {
   code: 'Your completion code',
   copy: 'Copy',
   copied: 'Copied',
-  leave: 'Finish',
+  leave: 'Return to the platform',
 };
 
 export type Texts = typeof en;

@@ -32,7 +32,8 @@ export const es: Texts = {
   locked: 'La ampliación se mantiene de un par a otro.',
   unlocked: 'Cada par empieza de nuevo entero.',
 
-  pointAt: '¿En qué lugar de la imagen lo decidió? Haga clic ahí.',
+  difference: 'Diferencia',
+  pointAt: '¿En qué lugar de la imagen lo decidió? Señálelo.',
   pointSkip: 'Omitir',
   differing: 'La diferencia entre ambas imágenes: lo negro es igual.',
 
@@ -119,6 +120,10 @@ export const es: Texts = {
   },
   busy: 'Muchas personas empiezan en este momento. Su plaza quedará libre en menos de un minuto; esta página continúa por sí sola.',
 
+  allJudgedTitle: 'Todos los pares están juzgados',
+  allJudged:
+    'Ha juzgado todos los pares que hay para usted, y todas sus respuestas están guardadas. Termine para llegar al final, o retire antes sus últimas respuestas.',
+  finish: 'Terminar',
   finishedTitle: '¡Gracias!',
   finished: 'Ha juzgado todos los pares que hay para usted. Todos sus votos están guardados; puede cerrar esta página.',
   undoLast: 'Retirar mis últimas respuestas',
@@ -182,5 +187,5 @@ export const es: Texts = {
   code: 'Su código de finalización',
   copy: 'Copiar',
   copied: 'Copiado',
-  leave: 'Terminar',
+  leave: 'Volver a la plataforma',
 };

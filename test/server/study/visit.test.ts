@@ -5,9 +5,9 @@ import type { Database } from '../../../db/open.ts';
 import type { Annotator } from '../../../db/queries/assignments.ts';
 import { countedVotes, voteLog } from '../../../db/queries/votes.ts';
 import { findStudy } from '../../../db/queries/studies.ts';
-import { visitSchema, type Visit, type VisitStep } from '../../../contract/visit.ts';
+import { visitSchema, visitStepSchema, type Visit, type VisitStep } from '../../../contract/visit.ts';
 import type { AssignmentView, VoteInput } from '../../../contract/annotate.ts';
-import { joinStudy, nextAssignment, preloadAssignment } from '../../../server/study/assignments.ts';
+import { joinStudy, nextAssignment, preloadAssignment, reportProblem } from '../../../server/study/assignments.ts';
 import { createStudy } from '../../../server/study/design.ts';
 import { changeState } from '../../../server/study/lifecycle.ts';
 import { exportedVotes } from '../../../server/study/exports.ts';
@@ -298,6 +298,82 @@ onBothEngines('a visit', (fresh) => {
     expect(held).toEqual([]);
   });
 
+  it('who fails the checks gets nothing new ahead either: the end comes after what the page holds', async () => {
+    const { db, join } = await setUp({
+      gold: {
+        every: 1,
+        pairs: [{ prompt: 'prompt 0', answers: { general: 'a', alignment: 'a' } }],
+        screenOut: { after: 2, below: 1 },
+      },
+    });
+    const ann = await join('ann');
+    await answer(db, ann, (await nextAssignment(db, ann, times))!, 'a');
+    const gold = (await nextAssignment(db, ann, times))!;
+    const { assignments: ahead } = await preloadAssignment(db, ann, times);
+    expect(ahead).toHaveLength(2);
+    await answer(db, ann, gold, 'b');
+    // The page goes on to what it holds, asking for more each time.
+    for (const held of ahead) {
+      const { assignments } = await preloadAssignment(db, ann, times);
+      expect(assignments.every(({ id }) => ahead.some((known) => known.id === id))).toBe(true);
+      await answer(db, ann, held, 'a');
+    }
+    expect((await preloadAssignment(db, ann, times)).assignments).toEqual([]);
+    expect(await nextAssignment(db, ann, times)).toBeNull();
+  });
+
+  it('work whose seat had gone counts against the cap, once; pairs set aside do not', async () => {
+    const { db, join } = await setUp({ pairsPerAnnotator: 2 }, { criteria: ['general'], pairs: 4 });
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const cast = (person: Annotator, { id }: AssignmentView, now: number) => {
+      const vote = { voteId: randomUUID(), assignmentId: id, criterion: 'general', choice: 'left', responseTimeMs: 9 };
+      return castVote(db, person, vote as VoteInput, times, now);
+    };
+    await cast(ann, (await nextAssignment(db, ann, times, 0))!, 1);
+    const skipped = (await nextAssignment(db, ann, times, 2))!;
+    await reportProblem(db, ann, { assignmentId: skipped.id, reason: 'skipped' }, 3);
+    const late = (await nextAssignment(db, ann, times, 4))!;
+    // Her lease runs out, and bob takes what is free.
+    const afterwards = 10 + times.leaseMs;
+    for (let i = 0; i < 2; i++) await cast(bob, (await nextAssignment(db, bob, times, afterwards))!, afterwards);
+    const { counted } = await cast(ann, late, afterwards + 1);
+    const next = await nextAssignment(db, ann, times, afterwards + 2);
+    // Whether bob got her pair was drawn; if not, her vote counted. Either way it is her second.
+    expect(next).toBeNull();
+    expect(counted).toBe((await db.selectFrom('vote').select('id').where('counted', '=', 1).execute()).length === 4);
+    const { done } = await db
+      .selectFrom('annotator')
+      .select('done')
+      .where('participant', '=', 'ann')
+      .executeTakeFirstOrThrow();
+    expect(done).toBe(2);
+    expect((await recount(db, 'study')).corrected).toEqual([]);
+  });
+
+  it('a pair that was finished without its seat is not asked again, and counts once', async () => {
+    const { db, join } = await setUp({}, { pairs: 1 });
+    const [ann, bob] = [await join('ann'), await join('bob')];
+    const cast = (person: Annotator, { id }: AssignmentView, criterion: string, now: number) => {
+      const vote = { voteId: randomUUID(), assignmentId: id, criterion, choice: 'left', responseTimeMs: 9 };
+      return castVote(db, person, vote as VoteInput, times, now);
+    };
+    const first = (await nextAssignment(db, ann, times, 0))!;
+    await cast(ann, first, 'general', 1);
+    const later = 10 + times.leaseMs;
+    const taken = (await nextAssignment(db, bob, times, later))!;
+    expect(taken.criteria).toEqual(['alignment']);
+    expect((await cast(ann, first, 'alignment', later + 1)).counted).toBe(false);
+    // Bob's lease runs out too: the seat is free, and ann has done her part.
+    const last = later + times.leaseMs + 100;
+    expect(await nextAssignment(db, ann, times, last)).toBeNull();
+    const { done } = await db
+      .selectFrom('annotator')
+      .select('done')
+      .where('participant', '=', 'ann')
+      .executeTakeFirstOrThrow();
+    expect(done).toBe(1);
+  });
+
   it('is full for who comes too late, and done for who worked when the study closes', async () => {
     const { db, join, step } = await setUp({ welcome: 'Hi', ends: { full: { code: 'FULL' } } }, { pairs: 1 });
     const [ann, bob] = [await join('ann'), await join('bob')];
@@ -408,8 +484,18 @@ onBothEngines('a visit', (fresh) => {
     expect(visitSchema.safeParse({ practise: [] }).error!.issues[0]!.message).toContain('practise');
     const instructed = { prompt: 'prompt 0', instruction: { say: 'Left, please.', choose: 'left' as const } };
     await expect(make({ gold: { every: 1, pairs: [instructed] } }, ['appeal'])).rejects.toThrow('shows the prompt');
+    // The question that is asked last shows the prompt, in whatever order the list stands.
+    await make({ gold: { every: 1, pairs: [instructed] } }, ['alignment', 'appeal'] as never);
     for (const pair of [{ prompt: 'prompt 0' }, { ...instructed, answers: { general: 'a' } }])
       expect(visitSchema.safeParse({ gold: { every: 1, pairs: [pair] } }).success).toBe(false);
+    const long = { step: 'survey', answers: Array.from({ length: 20 }, () => 'あ'.repeat(500)) };
+    expect(visitStepSchema.safeParse(long).success).toBe(true);
+    // In any script it is less than one message may be.
+    expect(Buffer.byteLength(JSON.stringify(long))).toBeLessThan(60_000);
+    expect(visitStepSchema.safeParse({ ...long, answers: [...long.answers, 'x'] }).success).toBe(false);
+    expect(visitStepSchema.safeParse({ ...long, answers: ['x'.repeat(5000), 'x'.repeat(5000), 'x'] }).success).toBe(
+      false,
+    );
     const twice = [{ prompt: 'prompt 1', criterion: 'general', answer: 'a' }];
     expect(visitSchema.safeParse({ practice: twice, ...gold('prompt 1') }).success).toBe(false);
   });

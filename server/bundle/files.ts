@@ -1,0 +1,81 @@
+/** @file What is in a bundle. */
+import { z } from 'zod';
+
+/** Of the layout; a bundle of another one is refused. */
+export const bundleFormat = 1;
+
+export const names = {
+  study: 'study.json',
+  pairs: 'pairs.jsonl',
+  votes: 'votes.jsonl',
+  scores: 'scores.jsonl',
+  audit: 'audit.jsonl',
+  report: 'report.json',
+  hashes: 'SHA256SUMS',
+  readme: 'README.txt',
+} as const;
+
+export const imageName = (sha256: string) => `images/${sha256}.png`;
+
+const model = z.object({ name: z.string(), kind: z.string(), settings: z.record(z.string(), z.unknown()) });
+
+export const bundledStudySchema = z.object({
+  format: z.literal(bundleFormat),
+  visavis: z.string(),
+  madeAt: z.iso.datetime(),
+  name: z.string(),
+  population: z.enum(['people', 'simulated']),
+  state: z.string(),
+  createdAt: z.iso.datetime(),
+  promptSet: z.object({ name: z.string(), sourceSha256: z.string().nullable() }),
+  modelA: model,
+  modelB: model,
+  criteria: z.array(z.string()),
+  votesPerPair: z.int(),
+  ties: z.boolean(),
+  seed: z.int(),
+  promptSample: z.int().nullable(),
+  visit: z.record(z.string(), z.unknown()).nullable(),
+  identified: z.boolean(),
+});
+export type BundledStudy = z.infer<typeof bundledStudySchema>;
+
+export const bundledPairSchema = z.object({
+  position: z.int(),
+  prompt: z.string(),
+  category: z.string().nullable(),
+  challenge: z.string().nullable(),
+  weight: z.number().nullable(),
+  a: z.object({ seed: z.int(), sha256: z.string(), width: z.int(), height: z.int(), provenance: z.unknown() }),
+  b: z.object({ seed: z.int(), sha256: z.string(), width: z.int(), height: z.int(), provenance: z.unknown() }),
+});
+export type BundledPair = z.infer<typeof bundledPairSchema>;
+
+export const bundledScoreSchema = z.object({
+  reward: z.string(),
+  position: z.int(),
+  scoreA: z.number(),
+  scoreB: z.number(),
+});
+
+export const auditEntrySchema = z.object({
+  position: z.int(),
+  createdAt: z.number(),
+  actor: z.string(),
+  action: z.string(),
+  subject: z.string(),
+  previous: z.string(),
+  hash: z.string(),
+});
+
+/** @throws z.ZodError, SyntaxError */
+export function linesOf<T>(schema: z.ZodType<T>, text: string): T[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => schema.parse(JSON.parse(line)));
+}
+
+export function jsonLines(rows: readonly object[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+}
