@@ -6,6 +6,7 @@ import { backupCommand, restoreCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { bundleCommand, verifyCommand } from './bundle.ts';
 import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
 import { loginCommand } from './login.ts';
@@ -47,6 +48,8 @@ const commands = [
   analyzeCommand,
   planCommand,
   exportCommand,
+  bundleCommand,
+  verifyCommand,
   preferencesCommand,
   trainCommand,
   workerCommand,

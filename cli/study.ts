@@ -116,10 +116,9 @@ export function studyCommand(): Command {
       else
         printTable(
           ['', ''],
-          Object.entries(summary).map(([key, value]) => [
-            key,
-            typeof value === 'object' && !Array.isArray(value) ? (JSON.stringify(value) ?? '') : String(value),
-          ]),
+          Object.entries(summary)
+            .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
+            .map(([key, value]) => [key, oneLine(value)]),
         );
     });
   for (const [verb, state] of [
@@ -234,6 +233,13 @@ export function studyCommand(): Command {
       else console.log(url);
     });
   return study;
+}
+
+/** What is more than a line stands in the file or in JSON. */
+function oneLine(value: unknown): string {
+  if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value) && value.every((part) => typeof part === 'string')) return value.join(', ');
+  return Array.isArray(value) ? `${value.length} (see --json)` : 'see --yaml';
 }
 
 function required(name: string | undefined): string {

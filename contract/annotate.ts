@@ -46,6 +46,9 @@ export const assignmentSchema = z.object({
   left: imageSchema.describe('The image on the left.'),
   right: imageSchema.describe('The image on the right.'),
   ties: z.boolean().describe('Whether a tie may be voted.'),
+  instructed: sideSchema
+    .optional()
+    .describe('An instructed check asks for this side: the page says so in its own words, instead of the prompt.'),
   expiresAt: z.int().describe('When the lease ends, milliseconds since 1970.'),
   done: z.int().nonnegative().describe('Pairs that this annotator has finished.'),
   total: z.int().nonnegative().describe('Pairs of the study.'),

@@ -90,7 +90,11 @@ export const visitSchema = z
                   .describe('The known answers; only these criteria are asked.'),
                 instruction: z
                   .strictObject({
-                    say: line.describe('Stands in the place of the prompt.'),
+                    say: line
+                      .optional()
+                      .describe(
+                        'Stands in the place of the prompt. Without it the page says it in its own language and layout.',
+                      ),
                     choose: z.enum(['left', 'right']).describe('The side that it asks for.'),
                   })
                   .optional()

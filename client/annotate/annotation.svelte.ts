@@ -151,7 +151,7 @@ export class Annotation {
     const given = { assignmentId: assignment.id, criterion, choice, responseTimeMs, seen: this.looking.seen() };
     this.notice = '';
     this.chosen = choice;
-    if (this.visit?.pointAt && choice !== 'tie') {
+    if (this.visit?.pointAt && choice !== 'tie' && assignment.instructed === undefined) {
       this.#given = given;
       this.pointing = true;
     } else this.#settle(given);
@@ -266,8 +266,9 @@ export class Annotation {
       if (current !== undefined && current.id !== pair.id && !this.#past.has(current.id)) this.#ahead.unshift(current);
       this.#ahead = this.#ahead.filter(({ id }) => id !== pair.id);
       this.done = pair.done;
+      const isSame = current?.id === pair.id && this.remaining.length === pair.criteria.length;
       await this.#show(pair);
-      this.notice = t().undone(pair.done + 1);
+      this.notice = isSame ? t().noMoreUndo : t().undone(pair.done + 1);
     });
     this.#isBusy = false;
     this.#isMoving(false);

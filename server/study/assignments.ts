@@ -35,7 +35,7 @@ import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError, TooManyBegin } from '../errors.ts';
 import { endVisit } from '../../db/queries/visits.ts';
-import { comesNext, criteriaAsked, failsChecks, promptShown, totalFor } from './checks.ts';
+import { comesNext, criteriaAsked, failsChecks, instructedSide, promptShown, totalFor } from './checks.ts';
 import { requireSteps } from './steps.ts';
 
 /** How long a seat is held, in milliseconds. */
@@ -287,6 +287,7 @@ export async function viewOf(
     prompt: visiblePrompt(criteria, promptShown(facts, assignment, content)),
     ...imagesOf(assignment, content),
     ties: facts.ties,
+    ...instructedSide(facts, assignment, content),
     expiresAt: assignment.expiresAt,
     done,
     total: totalFor(annotator, facts),

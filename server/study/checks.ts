@@ -58,8 +58,19 @@ export function criteriaAsked(facts: StudyFacts, { kind }: Pick<Assignment, 'kin
 
 /** What stands in the place of the prompt: the prompt itself, or what an instructed check says. */
 export function promptShown(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, content: PairContent): string {
-  const gold = kind === 'gold' ? goldAt(visitOf(facts)!, content.position) : undefined;
-  return gold?.instruction?.say ?? content.prompt;
+  const instruction = instructionOf(facts, { kind }, content);
+  if (instruction === undefined) return content.prompt;
+  return instruction.say ?? `Please choose the ${instruction.choose} image here.`;
+}
+
+/** The side that the page asks for in its own words. */
+export function instructedSide(facts: StudyFacts, check: Pick<Assignment, 'kind'>, content: PairContent) {
+  const instruction = instructionOf(facts, check, content);
+  return instruction !== undefined && instruction.say === undefined ? { instructed: instruction.choose } : {};
+}
+
+function instructionOf(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, { position }: PairContent) {
+  return kind === 'gold' ? goldAt(visitOf(facts)!, position)?.instruction : undefined;
 }
 
 /** What somebody has to do in all: pairs of the plan up to their cap, and the checks that come among them. */

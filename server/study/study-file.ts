@@ -48,11 +48,14 @@ export function parseStudyFile(text: string, path: string): StudyFile {
   } catch (cause) {
     throw new BadInput(`${path}: ${(cause as Error).message}.`);
   }
+  if (value === null || value === undefined) throw new BadInput(`${path} is empty.`);
   const parsed = studyFileSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const place = z.core.toDotPath(issue.path);
-  throw new BadInput(`${path}: ${place === '' ? '' : `${place}: `}${issue.message}.`);
+  const said = parsed.error.issues.slice(0, 3).map((issue) => {
+    const place = z.core.toDotPath(issue.path);
+    return `${place === '' ? '' : `${place}: `}${issue.message}`;
+  });
+  throw new BadInput(`${path}: ${said.join('; ')}.`);
 }
 
 export function designOf({ promptSet, modelA, modelB, promptSample, visit, ...rest }: StudyFile): StudyDesign {

@@ -1,8 +1,9 @@
 /** @file Studies on the command line: as files, copied, put away, with people left out. Slow: every case starts the program. */
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import { expect, it } from 'vitest';
 import type { VoteInput } from '../../contract/annotate.ts';
 import { openDatabase } from '../../db/open.ts';
@@ -117,4 +118,24 @@ it('links for single people are as many as asked, and no two alike', async () =>
   expect(new Set(rows.map(({ participant }) => participant)).size).toBe(5);
   for (const { participant, url } of rows)
     expect(url).toMatch(new RegExp(`/annotate/${fixture.token}\\?participant=${participant}$`));
+}, 60_000);
+
+it('a bundle is verified with exit code 0, and one that was changed with 3', async () => {
+  const { folder, db, fixture, run } = await setUp();
+  const person = await joinStudy(db, { token: fixture.token, participant: 'ann' });
+  const { id: assignmentId } = (await nextAssignment(db, person, { leaseMs: 60_000, graceMs: 5_000 }))!;
+  const vote = { voteId: randomUUID(), assignmentId, criterion: 'general', choice: 'left', responseTimeMs: 500 };
+  await castVote(db, person, vote as VoteInput, { leaseMs: 60_000, graceMs: 5_000 });
+  await db.destroy();
+  const file = join(folder, 'study.zip');
+  expect((await run('bundle', 'study', file, '--images')).code).toBe(0);
+  const whole = await run('verify', file, '--json');
+  expect([whole.code, JSON.parse(whole.stdout)]).toMatchObject([0, { votes: 1, images: 12, differences: [] }]);
+  const files = unzipSync(await readFile(file));
+  const votes = strFromU8(files['votes.jsonl']!).replace('"counted"', '"surplus"');
+  await writeFile(file, zipSync({ ...files, 'votes.jsonl': strToU8(votes) }));
+  const changed = await run('verify', file);
+  expect(changed.code).toBe(3);
+  expect(changed.stdout).toContain('votes.jsonl is not the file that was bundled');
+  expect((await run('verify', join(folder, 'visavis.db'))).code).toBe(2);
 }, 60_000);

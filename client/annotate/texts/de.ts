@@ -45,6 +45,9 @@ export const de: Texts = {
       : `Keine Verbindung zum Server. ${many(unsent, 'Antwort bleibt', 'Antworten bleiben')} in diesem Browser, bis sie gesendet werden können.`,
   offlineUndo: 'Keine Verbindung. Antworten lassen sich zurücknehmen, sobald sie wieder besteht.',
   offlineReport: 'Keine Verbindung. Ein Problem lässt sich melden, sobald sie wieder besteht.',
+  noMoreUndo: 'Mehr lässt sich nicht zurücknehmen.',
+  allPixels: 'Jeder Pixel des Bildes ist schon zu sehen.',
+  instructed: (side) => `Bitte wählen Sie dieses Bild: ${side}.`,
   nothingToUndo: 'Es gibt nichts zurückzunehmen.',
   undone: (pair) => `Paar ${pair} ist wieder offen, ohne seine Antworten. Bitte antworten Sie noch einmal.`,
   gone: 'Das Paar war schon fort; es wurde nichts gemeldet.',
@@ -71,11 +74,11 @@ export const de: Texts = {
 
   howTo: 'So antworten Sie',
   howToTouch:
-    'Zwei Bilder entstanden aus derselben Vorgabe. Beantworten Sie jede Frage, indem Sie ein Bild oder seine Taste berühren. Folgen Sie Ihrem ersten Eindruck; es gibt keine richtige Antwort.',
+    'Zwei Bilder entstanden aus derselben Vorgabe. Beantworten Sie jede Frage, indem Sie ein Bild oder seine Taste berühren. Folgen Sie Ihrem eigenen ersten Eindruck.',
   howToTouchMore:
     'Spreizen Sie zwei Finger, um näher hinzusehen, und ziehen Sie zum Verschieben: Beide Bilder folgen. Halten Sie einen Finger auf ein Bild, um an seiner Stelle das andere zu sehen.',
   howToKeys:
-    'Zwei Bilder entstanden aus derselben Vorgabe. Beantworten Sie jede Frage mit einer Pfeiltaste oder durch einen Klick auf eine Taste oder das Bild selbst. Folgen Sie Ihrem ersten Eindruck; es gibt keine richtige Antwort.',
+    'Zwei Bilder entstanden aus derselben Vorgabe. Beantworten Sie jede Frage mit einer Pfeiltaste oder durch einen Klick auf eine Taste oder das Bild selbst. Folgen Sie Ihrem eigenen ersten Eindruck.',
   howToKeysMore: 'Vergrößern Sie mit dem Mausrad und ziehen Sie zum Verschieben: Beide Bilder folgen.',
   keys: {
     left: 'das linke Bild',
@@ -166,7 +169,7 @@ export const de: Texts = {
   practiceRight: 'Das haben wir erwartet',
   practiceWrong: 'Wir haben das andere Bild erwartet',
   practiceText:
-    'In der Übung gibt es eine erwartete Antwort. In der Studie selbst gibt es keine: Es zählt Ihr eigener Eindruck.',
+    'In der Übung sagen wir, was wir erwartet haben. In der Studie selbst folgen Sie Ihrem eigenen Eindruck.',
   breakTitle: 'Eine kurze Pause?',
   breakText: (done) =>
     `Sie haben ${many(done, 'Paar', 'Paare')} beurteilt. Ruhen Sie Ihre Augen einen Augenblick aus, wenn Sie mögen; Ihre Antworten sind gespeichert.`,

@@ -45,6 +45,9 @@ export const en = {
       : `No connection to the server. ${many(unsent, 'answer is', 'answers are')} kept in this browser and sent when it returns.`,
   offlineUndo: 'There is no connection. Answers can be taken back when it has returned.',
   offlineReport: 'There is no connection. A problem can be reported when it has returned.',
+  noMoreUndo: 'No more can be taken back.',
+  allPixels: 'Every pixel of the image is shown already.',
+  instructed: (side: string) => `Please choose this image: ${side}.`,
   nothingToUndo: 'There is nothing to take back.',
   undone: (pair: number) => `Pair ${pair} is open again, without its answers. Please answer again.`,
   gone: 'The pair had gone already; nothing was reported.',
@@ -70,11 +73,11 @@ export const en = {
 
   howTo: 'How to answer',
   howToTouch:
-    'Two images were made from one prompt. Answer each question by touching an image or its button. Go with your first impression; there is no right answer.',
+    'Two images were made from one prompt. Answer each question by touching an image or its button. Go with your own first impression.',
   howToTouchMore:
     'Spread two fingers on an image to look closer, and drag to move: both images follow. Hold a finger on an image to see the other one in its place.',
   howToKeys:
-    'Two images were made from one prompt. Answer each question by pressing an arrow key, or by clicking a button or the image itself. Go with your first impression; there is no right answer.',
+    'Two images were made from one prompt. Answer each question by pressing an arrow key, or by clicking a button or the image itself. Go with your own first impression.',
   howToKeysMore: 'Zoom with the wheel, and drag to move: both images follow.',
   keys: {
     left: 'the left image',
@@ -163,8 +166,7 @@ export const en = {
   practiceOf: (asked: number, total: number) => `Practice ${asked} of ${total}`,
   practiceRight: 'That is what we expected',
   practiceWrong: 'We expected the other image',
-  practiceText:
-    'In practice there is an expected answer. In the study itself there is none: your own impression counts.',
+  practiceText: 'In practice we say what we expected. In the study itself go by your own impression.',
   breakTitle: 'A short break?',
   breakText: (done: number) =>
     `You have judged ${many(done, 'pair', 'pairs')}. Rest your eyes for a moment if you like; your answers are saved.`,

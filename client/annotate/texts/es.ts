@@ -45,6 +45,9 @@ export const es: Texts = {
       : `No hay conexión con el servidor. ${many(unsent, 'respuesta queda', 'respuestas quedan')} en este navegador hasta que se puedan enviar.`,
   offlineUndo: 'No hay conexión. Podrá retirar respuestas cuando vuelva.',
   offlineReport: 'No hay conexión. Podrá avisar de un problema cuando vuelva.',
+  noMoreUndo: 'No se puede retirar nada más.',
+  allPixels: 'Ya se ve cada píxel de la imagen.',
+  instructed: (side) => `Elija esta imagen, por favor: ${side}.`,
   nothingToUndo: 'No hay nada que retirar.',
   undone: (pair) => `El par ${pair} está abierto de nuevo, sin sus respuestas. Responda otra vez, por favor.`,
   gone: 'El par ya no estaba; no se ha avisado de nada.',
@@ -70,11 +73,11 @@ export const es: Texts = {
 
   howTo: 'Cómo responder',
   howToTouch:
-    'Las dos imágenes se hicieron a partir de una misma descripción. Responda a cada pregunta tocando una imagen o su botón. Siga su primera impresión; no hay respuesta correcta.',
+    'Las dos imágenes se hicieron a partir de una misma descripción. Responda a cada pregunta tocando una imagen o su botón. Siga su propia primera impresión.',
   howToTouchMore:
     'Separe dos dedos sobre una imagen para verla de cerca y arrastre para moverla: ambas se mueven juntas. Mantenga un dedo sobre una imagen para ver la otra en su lugar.',
   howToKeys:
-    'Las dos imágenes se hicieron a partir de una misma descripción. Responda a cada pregunta con una tecla de flecha, o pulsando un botón o la propia imagen. Siga su primera impresión; no hay respuesta correcta.',
+    'Las dos imágenes se hicieron a partir de una misma descripción. Responda a cada pregunta con una tecla de flecha, o pulsando un botón o la propia imagen. Siga su propia primera impresión.',
   howToKeysMore: 'Amplíe con la rueda y arrastre para mover: ambas imágenes se mueven juntas.',
   keys: {
     left: 'la imagen de la izquierda',
@@ -161,7 +164,7 @@ export const es: Texts = {
   practiceOf: (asked, total) => `Práctica ${asked} de ${total}`,
   practiceRight: 'Es lo que esperábamos',
   practiceWrong: 'Esperábamos la otra imagen',
-  practiceText: 'En la práctica hay una respuesta esperada. En el estudio no la hay: cuenta su propia impresión.',
+  practiceText: 'En la práctica decimos lo que esperábamos. En el estudio, guíese por su propia impresión.',
   breakTitle: '¿Una pausa breve?',
   breakText: (done) =>
     `Ha juzgado ${many(done, 'par', 'pares')}. Descanse la vista un momento si quiere; sus respuestas están guardadas.`,

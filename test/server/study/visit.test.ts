@@ -253,6 +253,20 @@ onBothEngines('a visit', (fresh) => {
     }
   });
 
+  it('an instructed check without words of its own tells the page which side, and scripts in English', async () => {
+    const { db, join } = await setUp({
+      gold: { every: 1, pairs: [{ prompt: 'prompt 0', instruction: { choose: 'right' } }] },
+    });
+    const ann = await join('ann');
+    const first = (await nextAssignment(db, ann, times))!;
+    expect(first.instructed).toBeUndefined();
+    await answer(db, ann, first, 'a');
+    expect(await nextAssignment(db, ann, times)).toMatchObject({
+      instructed: 'right',
+      prompt: 'Please choose the right image here.',
+    });
+  });
+
   it('a repeat that is answered otherwise is inconsistent; an undone check is answered anew', async () => {
     const { db, join } = await setUp({ repeat: { every: 2 }, pairsPerAnnotator: 2 });
     const ann = await join('ann');
