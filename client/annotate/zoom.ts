@@ -1,4 +1,6 @@
-/** @file One zoom for both images: what one shows, the other shows at the same place. */
+/**
+ * @file One zoom for both images: what one shows in its middle, the other shows there too, also where their shapes differ.
+ */
 import { select } from 'd3-selection';
 import { zoom, zoomIdentity, type D3ZoomEvent } from 'd3-zoom';
 
@@ -8,6 +10,13 @@ export interface Transform {
   x: number;
   y: number;
 }
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+const whole: Transform = { k: 1, x: 0, y: 0 };
 
 export interface PairZoom {
   /** Svelte action for each image's box. */
@@ -20,8 +29,16 @@ export interface PairZoom {
 /** Enough for an image of 8192 pixels on a small screen to be seen pixel by pixel. */
 const maximum = 32;
 
-export function zoomPair(onchange: (transform: Transform) => void): PairZoom {
-  const boxes = new Set<HTMLElement>();
+/**
+ * @param onchange is told each box's transform, in the order of the boxes
+ * @param sizes of both images as they stand in their boxes unzoomed, CSS pixels; undefined while they are not known
+ */
+export function zoomPair(
+  onchange: (transforms: [Transform, Transform]) => void,
+  sizes: () => readonly [Size, Size] | undefined,
+): PairZoom {
+  /** Left and right. */
+  const boxes: HTMLElement[] = [];
   let scale = 1;
 
   const behaviour = zoom<HTMLElement, unknown>()
@@ -49,19 +66,31 @@ export function zoomPair(onchange: (transform: Transform) => void): PairZoom {
     .on('zoom', function (event: D3ZoomEvent<HTMLElement, unknown>) {
       // Set from outside: already told.
       if (event.sourceEvent === null) return;
-      const { k, x, y } = event.transform;
-      scale = k;
-      for (const other of boxes) if (other !== this) other.__zoom = event.transform;
-      onchange({ k, x: x / this.clientWidth, y: y / this.clientHeight });
+      scale = event.transform.k;
+      show(this, event.transform);
     });
+
+  /** Shows the other box what this one shows. */
+  function show(from: HTMLElement, { k, x, y }: { k: number; x: number; y: number }): void {
+    const [box, source] = [sizeOf(from), boxes.indexOf(from)];
+    const fitted = sizes();
+    const transforms = boxes.map((each, i): Transform => {
+      const own =
+        fitted === undefined || i === source ? { x, y } : sameMiddle({ k, x, y }, box, fitted[source]!, fitted[i]!);
+      each.__zoom = zoomIdentity.translate(own.x, own.y).scale(k);
+      return { k, x: own.x / box.width, y: own.y / box.height };
+    });
+    onchange([transforms[0] ?? whole, transforms[1] ?? whole]);
+  }
 
   return {
     attach(box) {
-      boxes.add(box);
+      // The page makes them in their order.
+      boxes.push(box);
       select(box).call(behaviour).on('dblclick.zoom', null);
       return {
         destroy() {
-          boxes.delete(box);
+          boxes.splice(boxes.indexOf(box), 1);
           select(box).on('.zoom', null);
         },
       };
@@ -73,12 +102,41 @@ export function zoomPair(onchange: (transform: Transform) => void): PairZoom {
       const shift = (1 - k) / 2;
       for (const box of boxes)
         box.__zoom = zoomIdentity.translate(shift * box.clientWidth, shift * box.clientHeight).scale(k);
-      onchange({ k, x: shift, y: shift });
+      onchange([
+        { k, x: shift, y: shift },
+        { k, x: shift, y: shift },
+      ]);
     },
     get k() {
       return scale;
     },
   };
+}
+
+/**
+ * The shift with which an image shows in the middle of its box the same place of itself that another image shows in the middle of
+ * a box of the same size; both stand in the middle of theirs.
+ * @param from the other's shift, CSS pixels
+ */
+export function sameMiddle(
+  from: { k: number; x: number; y: number },
+  box: Size,
+  source: Size,
+  image: Size,
+): { x: number; y: number } {
+  const along = (shift: number, room: number, sourceSize: number, size: number) => {
+    // (room / 2 − shift) / k is the middle's place in the unzoomed box; as a share of the image, from its middle:
+    const share = ((room / 2 - shift) / from.k - room / 2) / sourceSize;
+    return room / 2 - from.k * (room / 2 + share * size);
+  };
+  return {
+    x: along(from.x, box.width, source.width, image.width),
+    y: along(from.y, box.height, source.height, image.height),
+  };
+}
+
+function sizeOf({ clientWidth, clientHeight }: HTMLElement): Size {
+  return { width: clientWidth, height: clientHeight };
 }
 
 declare global {

@@ -1,6 +1,7 @@
 /** @file Sizes of what is shown, by hand. */
 import { expect, it } from 'vitest';
 import { copyFor, fitPair } from '../../client/annotate/fit.ts';
+import { sameMiddle } from '../../client/annotate/zoom.ts';
 import { Pace } from '../../client/annotate/pace.ts';
 
 const square = (side: number) => ({ width: side, height: side });
@@ -54,4 +55,21 @@ it('the time left is the median pair’s, after three of them, and a break is no
   expect(pace.minutesFor(40)).toBe(10);
   expect(pace.minutesFor(1)).toBe(1);
   expect(pace.minutesFor(0)).toBeUndefined();
+});
+
+it('zoomed, the same place of both images stands in the middle, whatever their shapes', () => {
+  const box = { width: 400, height: 400 };
+  const [wide, tall] = [
+    { width: 400, height: 200 },
+    { width: 200, height: 400 },
+  ];
+  // Images of one shape move alike.
+  expect(sameMiddle({ k: 2, x: -300, y: -50 }, box, wide, wide)).toEqual({ x: -300, y: -50 });
+  // Twice as large; the middle of the box shows x = (200 + 300) / 2 = 250 of the wide image's 0 … 400: 5/8 of its width. Of the
+  // tall one, which stands from 100 to 300, that is 225, at 450 of the zoomed box: it moves by 200 − 450 = −250.
+  // Down, 200 / 2 + 50 / 2 = 125 of 100 … 300 is 1/8 of the wide one; of the tall one's 0 … 400 that is 50: 200 − 100 = 100.
+  expect(sameMiddle({ k: 2, x: -300, y: -50 }, box, wide, tall)).toEqual({ x: -250, y: 100 });
+  // Not zoomed, nothing moves.
+  const still = sameMiddle({ k: 1, x: 0, y: 0 }, box, wide, tall);
+  expect([still.x, still.y]).toEqual([0, 0]);
 });

@@ -40,6 +40,8 @@ visit:
       after: 1
       below: 0.5
   pairsPerAnnotator: 4
+  pointAt: false
+  difference: false
   undo: 2
   ends:
     finished:
