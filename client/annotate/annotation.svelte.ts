@@ -148,10 +148,19 @@ export class Annotation {
       if (choice !== 'tie') void this.takeStep({ step: 'practice', index: practice.index, choice });
       return;
     }
-    const given = { assignmentId: assignment.id, criterion, choice, responseTimeMs, seen: this.looking.seen() };
+    const given: VoteInput = {
+      voteId: crypto.randomUUID?.() ?? randomUuid(),
+      assignmentId: assignment.id,
+      criterion,
+      choice,
+      responseTimeMs,
+      seen: this.looking.seen(),
+    };
     this.notice = '';
     this.chosen = choice;
     if (this.visit?.pointAt && choice !== 'tie' && assignment.instructed === undefined) {
+      // Kept from now on: only its place is still open.
+      void this.#queue.put(given);
       this.#given = given;
       this.pointing = true;
     } else this.#settle(given);
@@ -165,7 +174,7 @@ export class Annotation {
     this.pointing = false;
     this.#settle(place === undefined ? given : { ...given, point: place });
   }
-  #given: Omit<VoteInput, 'voteId'> | undefined;
+  #given: VoteInput | undefined;
 
   /** The answer counts without its place: its pair is left, by whatever way. */
   #leavePlaceUntold(): void {
@@ -174,14 +183,14 @@ export class Annotation {
     this.pointing = false;
     if (given === undefined) return;
     this.chosen = undefined;
-    this.#send({ voteId: crypto.randomUUID?.() ?? randomUuid(), ...given });
+    this.#send(given);
   }
 
   /** Puts an answer into the queue and goes on. */
-  #settle(given: Omit<VoteInput, 'voteId'>): void {
+  #settle(given: VoteInput): void {
     const { assignment } = this;
     if (assignment === undefined || assignment.id !== given.assignmentId) return;
-    this.#send({ voteId: crypto.randomUUID?.() ?? randomUuid(), ...given });
+    this.#send(given);
     setTimeout(() => (this.chosen = undefined), 200);
     const rest = this.remaining.slice(1);
     const [following] = rest;
@@ -239,6 +248,7 @@ export class Annotation {
   async undo(): Promise<void> {
     if (this.pointing) {
       // Not sent yet: it is just asked again.
+      if (this.#given !== undefined) void this.#queue.remove(this.#given.voteId);
       this.#given = undefined;
       this.pointing = false;
       this.chosen = undefined;
@@ -381,7 +391,7 @@ export class Annotation {
     this.#votes.push(vote);
     this.#cast = [...this.#cast, vote].slice(-remembered);
     this.unsent = this.#votes.length;
-    void this.#queue.add(vote);
+    void this.#queue.put(vote);
     void this.#guard(() => this.#deliver());
   }
 

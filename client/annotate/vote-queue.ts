@@ -39,8 +39,12 @@ export class VoteQueue {
     return Promise.race([reading, waiting]);
   }
 
-  async add(vote: VoteInput): Promise<void> {
-    await this.#change((votes) => [...votes, vote]);
+  /** At the end, or in the place of the same vote as it was before. */
+  async put(vote: VoteInput): Promise<void> {
+    await this.#change((votes) => {
+      const at = votes.findIndex(({ voteId }) => voteId === vote.voteId);
+      return at < 0 ? [...votes, vote] : votes.map((each, i) => (i === at ? vote : each));
+    });
   }
 
   async remove(voteId: string): Promise<void> {

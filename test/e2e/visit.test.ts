@@ -408,6 +408,15 @@ describe.skipIf(chromiumPath === undefined)('a visit', () => {
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.up('d');
     expect(await points()).toHaveLength(3);
+
+    // An answer whose place is still asked for is an answer: a reload loses the place alone.
+    await answer(page);
+    await page.waitForSelector('h1:has-text("Where in the image")');
+    await page.waitForTimeout(200);
+    await page.reload();
+    await expect.poll(points).toHaveLength(4);
+    expect((await points())[3]).toBeNull();
+    await expect.poll(() => count(page)).toContain('4 /');
   }, 60_000);
 
   it('runs in MTurk’s frame and sends its end there; in nobody else’s', async () => {
