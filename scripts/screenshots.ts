@@ -57,7 +57,7 @@ async function study(design: Partial<StudyDesign> = {}, given: object = {}, stat
     criteria: ['appeal', 'general', 'alignment'],
     ties: false,
     seed: 0,
-    visit: visitSchema.parse(given),
+    ...(Object.keys(given).length === 0 ? {} : { visit: visitSchema.parse(given) }),
     ...design,
   });
   if (state === 'open') await changeState(db, name, 'open');
@@ -147,63 +147,66 @@ for (const [device, options] of devices) {
     await answer(page);
     await press(page, 'Skip this');
   }
+  await heading(page, 'Every pair is judged');
+  await shoot(page, '15-all-judged');
+  await press(page, 'Finish');
   await heading(page, 'A last question');
-  await shoot(page, '15-survey');
+  await shoot(page, '16-survey');
   await press(page, 'Send');
   await heading(page, 'Thank you!');
-  await shoot(page, '16-end');
+  await shoot(page, '17-end');
 
   const refused = await open(whole.url);
   await press(refused, 'Start');
   await press(refused, 'I do not agree');
   await heading(refused, 'You have not agreed');
-  await shoot(refused, '17-no-consent');
+  await shoot(refused, '18-no-consent');
 
   const small = await open((await study({}, { device: { minWidth: 2000, minHeight: 700 } })).url);
   await heading(small, 'A larger screen');
   await shoot(small, '03-device');
   await press(small, 'I have no larger');
   await heading(small, 'too small');
-  await shoot(small, '18-device-end');
+  await shoot(small, '19-device-end');
 
   const gold = {
     gold: {
       every: 1,
-      pairs: [{ prompt: 'a red circle', instruction: { say: 'Please choose the left image here.', choose: 'left' } }],
+      pairs: [{ prompt: 'a red circle', instruction: { choose: 'left' } }],
       screenOut: { after: 1, below: 1 },
     },
   };
   const checked = await open((await study({ criteria: ['general'] }, gold)).url);
   await answer(checked);
   await checked.waitForSelector('.prompt:has-text("Please choose")');
-  await shoot(checked, '19-instructed');
+  await shoot(checked, '20-instructed');
   await answer(checked, 'ArrowRight');
   // The pairs that the page holds already are answered first.
   await answer(checked);
   await answer(checked);
   await heading(checked, 'The study ends here');
-  await shoot(checked, '20-checks-end');
+  await shoot(checked, '21-checks-end');
 
   const plain = await study({ ties: true, criteria: ['general'], promptSample: 1 });
   const first = await open(plain.url);
   await ready(first);
-  await shoot(first, '21-ties');
+  await shoot(first, '22-ties');
   const second = await open(plain.url);
   await heading(second, 'This study is full');
-  await shoot(second, '22-full');
+  await shoot(second, '23-full');
   await answer(first);
   await heading(first, 'Thank you!');
-  await shoot(first, '23-finished');
+  await shoot(first, '24-finished');
 
   const other = await study({ criteria: ['general', 'alignment'] });
   const away = await open(other.url, '?participant=twice');
   await answer(away);
   await heading(away, 'fits the text');
-  await shoot(await elsewhere(other.url), '24-begun-elsewhere');
+  await shoot(await elsewhere(other.url), '25-begun-elsewhere');
   await away.context().setOffline(true);
   await answer(away);
   await away.waitForSelector('.notice:has-text("No connection")', { timeout: 20_000 });
-  await shoot(away, '25-offline');
+  await shoot(away, '26-offline');
   async function elsewhere(url: string): Promise<Page> {
     const again = await open(url, '?participant=twice');
     await heading(again, 'Already begun');
@@ -214,11 +217,11 @@ for (const [device, options] of devices) {
   await broken.route('**/annotate/images/**', (route) => route.fulfill({ status: 404 }));
   await broken.goto(`${other.url}?participant=broken`);
   await broken.waitForSelector('h2:has-text("cannot be shown")', { timeout: 20_000 });
-  await shoot(broken, '26-image-missing');
+  await shoot(broken, '27-image-missing');
 
   for (const [state, title, name] of [
-    ['paused', 'Paused', '27-paused'],
-    ['closed', 'has ended', '28-closed'],
+    ['paused', 'Paused', '28-paused'],
+    ['closed', 'has ended', '29-closed'],
   ] as const) {
     const { name: studyName, url } = await study();
     await changeState(db, studyName, state);
@@ -228,16 +231,16 @@ for (const [device, options] of devices) {
   }
   const early = await open((await study({}, {}, 'draft')).url);
   await heading(early, 'Not started');
-  await shoot(early, '29-not-open');
+  await shoot(early, '30-not-open');
   const wrong = await open(`${server.url}/annotate/nonsense`);
   await heading(wrong, 'does not work');
-  await shoot(wrong, '30-wrong-link');
+  await shoot(wrong, '31-wrong-link');
   const nobody = await open(whole.url, '?PROLIFIC_PID={{%PROLIFIC_PID%}}');
   await heading(nobody, 'does not say who');
-  await shoot(nobody, '31-nobody');
+  await shoot(nobody, '32-nobody');
   const preview = await open(whole.url, '?assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&workerId=w');
   await heading(preview, 'Which image?');
-  await shoot(preview, '32-preview');
+  await shoot(preview, '33-preview');
   for (const each of pages) await each.context().close();
 }
 await browser.close();
