@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { assignmentSchema } from './annotate.ts';
+import { longestAnswer, longestSurvey } from './limits.ts';
 import { criterionSchema, textSchema } from './words.ts';
 
 export const languages = ['en', 'de', 'es'] as const;
@@ -245,8 +246,6 @@ export const visitLookSchema = z
   .nullish();
 export type VisitLook = NonNullable<z.infer<typeof visitLookSchema>>;
 
-/** Characters of all answers to a survey together: they are one message. */
-export const longestSurvey = 10_000;
 const answered = z.object({ language: languageSchema.optional().describe('In which texts are wanted.') });
 export const visitStepSchema = z.discriminatedUnion('step', [
   answered.extend({ step: z.literal('welcome').describe('Which step is taken.') }),
@@ -270,7 +269,7 @@ export const visitStepSchema = z.discriminatedUnion('step', [
   answered.extend({
     step: z.literal('survey').describe('Which step is taken.'),
     answers: z
-      .array(textSchema.max(5000))
+      .array(textSchema.max(longestAnswer))
       .max(20)
       .refine((answers) => answers.join('').length <= longestSurvey, `has more than ${longestSurvey} characters in all`)
       .describe('In the order of the questions; empty: not answered.'),

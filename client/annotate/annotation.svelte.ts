@@ -126,7 +126,6 @@ export class Annotation {
       },
     });
     setInterval(() => this.#lookAtTheClock(), 200);
-    addEventListener('pagehide', () => this.#leavePlaceUntold());
     void this.#begin();
   }
 

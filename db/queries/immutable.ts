@@ -1,5 +1,6 @@
 /** @file What never changes once it is made, read once and kept by its id: ids are random, so no two databases share one. */
 import type { Database } from '../open.ts';
+import { studyOf } from './studies.ts';
 
 /** Keeps the newest `size` values; what is older is read again. */
 class Recent<T> {
@@ -46,8 +47,7 @@ export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
       .where('study_id', '=', id)
       .where('position', '>=', 0)
       .executeTakeFirstOrThrow();
-    const visit = row.visit === null ? null : (JSON.parse(row.visit) as unknown);
-    return { id, criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, pairs: Number(pairs), visit };
+    return { id, pairs: Number(pairs), ...studyOf(row) };
   });
 }
 

@@ -15,7 +15,8 @@ export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties' | 
 export type Pair = ObjectOf<PairTable>;
 export type Seat = ObjectOf<SeatTable>;
 
-function studyOf<Row extends Selectable<Pick<StudyTable, 'criteria' | 'ties' | 'visit'>>>(row: Row) {
+/** What a study's JSON and 0/1 columns really are. */
+export function studyOf<Row extends Selectable<Pick<StudyTable, 'criteria' | 'ties' | 'visit'>>>(row: Row) {
   const visit = row.visit === null ? null : (JSON.parse(row.visit) as unknown);
   return objectOf(row, { criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, visit });
 }
@@ -172,13 +173,20 @@ export function listPairsWithPrompts(db: Database, studyId: string) {
     .execute();
 }
 
-/** The pairs in the study's order, with both images' SHA-256. */
-export function listPairImages(db: Database, studyId: string) {
-  return db
+/** The pairs that are asked, in the study's order, each with its prompt and both renders. */
+const pairsWithRenders = (db: Database, studyId: string) =>
+  db
     .selectFrom('pair as p')
     .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
     .innerJoin('render as a', 'a.id', 'p.render_a_id')
     .innerJoin('render as b', 'b.id', 'p.render_b_id')
+    .where('p.study_id', '=', studyId)
+    .where('p.position', '>=', 0)
+    .orderBy('p.position');
+
+/** The pairs in the study's order, with both images' SHA-256. */
+export function listPairImages(db: Database, studyId: string) {
+  return pairsWithRenders(db, studyId)
     .select([
       'p.position',
       'q.text as prompt',
@@ -187,19 +195,12 @@ export function listPairImages(db: Database, studyId: string) {
       'a.image_sha256 as imageA',
       'b.image_sha256 as imageB',
     ])
-    .where('p.study_id', '=', studyId)
-    .where('p.position', '>=', 0)
-    .orderBy('p.position')
     .execute();
 }
 
 /** The pairs in the study's order, with how each image was made. */
 export async function listPairsForBundle(db: Database, studyId: string) {
-  const rows = await db
-    .selectFrom('pair as p')
-    .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
-    .innerJoin('render as a', 'a.id', 'p.render_a_id')
-    .innerJoin('render as b', 'b.id', 'p.render_b_id')
+  const rows = await pairsWithRenders(db, studyId)
     .select([
       'p.position',
       'q.text as prompt',
@@ -217,9 +218,6 @@ export async function listPairsForBundle(db: Database, studyId: string) {
       'b.height as heightB',
       'b.provenance as provenanceB',
     ])
-    .where('p.study_id', '=', studyId)
-    .where('p.position', '>=', 0)
-    .orderBy('p.position')
     .execute();
   return rows.map((row) => ({
     position: row.position,

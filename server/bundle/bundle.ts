@@ -1,5 +1,5 @@
 /** @file A study as one zip file. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { modelById } from '../../db/queries/models.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
 import { listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
-import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
 import { readAudit } from '../access/audit.ts';
 import { exportVotes } from '../study/exports.ts';
 import { requireStudy } from '../study/lifecycle.ts';
@@ -173,7 +173,7 @@ class ZipWriter {
 
   async add(name: string, content: string | Uint8Array): Promise<void> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    this.#hashes.push(`${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`);
+    this.#hashes.push(`${sha256Of(bytes)}  ${name}\n`);
     // Images are compressed already.
     const entry = name.endsWith('.png') ? new ZipPassThrough(name) : new ZipDeflate(name, { level: 6 });
     this.#zip.add(entry);

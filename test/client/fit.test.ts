@@ -2,6 +2,8 @@
 import { expect, it } from 'vitest';
 import { copyFor, fitPair } from '../../client/annotate/fit.ts';
 import { sameMiddle } from '../../client/annotate/zoom.ts';
+import { answerRoom } from '../../contract/limits.ts';
+import { visitStepSchema } from '../../contract/visit.ts';
 import { Pace } from '../../client/annotate/pace.ts';
 
 const square = (side: number) => ({ width: side, height: side });
@@ -72,4 +74,15 @@ it('zoomed, the same place of both images stands in the middle, whatever their s
   // Not zoomed, nothing moves.
   const still = sameMiddle({ k: 1, x: 0, y: 0 }, box, wide, tall);
   expect([still.x, still.y]).toEqual([0, 0]);
+});
+
+it.each([
+  [1, 5000],
+  [2, 5000],
+  [3, 3333],
+  [20, 500],
+])('a survey of %i questions takes answers of %i characters, which the server takes too', (questions, room) => {
+  expect(answerRoom(questions)).toBe(room);
+  const answers = Array.from({ length: questions }, () => 'x'.repeat(room));
+  expect(visitStepSchema.safeParse({ step: 'survey', answers }).success).toBe(true);
 });
