@@ -1,5 +1,6 @@
 /** @file `visavis analyze`: the report on votes collected with other tools. */
 import { Command, InvalidArgumentError } from 'commander';
+import { isOfMany } from '../contract/report.ts';
 import { parseValues } from '../evaluator/votes/choices.ts';
 import { fields, formats, type Field, type Format } from '../evaluator/votes/formats.ts';
 import { wholeNumber } from './numbers.ts';
@@ -35,7 +36,7 @@ export function analyzeCommand(): Command {
     .option('--data <dir>', 'data directory; not used')
     .option('--json', 'print JSON')
     .action(async (file: string, { json, votes, ...options }: Options) => {
-      const { analyzeAny, isOfMany } = await import('../evaluator/votes/analyze.ts');
+      const { analyzeAny } = await import('../evaluator/votes/analyze.ts');
       const report = await analyzeAny(file, { ...options, ...(votes === undefined ? {} : { votesPerPair: votes }) });
       if (json) {
         printJson(report);

@@ -55,12 +55,10 @@ async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
     await renderInItsOwnProcess({ db }, name, options);
   }
   await scoreRenders(db, options);
-  const [a, b] = starter.models;
   const { pairs } = await createStudy(db, {
     name: studyName,
     prompts: starter.promptSet,
-    a: a.name,
-    b: b.name,
+    models: starter.models.map(({ name }) => name),
     votesPerPair: 3,
     criteria: ['appeal', 'general', 'alignment'],
     ties: false,

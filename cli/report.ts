@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
 import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
-import type { ManyModelsReport, Report } from '../contract/report.ts';
+import { isOfMany, type ManyModelsReport, type Report } from '../contract/report.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
 
@@ -27,6 +27,7 @@ export function reportCommand(): Command {
       );
       if (options.csv !== undefined) await writeOutput(options.csv, reportCsv(report));
       if (options.json) printJson(report);
+      else if (isOfMany(report)) printManyModelsReport(report);
       else printReport(report);
     });
 }
@@ -166,6 +167,11 @@ function printCriteria(criteria: Report['criteria'], withVotes: boolean): void {
 function printVerdicts(criteria: Report['criteria']): void {
   for (const { criterion, signTest } of criteria)
     if (signTest.note !== undefined) console.log(`${criterion}: ${signTest.note}.`);
+  for (const { criterion, breakdown } of criteria)
+    if (breakdown.votes !== null)
+      console.log(
+        `${criterion}: ${breakdown.votes} of ${breakdown.of} votes, changed, would turn ${breakdown.verdict === 'none' ? '“no difference”' : `“${breakdown.verdict.toUpperCase()} wins more”`}.`,
+      );
   if (criteria.length < 2) return;
   const differing = criteria.filter(({ signTest }) => signTest.pHolm !== null && signTest.pHolm < 0.05);
   const family = `after Holm’s correction over the ${criteria.length} criteria`;
@@ -261,15 +267,24 @@ export function pValue(p: number): string {
   return p < 0.001 ? p.toExponential(1) : p.toFixed(3);
 }
 
-/** One row a criterion and slice; the whole criterion's slice is "all". */
-export function reportCsv(report: Report): string {
-  const rows = report.criteria.flatMap((c) => [
-    { ...c, by: 'all', name: 'all', p: c.signTest.p, pHolm: null },
-    ...c.byCategory.map((slice) => ({ criterion: c.criterion, by: 'category', ...slice })),
-    ...c.byChallenge.map((slice) => ({ criterion: c.criterion, by: 'challenge', ...slice })),
-  ]);
+/** One row a criterion and slice, of each two models; the whole criterion's slice is "all". */
+export function reportCsv(report: Report | ManyModelsReport): string {
+  const pairings = isOfMany(report)
+    ? report.pairings.map(({ modelA, modelB, criteria }) => ({
+        models: { model_a: modelA, model_b: modelB },
+        criteria,
+      }))
+    : [{ models: {}, criteria: report.criteria }];
+  const rows = pairings.flatMap(({ models, criteria }) =>
+    criteria.flatMap((c) => [
+      { ...c, models, by: 'all', name: 'all', p: c.signTest.p, pHolm: null },
+      ...c.byCategory.map((slice) => ({ models, criterion: c.criterion, by: 'category', ...slice })),
+      ...c.byChallenge.map((slice) => ({ models, criterion: c.criterion, by: 'challenge', ...slice })),
+    ]),
+  );
   return stringify(
-    rows.map(({ criterion, by, name, wins, losses, ties, split, winRate, p, pHolm }) => ({
+    rows.map(({ models, criterion, by, name, wins, losses, ties, split, winRate, p, pHolm }) => ({
+      ...models,
       criterion,
       by,
       name,

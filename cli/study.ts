@@ -4,9 +4,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
 import { criterionSchema } from '../contract/words.ts';
+import type { StudyDesign } from '../server/study/design.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { Database } from '../db/open.ts';
 import type { StudyState } from '../db/tables.ts';
+import { modelsOf } from '../evaluator/votes/models.ts';
 import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { newName, realNumber, wholeNumber } from './numbers.ts';
@@ -20,6 +22,8 @@ interface CreateOptions extends Options {
   prompts?: string;
   a?: string;
   b?: string;
+  models?: string[];
+  against?: string;
   votes: number;
   criteria: string;
   ties?: boolean;
@@ -30,7 +34,7 @@ interface CreateOptions extends Options {
 }
 
 export function studyCommand(): Command {
-  const study = new Command('study').description('studies: pairs of two models shown to annotators');
+  const study = new Command('study').description('studies: pairs of models’ images shown to annotators');
   study
     .command('create')
     .argument('[name]', 'the study’s name; with --from it may be left to the file', newName)
@@ -39,7 +43,9 @@ export function studyCommand(): Command {
     .option('--prompts <name>', 'prompt set')
     .option('--a <model>', 'model A')
     .option('--b <model>', 'model B')
-    .option('--prescreen <id>', 'instead of --prompts, --a and --b: the best two of a prescreen (its id, or last)')
+    .option('--models <names>', 'instead of --a and --b, any number, as A,B,C: each two are compared', names)
+    .option('--against <model>', 'with --models: each is compared with this one alone')
+    .option('--prescreen <id>', 'instead of --prompts and models: the best two of a prescreen (its id, or last)')
     .option('--votes <k>', 'votes a pair and criterion, by different annotators', wholeNumber(1), 3)
     .option('--criteria <list>', 'what is asked', 'general,appeal,alignment')
     .option('--ties', 'allow a tie')
@@ -54,19 +60,25 @@ export function studyCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (given: string | undefined, options: CreateOptions, command: Command) => {
       if (options.from !== undefined) refuseBeside('--from', command);
-      const { pairs, missing, study, a, b } = await withWorkspace(options, ({ db }) =>
+      const { pairs, pairings, missing, study } = await withWorkspace(options, ({ db }) =>
         options.from === undefined ? createFrom(db, required(given), options) : createFromFile(db, options.from, given),
       );
       const { name } = study;
       if (options.json) {
-        printJson({ name, state: study.state, a, b, pairs, missing });
+        const [{ modelA: a, modelB: b }] = pairings as [(typeof pairings)[number]];
+        const compared = pairings.length === 1 ? { a, b } : { models: modelsOf(pairings), pairings };
+        printJson({ name, state: study.state, ...compared, pairs, missing });
         return;
       }
+      const compared = pairings.map(({ modelA, modelB, pairs: own }) =>
+        pairings.length === 1 ? `${modelA} against ${modelB}` : `${modelA} against ${modelB}: ${own}`,
+      );
       console.log(
-        `Created "${name}" (${a} against ${b}) with ${pairs} pairs. Open it with: visavis study open ${name}`,
+        `Created "${name}" (${compared.join(', ')}) with ${pairs} pairs. Open it with: visavis study open ${name}`,
       );
       if (missing.length > 0) {
-        console.log(`${missing.length} prompts are left out, for lack of a render:`);
+        const lack = pairings.length === 1 ? 'are left out' : 'lack a pair';
+        console.log(`${missing.length} prompts ${lack}, for lack of a render:`);
         for (const { prompt, models } of missing.slice(0, 10)) console.log(`  ${prompt} (${models.join(', ')})`);
         if (missing.length > 10) console.log(`  and ${missing.length - 10} more (--json lists all)`);
       }
@@ -83,17 +95,16 @@ export function studyCommand(): Command {
       if (options.json) printJson(studies);
       else {
         printTable(
-          ['name', 'state', 'A', 'B', 'pairs', 'votes', 'of'],
+          ['name', 'state', 'models', 'pairs', 'votes', 'of'],
           studies.map((s) => [
             s.name,
             s.state,
-            s.modelA,
-            s.modelB,
+            s.models.join(', '),
             s.pairs,
             `${s.votes}${s.simulated ? ' simulated' : ''}`,
             s.votesNeeded,
           ]),
-          [4, 5, 6],
+          [3, 4, 5],
         );
       }
     });
@@ -265,12 +276,12 @@ async function createFromFile(db: Database, path: string, name: string | undefin
   if (name !== undefined && name !== file.name)
     console.error(`visavis: the file calls the study "${file.name}"; it is created as "${name}".`);
   const design = { ...designOf(file), ...(name === undefined ? {} : { name }) };
-  return { ...(await createStudy(db, design)), a: design.a, b: design.b };
+  return createStudy(db, design);
 }
 
 /** The study that the flags describe, or the best two of a prescreen. */
 async function createFrom(db: Database, name: string, options: CreateOptions) {
-  const { votes, promptSample, ties = false, criteria, seed, prompts, a, b, prescreen, disagreement } = options;
+  const { votes, promptSample, ties = false, criteria, seed, prompts, prescreen, disagreement } = options;
   const design = {
     name,
     votesPerPair: votes,
@@ -280,16 +291,31 @@ async function createFrom(db: Database, name: string, options: CreateOptions) {
     ...(promptSample === undefined ? {} : { promptSample }),
   };
   if (prescreen !== undefined) {
-    if (prompts !== undefined || a !== undefined || b !== undefined)
-      throw new BadInput('--prescreen names the prompts and both models; leave out --prompts, --a and --b.');
+    const named = (['prompts', 'a', 'b', 'models', 'against'] as const).find((key) => options[key] !== undefined);
+    if (named !== undefined) throw new BadInput(`--prescreen names the prompts and both models; leave out --${named}.`);
     const { studyFromScreen } = await import('../server/study/best-two.ts');
     return studyFromScreen(db, prescreen, { ...design, disagreement: disagreement ?? 1 });
   }
-  if (prompts === undefined || a === undefined || b === undefined)
-    throw new BadInput('A study needs --prompts, --a and --b, or --prescreen.');
+  const models = modelsAsked(options);
+  if (prompts === undefined || models === undefined)
+    throw new BadInput('A study needs --prompts and --a and --b, or --models, or else --prescreen.');
   if (disagreement !== undefined) throw new BadInput('--disagreement goes with --prescreen, whose rewards disagree.');
   const { createStudy } = await import('../server/study/design.ts');
-  return { ...(await createStudy(db, { ...design, prompts, a, b })), a, b };
+  return createStudy(db, { ...design, prompts, ...models });
+}
+
+/** @throws BadInput for flags that do not go together */
+function modelsAsked({ a, b, models, against }: CreateOptions): Pick<StudyDesign, 'models' | 'against'> | undefined {
+  if (models === undefined) {
+    if (against !== undefined) throw new BadInput('--against goes with --models.');
+    return a === undefined || b === undefined ? undefined : { models: [a, b] };
+  }
+  if (a !== undefined || b !== undefined) throw new BadInput('--models stands instead of --a and --b.');
+  return against === undefined ? { models } : { models, against };
+}
+
+function names(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
 }
 
 function parseCriteria(text: string): Criterion[] {

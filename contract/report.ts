@@ -99,6 +99,14 @@ export const criterionReportSchema = z.object({
       note: z.string().optional().describe('Where the two tests differ at 5 %.'),
     })
     .describe('Is the win rate ½? The verdict goes with pScore.'),
+  breakdown: z
+    .object({
+      votes: z.int().nullable().describe('The fewest votes that, changed, turn the verdict.'),
+      of: z.int().describe('Votes on decided pairs.'),
+      verdict: z.enum(['a', 'b', 'none']).describe('Which model wins more pairs by pScore at 5 %.'),
+      why,
+    })
+    .describe('How firm the verdict is.'),
   evidence: z
     .object({
       eValue: number.describe(
@@ -270,7 +278,7 @@ export const reportSchema = z.object({
 /** Of three and more models: a report for each pair of them, and all on one scale. */
 export const manyModelsReportSchema = z.object({
   study: reportSchema.shape.study,
-  models: z.array(z.string()).describe('In the order of their first mention.'),
+  models: z.array(z.string()).describe('First those that stand as A somewhere, then those that stand as B alone.'),
   simulated: reportSchema.shape.simulated,
   votesPerPair: reportSchema.shape.votesPerPair,
   pairings: z
@@ -280,6 +288,8 @@ export const manyModelsReportSchema = z.object({
         modelB: z.string().describe('The other model.'),
         criteria: reportSchema.shape.criteria,
         comparisons: reportSchema.shape.comparisons,
+        rewards: reportSchema.shape.rewards,
+        display: reportSchema.shape.display,
       }),
     )
     .describe('Every two models that were compared.'),
@@ -311,7 +321,22 @@ export const manyModelsReportSchema = z.object({
     )
     .describe('Threes without an order: a rating alone does not tell of them.'),
   annotators: reportSchema.shape.annotators,
-  rewards: reportSchema.shape.rewards,
+  withExcluded: z
+    .object({
+      annotators: z.int().describe('People whose votes are left out above.'),
+      votes: z.int().describe('Their votes.'),
+      pairings: z
+        .array(
+          z.object({
+            modelA: z.string().describe('Whose wins a win rate counts.'),
+            modelB: z.string().describe('The other model.'),
+            criteria: reportSchema.shape.criteria,
+          }),
+        )
+        .describe('The same results with their votes.'),
+    })
+    .optional()
+    .describe('What the results were if nobody were left out; absent while nobody is.'),
 });
 
 const importedRows = {
@@ -346,6 +371,12 @@ export type Report = z.infer<typeof reportSchema>;
 export type Analysis = z.infer<typeof analysisSchema>;
 export type ManyModelsReport = z.infer<typeof manyModelsReportSchema>;
 export type ManyModelsAnalysis = ManyModelsReport & Pick<Analysis, 'rows' | 'skipped' | 'notes'>;
+
+/** Whether a report is of three or more models. */
+export function isOfMany<T extends object>(report: T): report is Extract<T, { pairings: unknown }> {
+  return 'pairings' in report;
+}
+
 export type CriterionReport = z.infer<typeof criterionReportSchema>;
 export type AnnotatorReport = z.infer<typeof annotatorReportSchema>;
 export type RewardReport = z.infer<typeof rewardReportSchema>;

@@ -7,8 +7,13 @@ export const studySummarySchema = z.object({
   name: z.string().describe('Of the study.'),
   state: studyStateSchema.describe('Where it is: draft, open, paused or closed.'),
   promptSet: z.string().describe('Name of its prompt set.'),
-  modelA: z.string().describe('Name of model A, whose wins a win rate counts.'),
-  modelB: z.string().describe('Name of model B.'),
+  modelA: z
+    .string()
+    .optional()
+    .describe('Name of model A, whose wins a win rate counts; absent where more than two are compared.'),
+  modelB: z.string().optional().describe('Name of model B; absent where more than two are compared.'),
+  models: z.array(z.string()).describe('All that are compared, by name.'),
+  against: z.string().optional().describe('Each is compared with this one alone; absent where each two are.'),
   criteria: z.array(criterionSchema).describe('In the order in which they are asked.'),
   votesPerPair: z.int().describe('Votes that a pair needs for each criterion.'),
   ties: z.boolean().describe('Whether a tie may be voted.'),

@@ -9,11 +9,17 @@ const name = textSchema
   .max(200)
   .refine((text) => text.trim() === text && !/\p{Cc}/u.test(text), 'has a space at an end, or a line break');
 
-export const studyFileSchema = z.strictObject({
+const studyFile = z.strictObject({
   name: name.describe('Of the study.'),
   promptSet: name.describe('Name of its prompt set.'),
-  modelA: name.describe('Name of model A, whose wins a win rate counts.'),
-  modelB: name.describe('Name of model B.'),
+  modelA: name.optional().describe('Name of model A, whose wins a win rate counts.'),
+  modelB: name.optional().describe('Name of model B.'),
+  models: z
+    .array(name)
+    .min(2)
+    .optional()
+    .describe('Instead of modelA and modelB, any number: each two are compared, the earlier one as A.'),
+  against: name.optional().describe('The one of the models with which each other is compared alone, as A.'),
   criteria: z
     .array(criterionSchema)
     .min(1)
@@ -29,4 +35,26 @@ export const studyFileSchema = z.strictObject({
   promptSample: z.int().min(1).optional().describe('A stratified sample of so many prompts; all of them without.'),
   visit: visitSchema.optional().describe('What surrounds the voting.'),
 });
+
+/** Which models a file compares. */
+export type ModelsOfFile = { modelA: string; modelB: string } | { models: string[]; against?: string };
+type Decided = Omit<z.infer<typeof studyFile>, 'modelA' | 'modelB' | 'models' | 'against'>;
+
+export const studyFileSchema = studyFile.transform(
+  ({ modelA, modelB, models, against, ...rest }, context): Decided & ModelsOfFile => {
+    const say = (message: string, ...path: string[]) => {
+      context.addIssue({ code: 'custom', message, path });
+      return z.NEVER;
+    };
+    if (models === undefined) {
+      if (modelA === undefined) return say('is needed, or models', 'modelA');
+      if (modelB === undefined) return say('is needed, or models', 'modelB');
+      if (against !== undefined) return say('goes with models', 'against');
+      return { ...rest, modelA, modelB };
+    }
+    if (modelA !== undefined || modelB !== undefined) return say('stands instead of modelA and modelB', 'models');
+    if (against !== undefined && !models.includes(against)) return say('is none of the models', 'against');
+    return { ...rest, models, ...(against === undefined ? {} : { against }) };
+  },
+);
 export type StudyFile = z.infer<typeof studyFileSchema>;

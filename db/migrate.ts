@@ -19,6 +19,7 @@ import { visit } from './migrations/0017-visit.ts';
 import { point } from './migrations/0018-point.ts';
 import { exclusion } from './migrations/0019-exclusion.ts';
 import { archive } from './migrations/0020-archive.ts';
+import { pairing } from './migrations/0021-pairing.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -43,6 +44,7 @@ export const migrations: Record<string, Migration> = {
   '0018-point': point,
   '0019-exclusion': exclusion,
   '0020-archive': archive,
+  '0021-pairing': pairing,
 };
 
 /** A database that this version must not touch, or cannot open. */

@@ -108,8 +108,19 @@ CREATE TABLE "pair" (
   "render_a_id" text not null references "render" ("id"),
   "render_b_id" text not null references "render" ("id"),
   "position" integer not null,
-  "weight" double precision, constraint "pair_once" unique ("study_id",
+  "weight" double precision,
+  "pairing" integer not null, constraint "pair_once" unique ("study_id",
+  "pairing",
   "prompt_id"));
+
+CREATE TABLE "pairing" (
+  "study_id" text not null references "study" ("id"),
+  "position" integer not null,
+  "model_a_id" text not null references "model" ("id"),
+  "model_b_id" text not null references "model" ("id"), constraint "pairing_pk" primary key ("study_id",
+  "position"), constraint "pairing_once" unique ("study_id",
+  "model_a_id",
+  "model_b_id"), constraint "pairing_two_models" check (model_a_id <> model_b_id));
 
 CREATE TABLE "prescreen" (
   "id" text primary key,
@@ -250,8 +261,6 @@ CREATE TABLE "study" (
   "id" text primary key,
   "name" text not null unique,
   "prompt_set_id" text not null references "prompt_set" ("id"),
-  "model_a_id" text not null references "model" ("id"),
-  "model_b_id" text not null references "model" ("id"),
   "criteria" text not null,
   "votes_per_pair" integer not null check (votes_per_pair > 0),
   "ties" integer not null check (ties in (0, 1)),
@@ -263,7 +272,7 @@ CREATE TABLE "study" (
   "prescreen_id" text references "prescreen" ("id"),
   "prompt_sample" integer,
   "visit" text,
-  "archived_at" bigint, constraint "study_two_models" check (model_a_id <> model_b_id));
+  "archived_at" bigint);
 
 CREATE TABLE "take_over" (
   "id" text primary key,

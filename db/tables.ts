@@ -60,8 +60,6 @@ export interface StudyTable {
   id: string;
   name: string;
   prompt_set_id: string;
-  model_a_id: string;
-  model_b_id: string;
   /** JSON array in the order in which they are asked. */
   criteria: string;
   votes_per_pair: number;
@@ -81,6 +79,15 @@ export interface StudyTable {
   archived_at: Generated<number | null>;
 }
 
+/** Two models of a study that are compared. */
+export interface PairingTable {
+  study_id: string;
+  /** In the study's order from 0. */
+  position: number;
+  model_a_id: string;
+  model_b_id: string;
+}
+
 export interface PairTable {
   id: string;
   study_id: string;
@@ -91,6 +98,8 @@ export interface PairTable {
   position: number;
   /** How many prompts of the set it stands for, where some were sampled more than others; null: all the same. */
   weight: number | null;
+  /** The position of its pairing. */
+  pairing: number;
 }
 
 export interface SeatTable {
@@ -331,6 +340,7 @@ export interface Tables {
   render: RenderTable;
   render_failure: RenderFailureTable;
   study: StudyTable;
+  pairing: PairingTable;
   pair: PairTable;
   seat: SeatTable;
   slot: SlotTable;

@@ -5,10 +5,12 @@
 export { BadInput } from './engine/files/bad-input.ts';
 export { renderImage, type ImageRequest, type RenderedImage } from './renders/generate.ts';
 export { scoreImages, type ScoreRequest } from './rewards/reward.ts';
-export { analyze, analyzeAny, isOfMany, type AnalysisOptions } from './votes/analyze.ts';
+export { analyze, analyzeAny, type AnalysisOptions } from './votes/analyze.ts';
+export { isOfMany } from '../contract/report.ts';
 export type { Analysis, CriterionReport, ManyModelsAnalysis, Report, WinRate } from '../contract/report.ts';
 
 export { ArgumentError } from './statistics/argument-error.ts';
+export { breakdown, type PairVotes } from './statistics/breakdown.ts';
 export { binomialTest, signTest } from './statistics/binomial-test.ts';
 export {
   bradleyTerry,

@@ -51,8 +51,7 @@ async function study(design: Partial<StudyDesign> = {}, given: object = {}, stat
   const { study: row } = await createStudy(db, {
     name,
     prompts: 'starter',
-    a: 'starter-ncp-dpo',
-    b: 'starter-dpo',
+    models: ['starter-ncp-dpo', 'starter-dpo'],
     votesPerPair: 1,
     criteria: ['appeal', 'general', 'alignment'],
     ties: false,

@@ -1,12 +1,12 @@
 /** @file One study, kept up to date by the socket: progress is pushed, the report is read again when votes came in. */
 import { io, type Socket } from 'socket.io-client';
-import type { Report } from '../../contract/report.ts';
+import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { ResearchClientEvents, ResearchServerEvents, StudySummary } from '../../contract/research.ts';
 import { readInvite, readReport, setState } from './api.ts';
 
 export class LiveStudy {
   study = $state<StudySummary>();
-  report = $state<Report>();
+  report = $state<Report | ManyModelsReport>();
   error = $state<Error>();
   readonly #name: string;
   readonly #socket: Socket<ResearchServerEvents, ResearchClientEvents>;

@@ -501,7 +501,7 @@ export function pairOfAssignment(db: Database, assignmentId: string) {
     .selectFrom('assignment as x')
     .innerJoin('pair as p', 'p.id', 'x.pair_id')
     .innerJoin('seat as s', 's.id', 'x.seat_id')
-    .select(['p.position as pair', 's.seat_index as seat', 'x.side_a as sideA'])
+    .select(['p.position as pair', 'p.pairing', 's.seat_index as seat', 'x.side_a as sideA'])
     .where('x.id', '=', assignmentId)
     .executeTakeFirstOrThrow();
 }

@@ -1,7 +1,7 @@
 /** @file Queries on studies, pairs and progress. */
 import { sql, type Selectable } from 'kysely';
 import type { Database } from '../open.ts';
-import type { PairTable, Population, SeatTable, StudyState, StudyTable } from '../tables.ts';
+import type { PairingTable, PairTable, Population, SeatTable, StudyState, StudyTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
@@ -13,6 +13,7 @@ export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties' | 
   visit: unknown;
 }
 export type Pair = ObjectOf<PairTable>;
+export type Pairing = ObjectOf<PairingTable>;
 export type Seat = ObjectOf<SeatTable>;
 
 /** What a study's JSON and 0/1 columns really are. */
@@ -39,7 +40,12 @@ export async function findStudyByToken(db: Database, token: string): Promise<Stu
   return row && studyOf(row);
 }
 
-export async function insertStudy(db: Database, study: Study, pairs: readonly Pair[]): Promise<void> {
+export async function insertStudy(
+  db: Database,
+  study: Study,
+  pairings: readonly Pairing[],
+  pairs: readonly Pair[],
+): Promise<void> {
   const row = rowOf<StudyTable>({
     ...study,
     criteria: JSON.stringify(study.criteria),
@@ -47,6 +53,7 @@ export async function insertStudy(db: Database, study: Study, pairs: readonly Pa
     visit: study.visit === null ? null : JSON.stringify(study.visit),
   });
   await db.insertInto('study').values(row).execute();
+  await insertRows(db, 'pairing', pairings.map(rowOf<PairingTable>));
   await insertRows(db, 'pair', pairs.map(rowOf<PairTable>));
 }
 
@@ -114,14 +121,24 @@ export async function listStudies(db: Database) {
   const rows = await db
     .selectFrom('study as s')
     .innerJoin('prompt_set as p', 'p.id', 's.prompt_set_id')
-    .innerJoin('model as a', 'a.id', 's.model_a_id')
-    .innerJoin('model as b', 'b.id', 's.model_b_id')
     .selectAll('s')
-    .select(['p.name as promptSet', 'a.name as modelA', 'b.name as modelB'])
+    .select('p.name as promptSet')
     .orderBy('s.created_at', 'desc')
     .orderBy('s.name')
     .execute();
   return rows.map(studyOf);
+}
+
+/** The models that a study compares two by two, by name, in its order. */
+export function listPairings(db: Database, studyId: string) {
+  return db
+    .selectFrom('pairing as c')
+    .innerJoin('model as a', 'a.id', 'c.model_a_id')
+    .innerJoin('model as b', 'b.id', 'c.model_b_id')
+    .select(['c.model_a_id as modelAId', 'c.model_b_id as modelBId', 'a.name as modelA', 'b.name as modelB'])
+    .where('c.study_id', '=', studyId)
+    .orderBy('c.position')
+    .execute();
 }
 
 /** How far a study is: votes of one population that count, and people who cast one. Kept while they vote, not counted here. */
@@ -166,7 +183,8 @@ export function listPairsWithPrompts(db: Database, studyId: string) {
   return db
     .selectFrom('pair as p')
     .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
-    .select(['p.id', 'p.position', 'p.weight', 'q.text as prompt', 'q.category', 'q.challenge'])
+    .select(['p.id', 'p.position', 'p.pairing', 'p.weight'])
+    .select(['q.id as promptId', 'q.text as prompt', 'q.category', 'q.challenge'])
     .where('p.study_id', '=', studyId)
     .where('p.position', '>=', 0)
     .orderBy('p.position')
@@ -189,6 +207,8 @@ export function listPairImages(db: Database, studyId: string) {
   return pairsWithRenders(db, studyId)
     .select([
       'p.position',
+      'p.pairing',
+      'q.id as promptId',
       'q.text as prompt',
       'q.category',
       'q.challenge',
@@ -203,6 +223,8 @@ export async function listPairsForBundle(db: Database, studyId: string) {
   const rows = await pairsWithRenders(db, studyId)
     .select([
       'p.position',
+      'p.pairing',
+      'q.id as promptId',
       'q.text as prompt',
       'q.category',
       'q.challenge',
@@ -221,6 +243,8 @@ export async function listPairsForBundle(db: Database, studyId: string) {
     .execute();
   return rows.map((row) => ({
     position: row.position,
+    pairing: row.pairing,
+    promptId: row.promptId,
     prompt: row.prompt,
     category: row.category,
     challenge: row.challenge,
@@ -240,16 +264,6 @@ export async function listPairsForBundle(db: Database, studyId: string) {
       provenance: JSON.parse(row.provenanceB) as unknown,
     },
   }));
-}
-
-export function modelNames(db: Database, studyId: string): Promise<{ modelA: string; modelB: string }> {
-  return db
-    .selectFrom('study as s')
-    .innerJoin('model as a', 'a.id', 's.model_a_id')
-    .innerJoin('model as b', 'b.id', 's.model_b_id')
-    .select(['a.name as modelA', 'b.name as modelB'])
-    .where('s.id', '=', studyId)
-    .executeTakeFirstOrThrow();
 }
 
 /** Each pair's two scores by every reward whose present network has scored both renders. */

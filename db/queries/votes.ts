@@ -140,7 +140,9 @@ export async function retractVotes(
 }
 
 export interface CountedVote {
+  /** Position of the pair, and of its pairing. */
   pair: number;
+  pairing: number;
   prompt: string;
   category: string | null;
   challenge: string | null;
@@ -165,6 +167,7 @@ export function countedVotes(db: Database, studyId: string, population: Populati
     .innerJoin('annotator as n', 'n.id', 'v.annotator_id')
     .select([
       'p.position as pair',
+      'p.pairing',
       'q.text as prompt',
       'q.category',
       'q.challenge',
@@ -201,7 +204,9 @@ export function voteLog(db: Database, studyId: string, population: Population) {
     .leftJoin('retraction as r', 'r.vote_id', 'v.id')
     .select([
       'v.id as voteId',
-      'p.position as item',
+      'p.position as pair',
+      'p.pairing',
+      'q.id as promptId',
       'q.text as prompt',
       'q.category',
       'q.challenge',

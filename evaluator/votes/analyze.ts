@@ -1,5 +1,5 @@
 /** @file Arrow: a file of votes collected elsewhere → report. */
-import type { Analysis, ManyModelsAnalysis } from '../../contract/report.ts';
+import { isOfMany, type Analysis, type ManyModelsAnalysis } from '../../contract/report.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { importVotes } from './import.ts';
 import type { ImportOptions } from './imported-votes.ts';
@@ -48,9 +48,4 @@ export async function analyze(file: string, options: AnalysisOptions = {}): Prom
       `${file} compares ${report.models.length} models (${report.models.join(', ')}); analyzeAny reports on all.`,
     );
   return report;
-}
-
-/** Whether the report is of three or more models. */
-export function isOfMany<T extends object>(report: T | ManyModelsAnalysis): report is ManyModelsAnalysis {
-  return 'pairings' in report;
 }

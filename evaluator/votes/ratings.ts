@@ -3,15 +3,11 @@
  */
 import { bradleyTerry, type Battle } from '../statistics/bradley-terry.ts';
 import type { AnnotatorReport, ManyModelsReport, Report } from '../../contract/report.ts';
-import { buildReport } from './report.ts';
-import { outcomes, sides, type VoteTable } from './vote-table.ts';
+import { modelsOf } from './models.ts';
+import { buildReport, type ReportInput } from './report.ts';
+import { outcomes, sides } from './vote-table.ts';
 
-export interface PairingInput {
-  modelA: string;
-  modelB: string;
-  votes: VoteTable;
-  votesPerPair: number | readonly number[];
-}
+export type PairingInput = Omit<ReportInput, 'study' | 'simulated' | 'seed'>;
 
 export interface ManyModelsInput {
   study: string;
@@ -25,7 +21,7 @@ export interface ManyModelsInput {
 const z = 1.959963984540054;
 
 export function buildManyModelsReport({ study, simulated, pairings, seed = 0 }: ManyModelsInput): ManyModelsReport {
-  const models = [...new Set(pairings.flatMap(({ modelA, modelB }) => [modelA, modelB]))];
+  const models = modelsOf(pairings);
   const reports = pairings.map((pairing) => buildReport({ study, simulated, seed, ...pairing }));
   const criteria = [...new Set(reports.flatMap((report) => report.criteria.map(({ criterion }) => criterion)))];
   const matrix = criteria.map((criterion) => ({ criterion, winRates: matrixOf(models, reports, criterion) }));
@@ -34,11 +30,12 @@ export function buildManyModelsReport({ study, simulated, pairings, seed = 0 }: 
     models,
     simulated,
     votesPerPair: Math.max(...reports.map(({ votesPerPair }) => votesPerPair)),
-    pairings: reports.map((report) => ({
-      modelA: report.modelA,
-      modelB: report.modelB,
-      criteria: report.criteria,
-      comparisons: report.comparisons,
+    pairings: reports.map(({ modelA, modelB, criteria, comparisons, rewards }) => ({
+      modelA,
+      modelB,
+      criteria,
+      comparisons,
+      rewards,
     })),
     ratings: criteria.flatMap((criterion) => ratingsOf(models, pairings, criterion)),
     matrix,
@@ -46,7 +43,6 @@ export function buildManyModelsReport({ study, simulated, pairings, seed = 0 }: 
       cyclesOf(models, winRates).map((three) => ({ criterion, models: three })),
     ),
     annotators: together(reports),
-    rewards: [],
   };
 }
 

@@ -3,6 +3,7 @@
  * the same votes and seed.
  */
 import { signTest } from '../statistics/binomial-test.ts';
+import { breakdown, verdictOf } from '../statistics/breakdown.ts';
 import { holm } from '../statistics/holm.ts';
 import { alphaOf } from '../statistics/krippendorff-alpha.ts';
 import { majority, points } from '../statistics/majority.ts';
@@ -91,6 +92,7 @@ function criterionReport(
     },
     otherPeople: otherPeopleOf(votes, index),
     signTest: signTestOf(total),
+    breakdown: breakdownOf(items, total),
     evidence: evidenceOf(total),
     detectableWinRate:
       total.wins + total.losses === 0
@@ -175,6 +177,14 @@ function otherPeopleOf(votes: VoteTable, criterion: number): CriterionReport['ot
     method,
     says: `Twice as many prompts would narrow this interval by ${percent(narrower.twicePrompts)}, twice as many votes a pair, by other people, by ${percent(narrower.twiceVotes)}.`,
   };
+}
+
+function breakdownOf(items: readonly ItemTally[], { wins, losses }: Tally): CriterionReport['breakdown'] {
+  const decided = items.filter(({ decision }) => decision !== 'incomplete');
+  const votes = breakdown(decided);
+  const of = decided.reduce((sum, { a, b, tie }) => sum + a + b + tie, 0);
+  const why = votes === null ? { why: 'no change of votes turns it: there are too few pairs' } : {};
+  return { votes, of, verdict: verdictOf(wins, losses), ...why };
 }
 
 function evidenceOf({ wins, losses }: Tally): CriterionReport['evidence'] {

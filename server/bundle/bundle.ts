@@ -7,11 +7,11 @@ import { Zip, ZipDeflate, ZipPassThrough } from 'fflate';
 import type { Database } from '../../db/open.ts';
 import { modelById } from '../../db/queries/models.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
-import { listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
+import { listPairings, listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
 import { readAudit } from '../access/audit.ts';
-import { exportVotes } from '../study/exports.ts';
+import { exportVotes, itemsOf } from '../study/exports.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { populationOf } from '../study/summary.ts';
 import { bundleFormat, imageName, jsonLines, names, type BundledStudy } from './files.ts';
@@ -55,6 +55,8 @@ export async function bundleStudy(
     dataFolder: '',
   });
   const votes = identified ? (exported.content as string) : pseudonymous(exported.content as string);
+  const pairings = await listPairings(db, study.id);
+  const modelIds = new Set([...pairings.map(({ modelAId }) => modelAId), ...pairings.map(({ modelBId }) => modelBId)]);
   const about: BundledStudy = {
     format: bundleFormat,
     visavis: version,
@@ -64,8 +66,8 @@ export async function bundleStudy(
     state: study.state,
     createdAt: new Date(study.createdAt).toISOString(),
     promptSet: await promptSetOf(db, study.promptSetId),
-    modelA: await modelOf(db, study.modelAId),
-    modelB: await modelOf(db, study.modelBId),
+    models: await Promise.all([...modelIds].map((id) => modelOf(db, id))),
+    pairings: pairings.map(({ modelA, modelB }) => ({ modelA, modelB })),
     criteria: study.criteria,
     votesPerPair: study.votesPerPair,
     ties: study.ties,
@@ -74,7 +76,9 @@ export async function bundleStudy(
     visit: study.visit as Record<string, unknown> | null,
     identified,
   };
-  const pairs = await listPairsForBundle(db, study.id);
+  const rows = await listPairsForBundle(db, study.id);
+  const items = itemsOf(rows);
+  const pairs = rows.map(({ promptId, ...pair }) => ({ ...pair, item: items.get(promptId)! }));
   const texts = {
     study: about,
     pairs: jsonLines(pairs),
@@ -123,7 +127,7 @@ async function promptSetOf(db: Database, id: string): Promise<BundledStudy['prom
 }
 
 /** Paths say where somebody keeps things; hashes say what they are. */
-async function modelOf(db: Database, id: string): Promise<BundledStudy['modelA']> {
+async function modelOf(db: Database, id: string): Promise<BundledStudy['models'][number]> {
   const { name, kind, settings } = await modelById(db, id);
   return { name, kind, settings: withoutPaths(settings) as Record<string, unknown> };
 }
@@ -135,8 +139,9 @@ function withoutPaths(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutPaths(part)]));
 }
 
-function readme({ name, modelA, modelB, identified }: BundledStudy): string {
-  return `The study "${name}" (${modelA.name} against ${modelB.name}), as visavis keeps it.
+function readme({ name, pairings, identified }: BundledStudy): string {
+  const compared = pairings.map(({ modelA, modelB }) => `${modelA} against ${modelB}`).join(', ');
+  return `The study "${name}" (${compared}), as visavis keeps it.
 
 study.json    what was decided: models with their settings, questions, votes a pair, seed
 pairs.jsonl   each pair: prompt, seeds, the SHA-256 of both images and how they were made

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 /** Of the layout; a bundle of another one is refused. */
-export const bundleFormat = 1;
+export const bundleFormat = 2;
 
 export const names = {
   study: 'study.json',
@@ -28,8 +28,9 @@ export const bundledStudySchema = z.object({
   state: z.string(),
   createdAt: z.iso.datetime(),
   promptSet: z.object({ name: z.string(), sourceSha256: z.string().nullable() }),
-  modelA: model,
-  modelB: model,
+  models: z.array(model),
+  /** Names of the models that are compared two by two. */
+  pairings: z.array(z.object({ modelA: z.string(), modelB: z.string() })),
   criteria: z.array(z.string()),
   votesPerPair: z.int(),
   ties: z.boolean(),
@@ -42,6 +43,10 @@ export type BundledStudy = z.infer<typeof bundledStudySchema>;
 
 export const bundledPairSchema = z.object({
   position: z.int(),
+  /** Its number in votes.jsonl, which its prompt has in every pairing. */
+  item: z.int(),
+  /** Index among the study's pairings. */
+  pairing: z.int(),
   prompt: z.string(),
   category: z.string().nullable(),
   challenge: z.string().nullable(),

@@ -2,8 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Report } from '../../contract/report.ts';
+import type { ManyModelsReport, Report } from '../../contract/report.ts';
+import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { importVotes } from '../../evaluator/votes/import.ts';
+import { buildManyModelsReport, type PairingInput } from '../../evaluator/votes/ratings.ts';
 import { buildReport } from '../../evaluator/votes/report.ts';
 import { bundledPairSchema, bundledScoreSchema, linesOf, type BundledStudy } from './files.ts';
 
@@ -15,30 +17,39 @@ export interface BundledTexts {
 }
 
 /** @throws BadInput and zod's errors for files that are no bundle's */
-export async function recomputed({ study, pairs, votes, scores }: BundledTexts): Promise<Report> {
+export async function recomputed({ study, pairs, votes, scores }: BundledTexts): Promise<Report | ManyModelsReport> {
   const folder = await mkdtemp(join(tmpdir(), 'visavis-bundle-'));
   try {
     const file = join(folder, 'votes.jsonl');
     await writeFile(file, votes);
-    const { pairings } = await importVotes(file);
-    const pairing = pairings[0]!;
-    const indexOf = new Map(pairing.votes.items.map(({ id }, index) => [id, index]));
-    for (const { position, weight } of linesOf(bundledPairSchema, pairs)) {
-      const item = pairing.votes.items[indexOf.get(String(position)) ?? -1];
-      if (item !== undefined) item.weight = weight;
-    }
-    return buildReport({
-      study: study.name,
-      modelA: study.modelA.name,
-      modelB: study.modelB.name,
-      simulated: study.population === 'simulated',
-      votesPerPair: study.votesPerPair,
-      votes: pairing.votes,
-      scores: linesOf(bundledScoreSchema, scores).flatMap((score) => {
-        const position = indexOf.get(String(score.position));
-        return position === undefined ? [] : [{ ...score, position }];
-      }),
+    const imported = (await importVotes(file)).pairings;
+    const ownPairs = linesOf(bundledPairSchema, pairs);
+    const ownScores = linesOf(bundledScoreSchema, scores);
+    const inputs = study.pairings.map(({ modelA, modelB }, pairing): PairingInput => {
+      const found = imported.find((each) => each.modelA === modelA && each.modelB === modelB);
+      if (found === undefined) throw new BadInput(`votes.jsonl has no pair of ${modelA} and ${modelB}`);
+      const indexOf = new Map(found.votes.items.map(({ id }, index) => [id, index]));
+      const indices = new Map<number, number>();
+      for (const { position, item, weight, pairing: own } of ownPairs) {
+        const index = own === pairing ? indexOf.get(String(item)) : undefined;
+        if (index === undefined) continue;
+        indices.set(position, index);
+        found.votes.items[index]!.weight = weight;
+      }
+      return {
+        modelA,
+        modelB,
+        votesPerPair: study.votesPerPair,
+        votes: found.votes,
+        scores: ownScores.flatMap((score) => {
+          const position = indices.get(score.position);
+          return position === undefined ? [] : [{ ...score, position }];
+        }),
+      };
     });
+    const about = { study: study.name, simulated: study.population === 'simulated' };
+    if (inputs.length === 1) return buildReport({ ...about, ...inputs[0]! });
+    return buildManyModelsReport({ ...about, pairings: inputs });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 /** @file The HTTP API in OpenAPI 3.1, generated from the contract's schemas. */
 import { z } from 'zod';
-import { reportSchema } from '../../contract/report.ts';
+import { manyModelsReportSchema, reportSchema } from '../../contract/report.ts';
 import { failureSchema } from '../../contract/annotate.ts';
 import {
   createdStudySchema,
@@ -40,7 +40,7 @@ const rows: Row[] = [
     method: 'get',
     path: '/api/studies/{name}/report',
     summary: 'The report, as report --json prints it',
-    answer: reportSchema,
+    answer: z.union([reportSchema, manyModelsReportSchema]),
   },
   { method: 'get', path: '/api/runs', summary: 'Training runs with their curves', answer: trainingRunListSchema },
   { method: 'get', path: '/api/prescreens', summary: 'All prescreens, newest first', answer: prescreenListSchema },

@@ -54,14 +54,25 @@ export function majorityRight(q: number, k: number, tieRate = 0): number {
   return won + (1 - won - lost) / 2;
 }
 
+export interface SimulatedPlace {
+  seed: number;
+  /** Index among the study's. */
+  pairing?: number;
+  /** Place among the pairing's pairs, from 0. */
+  pair: number;
+  criterion: string;
+  seat: number;
+}
+
 /** What the annotator on this seat votes. Depends on the seed and the place alone: majorities come out the same whoever sat where. */
 export function simulatedVote(
   { winnerIsA, accuracy, tieRate }: Preference,
-  { seed, pair, criterion, seat }: { seed: number; pair: number; criterion: string; seat: number },
+  { seed, pairing = 0, pair, criterion, seat }: SimulatedPlace,
 ): 'a' | 'b' | 'tie' {
-  if (tieRate > 0 && uniform(seed, 'tie', pair, criterion, seat) < tieRate) return 'tie';
-  const winner = (uniform(seed, 'winner', criterion) + pair * goldenRatio) % 1 < winnerIsA;
-  const right = uniform(seed, 'vote', pair, criterion, seat) < accuracy;
+  const where = pairing === 0 ? [] : [`pairing ${pairing}`];
+  if (tieRate > 0 && uniform(seed, 'tie', pair, criterion, seat, ...where) < tieRate) return 'tie';
+  const winner = (uniform(seed, 'winner', criterion, ...where) + pair * goldenRatio) % 1 < winnerIsA;
+  const right = uniform(seed, 'vote', pair, criterion, seat, ...where) < accuracy;
   return winner === right ? 'a' : 'b';
 }
 

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
 import { pairOfAssignment } from '../../db/queries/assignments.ts';
+import { listPairs, type Pair } from '../../db/queries/studies.ts';
 import type {
   Acknowledgement,
   AnnotateClientEvents,
@@ -23,6 +24,7 @@ import { preferenceFor, simulatedVote, uniform, type Preference } from './latent
 export interface SimulationRequest {
   study: string;
   annotators: number;
+  /** Share of the pairs, of each pairing, whose majority goes to A. */
   winRate: number;
   /** Share of the votes that are ties; a seventh where the study allows them, by default. */
   tieRate?: number | undefined;
@@ -51,6 +53,7 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
     throw new ServiceError('bad-request', `The study "${study.name}" has no ties; the tie rate must be 0.`);
   const preference = preferenceFor(request.winRate, study.votesPerPair, tieRate);
   await ensureSimulatedSeats(db, study.id);
+  const places = placesInPairings(await listPairs(db, study.id));
   const server = await startServer(db, {
     ...request.config,
     host: '127.0.0.1',
@@ -63,7 +66,7 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
     const names = Array.from({ length: request.annotators }, (_, i) => `simulated-${i + 1}`);
     const counts = await Promise.all(
       names.map((name) =>
-        annotate({ db, url: server.url, token: study.simulationToken, name, sockets }, preference, request),
+        annotate({ db, url: server.url, token: study.simulationToken, name, sockets, places }, preference, request),
       ),
     );
     return counts.reduce((sum, count) => sum + count, 0);
@@ -81,10 +84,24 @@ interface Annotating {
   name: string;
   /** Gets the socket that is opened. */
   sockets: Socket[];
+  /** A pair's place among those of its pairing, by its position. */
+  places: ReadonlyMap<number, number>;
+}
+
+/** So that each pairing, not only the whole study, goes to its model A at the rate that was asked. */
+function placesInPairings(pairs: readonly Pair[]): Map<number, number> {
+  const next = new Map<number, number>();
+  return new Map(
+    pairs.map(({ position, pairing }) => {
+      const place = next.get(pairing) ?? 0;
+      next.set(pairing, place + 1);
+      return [position, place];
+    }),
+  );
 }
 
 async function annotate(
-  { db, url, token, name, sockets }: Annotating,
+  { db, url, token, name, sockets, places }: Annotating,
   preference: Preference,
   { seed, onVote }: SimulationRequest,
 ): Promise<number> {
@@ -100,9 +117,10 @@ async function annotate(
       const assignment = await ask<AssignmentView | null>((done) => socket.emit('assignment:next', {}, done));
       if (assignment === null) return votes;
       // The pair and A's side are looked up beside the socket: the events themselves tell nobody.
-      const { pair, seat, sideA } = await pairOfAssignment(db, assignment.id);
+      const { pair: position, pairing, seat, sideA } = await pairOfAssignment(db, assignment.id);
+      const pair = places.get(position)!;
       for (const criterion of assignment.criteria) {
-        const vote = simulatedVote(preference, { seed, pair, criterion, seat });
+        const vote = simulatedVote(preference, { seed, pairing, pair, criterion, seat });
         await ask<VoteResult>((done) =>
           socket.emit(
             'vote:cast',
@@ -111,7 +129,7 @@ async function annotate(
               assignmentId: assignment.id,
               criterion,
               choice: vote === 'tie' ? 'tie' : (vote === 'a') === (sideA === 'left') ? 'left' : 'right',
-              responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', pair, criterion, seat)),
+              responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', position, criterion, seat)),
             },
             done,
           ),

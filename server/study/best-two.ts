@@ -40,8 +40,7 @@ export async function studyFromScreen(
   const study = {
     name,
     prompts: result.promptSet,
-    a,
-    b,
+    models: [a, b],
     votesPerPair,
     criteria,
     ties,

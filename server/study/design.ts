@@ -15,6 +15,7 @@ import {
   listPairs,
   studyById,
   type Pair,
+  type Pairing,
   type Seat,
   type Study,
 } from '../../db/queries/studies.ts';
@@ -29,8 +30,10 @@ import { seededGenerator, shuffled } from './randomness.ts';
 export interface StudyDesign {
   name: string;
   prompts: string;
-  a: string;
-  b: string;
+  /** Each two are compared, the earlier one as A; so two make a study of A and B. */
+  models: readonly string[];
+  /** Each of the models is compared with this one alone, as A. */
+  against?: string;
   votesPerPair: number;
   criteria: Criterion[];
   ties: boolean;
@@ -48,7 +51,8 @@ export interface StudyDesign {
 export interface CreatedStudy {
   study: Study;
   pairs: number;
-  /** Prompts left out because a model has not rendered them. */
+  pairings: { modelA: string; modelB: string; pairs: number }[];
+  /** Prompts that lack a pair because a model has not rendered them. */
   missing: { prompt: string; models: string[] }[];
 }
 
@@ -62,8 +66,7 @@ export async function createStudy(
   now = Date.now(),
   actor = commandLine,
 ): Promise<CreatedStudy> {
-  if (design.a === design.b)
-    throw new ServiceError('bad-request', `A study compares two models; both are "${design.a}".`);
+  const compared = comparedPairs(design);
   if (design.criteria.length === 0) throw new ServiceError('bad-request', 'A study needs at least one criterion.');
   if (!Number.isInteger(design.votesPerPair) || design.votesPerPair < 1 || design.votesPerPair > 99) {
     throw new ServiceError(
@@ -78,30 +81,35 @@ export async function createStudy(
     const promptSet = await findPromptSet(tx, design.prompts);
     if (promptSet === undefined)
       throw new ServiceError('not-found', `There is no prompt set named "${design.prompts}".`);
-    const [a, b] = [await requireModel(tx, design.a), await requireModel(tx, design.b)];
-    const [rendersA, rendersB] = [
-      groupByPrompt(await listRenders(tx, { promptSetId: promptSet.id, modelId: a.id })),
-      groupByPrompt(await listRenders(tx, { promptSetId: promptSet.id, modelId: b.id })),
-    ];
-    const prompts = await listPrompts(tx, promptSet.id);
-    const couples = new Map<string, [Render, Render]>();
-    const missing: CreatedStudy['missing'] = [];
-    for (const prompt of prompts) {
-      const couple = sameSeed(rendersA.get(prompt.id) ?? [], rendersB.get(prompt.id) ?? []);
-      if (couple !== undefined) couples.set(prompt.id, couple);
-      else missing.push({ prompt: prompt.text, models: lacking(prompt.id, [a, rendersA], [b, rendersB]) });
+    const models = new Map<string, Model>();
+    const renders = new Map<string, Map<string, Render[]>>();
+    for (const name of new Set(compared.flat())) {
+      const model = await requireModel(tx, name);
+      models.set(name, model);
+      renders.set(name, groupByPrompt(await listRenders(tx, { promptSetId: promptSet.id, modelId: model.id })));
     }
-    if (couples.size === 0) {
+    const prompts = await listPrompts(tx, promptSet.id);
+    // [pairing]: the two renders of each prompt that has them.
+    const couples = compared.map(([a, b]) => couplesOf(prompts, renders.get(a)!, renders.get(b)!));
+    compared.forEach(([a, b], i) => {
+      if (couples[i]!.size > 0) return;
       throw new ServiceError(
         'bad-request',
-        `No prompt of "${design.prompts}" has a render by both "${design.a}" and "${design.b}" with one seed; render them first.`,
+        `No prompt of "${design.prompts}" has a render by both "${a}" and "${b}" with one seed; render them first.`,
       );
-    }
+    });
+    const missing = prompts.flatMap((prompt) => {
+      const without = compared.filter((_, i) => !couples[i]!.has(prompt.id));
+      const lacking = without.flatMap(([a, b]) => lackingOf(prompt.id, renders, a, b));
+      return without.length === 0 ? [] : [{ prompt: prompt.text, models: [...new Set(lacking)] }];
+    });
     const generator = seededGenerator(design.seed);
     requireAsked(design);
-    const checks = checksAmong(design.visit, prompts, couples);
-    // What is known already is not asked.
-    const available = prompts.filter(({ id }) => couples.has(id) && !checks.has(id));
+    const checks = checksAmong(design.visit, prompts, couples[0]!);
+    // What is known already is not asked. A sample is of prompts that all pairings can show, so that they are compared on the same.
+    const canShow = (id: string) =>
+      design.promptSample === undefined ? couples.some((of) => of.has(id)) : couples.every((of) => of.has(id));
+    const available = prompts.filter(({ id }) => canShow(id) && !checks.has(id));
     if (available.length === 0)
       throw new ServiceError('bad-request', 'Every pair serves as a check; a study needs others too.');
     const sample = samplePrompts(available, design, generator);
@@ -109,8 +117,6 @@ export async function createStudy(
       id: randomUUID(),
       name: design.name,
       promptSetId: promptSet.id,
-      modelAId: a.id,
-      modelBId: b.id,
       criteria: askingOrder(design.criteria),
       votesPerPair: design.votesPerPair,
       ties: design.ties,
@@ -125,9 +131,18 @@ export async function createStudy(
       archivedAt: null,
     };
     const prefix = freshToken();
-    const pairs: Pair[] = shuffled(sample, generator).map(({ prompt, weight }, position) => {
-      const [renderA, renderB] = couples.get(prompt.id)!;
-      return {
+    const pairings = compared.map(([a, b], position): Pairing => {
+      const [modelAId, modelBId] = [models.get(a)!.id, models.get(b)!.id];
+      return { studyId: study.id, position, modelAId, modelBId };
+    });
+    const asked = sample.flatMap(({ prompt, weight }) =>
+      couples.flatMap((of, pairing) => {
+        const couple = of.get(prompt.id);
+        return couple === undefined ? [] : [{ prompt, weight, pairing, couple }];
+      }),
+    );
+    const pairs = shuffled(asked, generator).map(
+      ({ prompt, weight, pairing, couple: [renderA, renderB] }, position): Pair => ({
         // In the study's order, so that the rows are appended to their index instead of strewn over it.
         id: `${prefix}.${String(position).padStart(6, '0')}`,
         studyId: study.id,
@@ -136,18 +151,50 @@ export async function createStudy(
         renderBId: renderB.id,
         position,
         weight,
+        pairing,
+      }),
+    );
+    const checkPairs = [...checks].map(([promptId, position]): Pair => {
+      const [renderA, renderB] = couples[0]!.get(promptId)!;
+      const [id, weight, pairing] = [`${prefix}.check${-position}`, null, 0];
+      return {
+        id,
+        studyId: study.id,
+        promptId,
+        renderAId: renderA.id,
+        renderBId: renderB.id,
+        position,
+        weight,
+        pairing,
       };
     });
-    const checkPairs = [...checks].map(([promptId, position]): Pair => {
-      const [renderA, renderB] = couples.get(promptId)!;
-      const [id, weight] = [`${prefix}.check${-position}`, null];
-      return { id, studyId: study.id, promptId, renderAId: renderA.id, renderBId: renderB.id, position, weight };
-    });
-    await insertStudy(tx, study, [...pairs, ...checkPairs]);
+    await insertStudy(tx, study, pairings, [...pairs, ...checkPairs]);
     await addSeats(tx, study, pairs, 'people');
     await record(tx, { actor, action: 'study create', subject: design.name }, now);
-    return { study, pairs: pairs.length, missing };
+    const counted = compared.map(([modelA, modelB], i) => ({
+      modelA,
+      modelB,
+      pairs: pairs.filter(({ pairing }) => pairing === i).length,
+    }));
+    return { study, pairs: pairs.length, pairings: counted, missing };
   });
+}
+
+/**
+ * Which models are compared, A first: each two in their order, or each with the one that all are against.
+ * @throws ServiceError for a model that is named twice, or fewer than two
+ */
+function comparedPairs({ models, against }: Pick<StudyDesign, 'models' | 'against'>): [string, string][] {
+  const twice = models.find((name, i) => models.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new ServiceError('bad-request', `A study compares different models; "${twice}" is named twice.`);
+  const others = models.filter((name) => name !== against);
+  const compared =
+    against === undefined
+      ? models.flatMap((a, i) => models.slice(i + 1).map((b): [string, string] => [a, b]))
+      : others.map((a): [string, string] => [a, against]);
+  if (compared.length === 0) throw new ServiceError('bad-request', 'A study compares two models at least.');
+  return compared;
 }
 
 /**
@@ -197,16 +244,20 @@ export async function ensureSimulatedSeats(db: Database, studyId: string): Promi
 }
 
 /**
- * k seats a pair. Within a pair A's side alternates; which side comes first is drawn so that, over the study, half of
+ * k seats a pair. Within a pair A's side alternates; which side comes first is drawn so that, over each pairing, half of
  * the pairs start on each. With an odd k no side is then favoured either.
  */
 async function addSeats(db: Database, study: Study, pairs: Pair[], population: Population): Promise<void> {
   const generator = seededGenerator(study.seed ^ 0x5eed);
-  const firstLeft = shuffled(
-    pairs.map((_, i) => i % 2 === 0),
-    generator,
-  );
-  const seats: Seat[] = pairs.flatMap((pair, i) =>
+  const firstLeft = new Map<Pair, boolean>();
+  for (const own of groupBy(pairs, ({ pairing }) => String(pairing)).values()) {
+    const halves = shuffled(
+      own.map((_, i) => i % 2 === 0),
+      generator,
+    );
+    own.forEach((pair, i) => firstLeft.set(pair, halves[i]!));
+  }
+  const seats: Seat[] = pairs.flatMap((pair) =>
     Array.from({ length: study.votesPerPair }, (_, seatIndex) => ({
       id: `${pair.id}.${population[0]}${String(seatIndex).padStart(2, '0')}`,
       studyId: study.id,
@@ -214,7 +265,7 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
       population,
       seatIndex: seatIndex,
       position: pair.position,
-      sideA: (seatIndex % 2 === 0) === firstLeft[i] ? ('left' as const) : ('right' as const),
+      sideA: (seatIndex % 2 === 0) === firstLeft.get(pair) ? ('left' as const) : ('right' as const),
       state: 'free' as const,
     })),
   );
@@ -251,9 +302,23 @@ function sameSeed(a: Render[], b: Render[]): [Render, Render] | undefined {
   return undefined;
 }
 
-function lacking(promptId: string, ...models: [Model, Map<string, Render[]>][]): string[] {
-  const without = models.filter(([, renders]) => !renders.has(promptId)).map(([model]) => model.name);
-  return without.length > 0 ? without : models.map(([model]) => model.name);
+function couplesOf(prompts: readonly Prompt[], a: Map<string, Render[]>, b: Map<string, Render[]>) {
+  const couples = new Map<string, [Render, Render]>();
+  for (const { id } of prompts) {
+    const couple = sameSeed(a.get(id) ?? [], b.get(id) ?? []);
+    if (couple !== undefined) couples.set(id, couple);
+  }
+  return couples;
+}
+
+/** Of two models those that have not rendered a prompt; both, where they have with different seeds alone. */
+function lackingOf(
+  promptId: string,
+  renders: ReadonlyMap<string, Map<string, Render[]>>,
+  ...names: string[]
+): string[] {
+  const without = names.filter((name) => !renders.get(name)!.has(promptId));
+  return without.length > 0 ? without : names;
 }
 
 interface SampledPrompt {

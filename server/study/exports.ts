@@ -7,7 +7,7 @@ import { escapeCell } from '../../evaluator/engine/files/spreadsheet.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { ExportFormat } from '../../contract/words.ts';
 import type { Database } from '../../db/open.ts';
-import { listPairImages, listPairsWithPrompts, modelNames } from '../../db/queries/studies.ts';
+import { listPairImages, listPairings, listPairsWithPrompts } from '../../db/queries/studies.ts';
 import { voteLog } from '../../db/queries/votes.ts';
 import type { Population, Side } from '../../db/tables.ts';
 import type { Point } from '../../contract/annotate.ts';
@@ -17,6 +17,7 @@ import { requireStudy } from './lifecycle.ts';
 import { populationOf } from './summary.ts';
 
 export interface ExportedVote {
+  /** The prompt's: the position of its first pair, which it has in every pairing. */
   item: number;
   prompt: string;
   category: string | null;
@@ -42,12 +43,13 @@ export interface ExportedVote {
 
 export async function exportedVotes(db: Database, name: string, population?: Population): Promise<ExportedVote[]> {
   const study = await requireStudy(db, name);
-  const { modelA, modelB } = await modelNames(db, study.id);
+  const pairings = await listPairings(db, study.id);
+  const items = itemsOf(await listPairsWithPrompts(db, study.id));
   const excluded = await excludedNow(db, study.id);
   const asksForPlace = visitOf(study)?.pointAt === true;
   const log = await voteLog(db, study.id, population ?? (await populationOf(db, study.id)));
   return log.map((vote) => ({
-    item: vote.item,
+    item: items.get(vote.promptId)!,
     prompt: vote.prompt,
     category: vote.category,
     challenge: vote.challenge,
@@ -55,14 +57,21 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     criterion: vote.criterion,
     choice: vote.choice === 'tie' ? 'tie' : vote.choice === vote.sideA ? 'a' : 'b',
     left: vote.sideA === 'left' ? 'a' : 'b',
-    model_a: modelA,
-    model_b: modelB,
+    model_a: pairings[vote.pairing]!.modelA,
+    model_b: pairings[vote.pairing]!.modelB,
     response_time_ms: vote.responseTimeMs,
     created_at: new Date(vote.createdAt).toISOString(),
     status: statusOf(vote, excluded.has(vote.annotator)),
     vote_id: vote.voteId,
     ...(asksForPlace ? placeOf(vote.point, vote.sideA) : {}),
   }));
+}
+
+/** A prompt's number among the votes: one, however many pairings show it. */
+export function itemsOf(pairs: readonly { position: number; promptId: string }[]): Map<string, number> {
+  const items = new Map<string, number>();
+  for (const { position, promptId } of pairs) if (!items.has(promptId)) items.set(promptId, position);
+  return items;
 }
 
 function statusOf(
@@ -104,24 +113,33 @@ export async function exportVotes(
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const votes = await exportedVotes(db, name, whose);
-  const { modelA, modelB } = await modelNames(db, study.id);
-  const voted = new Set(votes.map(({ item }) => item));
+  const pairings = await listPairings(db, study.id);
+  const modelsOf = (pairing: number) => ({
+    model_a: pairings[pairing]!.modelA,
+    model_b: pairings[pairing]!.modelB,
+  });
   const pairs = await listPairsWithPrompts(db, study.id);
+  const items = itemsOf(pairs);
+  const key = (item: number, modelA: string, modelB: string) => JSON.stringify([item, modelA, modelB]);
+  const voted = new Set(votes.map((vote) => key(vote.item, vote.model_a, vote.model_b)));
   const shared = { votes_per_pair: study.votesPerPair, population: whose, seed: study.seed };
-  const open = pairs.filter(({ position }) => !voted.has(position));
+  const open = pairs
+    .map((pair) => ({ ...pair, item: items.get(pair.promptId)!, ...modelsOf(pair.pairing) }))
+    .filter((pair) => !voted.has(key(pair.item, pair.model_a, pair.model_b)));
   if (format === 'arena') {
-    const row = (item: number, about: { prompt: string; category: string | null; challenge: string | null }) => ({
-      question_id: String(item),
+    type About = Pick<ExportedVote, 'item' | 'prompt' | 'category' | 'challenge' | 'model_a' | 'model_b'>;
+    const row = (about: About) => ({
+      question_id: String(about.item),
       prompt: about.prompt,
       category: about.category,
       challenge: about.challenge,
-      model_a: modelA,
-      model_b: modelB,
+      model_a: about.model_a,
+      model_b: about.model_b,
       ...shared,
     });
     const rows = [
       ...votes.map((vote) => ({
-        ...row(vote.item, vote),
+        ...row(vote),
         judge: vote.annotator,
         criterion: vote.criterion,
         winner: vote.choice === 'tie' ? 'tie' : `model_${vote.choice}`,
@@ -131,7 +149,7 @@ export async function exportVotes(
         status: vote.status,
       })),
       ...open.map((pair) => ({
-        ...row(pair.position, pair),
+        ...row(pair),
         judge: '',
         criterion: '',
         winner: '',
@@ -149,8 +167,12 @@ export async function exportVotes(
     const counted = votes.filter((vote) => vote.criterion === asked && vote.status === 'counted');
     const content = await pickAPic({
       votes: counted,
-      pairs: await listPairImages(db, study.id),
-      models: [modelA, modelB],
+      pairs: (await listPairImages(db, study.id)).map((pair) => ({
+        ...pair,
+        item: items.get(pair.promptId)!,
+        ...modelsOf(pair.pairing),
+      })),
+      keyOf: ({ item, model_a, model_b }) => key(item, model_a, model_b),
       criterion: asked,
       shared,
       out,
@@ -169,14 +191,14 @@ export async function exportVotes(
   };
   const rows = [
     ...votes.map((vote) => ({ ...vote, ...shared })),
-    ...open.map(({ position, prompt, category, challenge }) => ({
-      item: position,
+    ...open.map(({ item, prompt, category, challenge, model_a, model_b }) => ({
+      item,
       prompt,
       category,
       challenge,
       ...none,
-      model_a: modelA,
-      model_b: modelB,
+      model_a,
+      model_b,
       status: 'open',
       ...(visitOf(study)?.pointAt === true ? placeOf(null, 'left') : {}),
       ...shared,
@@ -221,10 +243,14 @@ function parquetOf(rows: Table, bytes: Record<string, readonly Uint8Array[]> = {
   );
 }
 
+type PairOfPickAPic = Awaited<ReturnType<typeof listPairImages>>[number] &
+  Pick<ExportedVote, 'item' | 'model_a' | 'model_b'>;
+
 interface PickAPicParts {
   votes: readonly ExportedVote[];
-  pairs: Awaited<ReturnType<typeof listPairImages>>;
-  models: [string, string];
+  pairs: readonly PairOfPickAPic[];
+  /** What tells pairs apart. */
+  keyOf(pair: Pick<PairOfPickAPic, 'item' | 'model_a' | 'model_b'>): string;
   criterion: string;
   shared: { votes_per_pair: number; population: Population; seed: number };
   out: string;
@@ -232,30 +258,29 @@ interface PickAPicParts {
 }
 
 /** A row a vote, model A's image first; the images beside as paths, or within as Pick-a-Pic's parquet has them. */
-async function pickAPic({ votes, pairs, models, criterion, shared, out, images }: PickAPicParts) {
-  const pairOf = new Map(pairs.map((pair) => [pair.position, pair]));
+async function pickAPic({ votes, pairs, keyOf, criterion, shared, out, images }: PickAPicParts) {
+  const pairOf = new Map(pairs.map((pair) => [keyOf(pair), pair]));
   const isParquet = out.toLowerCase().endsWith('.parquet');
-  const base = (position: number) => {
-    const pair = pairOf.get(position)!;
+  const base = (pair: PairOfPickAPic) => {
     const path = (sha256: string) => relative(dirname(resolve(out)), images.path(sha256));
     return {
-      item: String(position),
+      item: String(pair.item),
       caption: pair.prompt,
       category: pair.category,
       challenge: pair.challenge,
       image_0_uid: pair.imageA,
       image_1_uid: pair.imageB,
       ...(isParquet ? {} : { image_0: path(pair.imageA), image_1: path(pair.imageB) }),
-      model_0: models[0],
-      model_1: models[1],
+      model_0: pair.model_a,
+      model_1: pair.model_b,
       criterion,
       ...shared,
     };
   };
-  const voted = new Set(votes.map(({ item }) => item));
+  const voted = new Set(votes.map(keyOf));
   const rows = [
     ...votes.map((vote) => ({
-      ...base(vote.item),
+      ...base(pairOf.get(keyOf(vote))!),
       label_0: vote.choice === 'a' ? 1 : vote.choice === 'b' ? 0 : 0.5,
       label_1: vote.choice === 'a' ? 0 : vote.choice === 'b' ? 1 : 0.5,
       has_label: 'true',
@@ -263,13 +288,13 @@ async function pickAPic({ votes, pairs, models, criterion, shared, out, images }
       left: vote.left,
       response_time_ms: vote.response_time_ms,
       created_at: vote.created_at,
-      ranking_id: vote.item,
+      ranking_id: pairOf.get(keyOf(vote))!.position,
     })),
     // As the dataset has pairs that nobody has labelled.
     ...pairs
-      .filter(({ position }) => !voted.has(position))
-      .map(({ position }) => ({
-        ...base(position),
+      .filter((pair) => !voted.has(keyOf(pair)))
+      .map((pair) => ({
+        ...base(pair),
         label_0: null,
         label_1: null,
         has_label: 'false',
@@ -277,7 +302,7 @@ async function pickAPic({ votes, pairs, models, criterion, shared, out, images }
         left: '',
         response_time_ms: null,
         created_at: '',
-        ranking_id: position,
+        ranking_id: pair.position,
       })),
   ];
   if (!isParquet) return tableOf(rows, out, ['.csv', '.jsonl', '.json', '.parquet']);

@@ -3,10 +3,11 @@ import { open } from 'node:fs/promises';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
-import { modelNames } from '../../db/queries/studies.ts';
+import { listPairings } from '../../db/queries/studies.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
-import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
+import { studyFileSchema, type ModelsOfFile, type StudyFile } from '../../contract/study-file.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
+import { modelsOf } from '../../evaluator/votes/models.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 import { visitOf } from './checks.ts';
@@ -58,12 +59,18 @@ export function parseStudyFile(text: string, path: string): StudyFile {
   throw new BadInput(`${path}: ${said.join('; ')}.`);
 }
 
-export function designOf({ promptSet, modelA, modelB, promptSample, visit, ...rest }: StudyFile): StudyDesign {
+export function designOf({ promptSet, promptSample, visit, ...file }: StudyFile): StudyDesign {
+  const { name, criteria, votesPerPair, ties, seed } = file;
   return {
-    ...rest,
+    name,
+    criteria,
+    votesPerPair,
+    ties,
+    seed,
     prompts: promptSet,
-    a: modelA,
-    b: modelB,
+    ...('models' in file
+      ? { models: file.models, ...(file.against === undefined ? {} : { against: file.against }) }
+      : { models: [file.modelA, file.modelB] }),
     ...(promptSample === undefined ? {} : { promptSample }),
     ...(visit === undefined ? {} : { visit }),
   };
@@ -84,7 +91,7 @@ export async function studyFile(db: Database, name: string): Promise<StudyFile> 
   return {
     name: study.name,
     promptSet: (await promptSetById(db, study.promptSetId)).name,
-    ...(await modelNames(db, study.id)),
+    ...modelsCompared(await listPairings(db, study.id)),
     criteria: criteriaOf(study),
     votesPerPair: study.votesPerPair,
     ties: study.ties,
@@ -92,6 +99,15 @@ export async function studyFile(db: Database, name: string): Promise<StudyFile> 
     ...(study.promptSample === null ? {} : { promptSample: study.promptSample }),
     ...(visit === null ? {} : { visit }),
   };
+}
+
+/** What made these pairings: two models, each two of several, or each against one. */
+export function modelsCompared(pairings: readonly { modelA: string; modelB: string }[]): ModelsOfFile {
+  const [{ modelA, modelB }] = pairings as [{ modelA: string; modelB: string }];
+  if (pairings.length === 1) return { modelA, modelB };
+  const models = modelsOf(pairings);
+  const isAgainstOne = pairings.every((pairing) => pairing.modelB === modelB);
+  return { models, ...(isAgainstOne ? { against: modelB } : {}) };
 }
 
 export function yamlOf(file: StudyFile): string {

@@ -2,12 +2,14 @@
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { problemsOfStudy } from '../../db/queries/assignments.ts';
-import { listStudies, studyProgress } from '../../db/queries/studies.ts';
+import { listPairings, listStudies, studyProgress } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import type { StudySummary } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
+import { modelsOf } from '../../evaluator/votes/models.ts';
 import { visitOf } from './checks.ts';
+import { modelsCompared } from './study-file.ts';
 
 /** Newest first. @param all archived ones too */
 export async function studySummaries(db: Database, { all = false } = {}): Promise<StudySummary[]> {
@@ -33,12 +35,13 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
   const progress = await studyProgress(db, study.id, population);
   const { pairs } = await studyFacts(db, study.id);
   const criteria = criteriaOf(study);
+  const pairings = await listPairings(db, study.id);
   return {
     name: study.name,
     state: study.state,
     promptSet: study.promptSet,
-    modelA: study.modelA,
-    modelB: study.modelB,
+    ...modelsCompared(pairings),
+    models: modelsOf(pairings),
     criteria,
     votesPerPair: study.votesPerPair,
     ties: study.ties,

@@ -65,8 +65,7 @@ for (const [m, name] of ['a', 'b'].entries()) {
 const { study } = await createStudy(db, {
   name: 'study',
   prompts: 'prompts',
-  a: 'a',
-  b: 'b',
+  models: ['a', 'b'],
   votesPerPair: 3,
   criteria: values.memory ? ['general'] : ['appeal', 'general', 'alignment'],
   ties: false,

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(20);
+    expect(rows).toHaveLength(21);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -90,6 +90,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0018-point',
         '0019-exclusion',
         '0020-archive',
+        '0021-pairing',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }
@@ -129,6 +130,18 @@ onBothEngines('migrations', (fresh, empty) => {
       await expect(sql`update vote set assignment_id = 'nobody' where id = 'v1'`.execute(db)).rejects.toThrow(
         /foreign key/i,
       );
+      expect((await sql`select * from pairing`.execute(db)).rows).toEqual([
+        { study_id: 't', position: 0, model_a_id: 'a', model_b_id: 'b' },
+      ]);
+      expect((await sql`select id, study_id, pairing from pair`.execute(db)).rows).toEqual([
+        { id: 'q', study_id: 't', pairing: 0 },
+      ]);
+      // A prompt is a pair once in each pairing.
+      const again = (pairing: number) =>
+        sql`insert into pair (id, study_id, prompt_id, render_a_id, render_b_id, position, pairing)
+            values (${`again${pairing}`}, 't', 'p', 'ra', 'rb', 1, ${pairing})`.execute(db);
+      await expect(again(0)).rejects.toThrow(/unique/i);
+      await again(1);
       // What was counted before is in the tally; the empty slot is no row.
       expect(await recount(db, 't')).toEqual({ votes: 2, corrected: [] });
       expect((await sql`select * from slot`.execute(db)).rows).toHaveLength(2);

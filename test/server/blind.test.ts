@@ -5,11 +5,10 @@ import type { Database } from '../../db/open.ts';
 import type { AssignmentView } from '../../contract/annotate.ts';
 import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
-import { studyReport } from '../../server/study/study-report.ts';
 import { freshSqlite } from '../support/databases.ts';
 import { testServer, TestClient } from '../support/clients.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { openStudyOf } from '../support/studies.ts';
+import { openStudyOf, reportOfTwo } from '../support/studies.ts';
 
 interface Seen {
   /** Everything received as text, opaque ids and times masked. */
@@ -19,7 +18,7 @@ interface Seen {
 
 /** All that one annotator's browser gets in a study of 12 pairs: page, bundle, events, image responses. */
 async function browse(db: Database, a: string, b: string): Promise<Seen> {
-  const fixture = await openStudyOf(db, { pairs: 12, a, b, votesPerPair: 1 });
+  const fixture = await openStudyOf(db, { pairs: 12, models: [a, b], votesPerPair: 1 });
   const server = await testServer(db, fixture.dataFolder);
   const seen: Seen = { text: [], images: [] };
   const mask = (text: string) =>
@@ -133,7 +132,7 @@ describe('blinding', () => {
     await server.close();
     expect(sides).toEqual({ left: 6, right: 6 });
     // Everybody chose A, wherever it was.
-    const { criteria, modelA } = await studyReport(db, fixture.name);
+    const { criteria, modelA } = await reportOfTwo(db, fixture.name);
     expect(modelA).toBe('aardvark');
     for (const { wins, votes } of criteria) expect([wins, votes.a, votes.b]).toEqual([4, 12, 0]);
   });
@@ -145,7 +144,7 @@ describe('blinding', () => {
     const fixture = await openStudyOf(db, { pairs: 60, votesPerPair: 1, criteria: ['general'], dataFolder });
     const store = new ImageStore(dataFolder);
     const random = coin(7);
-    const [modelA] = await db.selectFrom('study').select('model_a_id').execute();
+    const [modelA] = await db.selectFrom('pairing').select('model_a_id').execute();
     for (const render of await db.selectFrom('render').select(['id', 'model_id']).execute()) {
       const isA = render.model_id === modelA!.model_a_id;
       const pixels = new Uint8Array(64 * 64 * 3).map((_, i) => (isA ? 256 * random() : (i / 64) % 256));

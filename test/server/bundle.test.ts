@@ -11,11 +11,10 @@ import { bundleStudy, type BundleOptions } from '../../server/bundle/bundle.ts';
 import { verifyBundle } from '../../server/bundle/verify.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { excludeAnnotator } from '../../server/study/exclusions.ts';
-import { studyReport } from '../../server/study/study-report.ts';
 import { castVote, undoLast } from '../../server/study/votes.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { openStudyOf } from '../support/studies.ts';
+import { openStudyOf, reportOfTwo } from '../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
@@ -54,7 +53,7 @@ onBothEngines('a bundle', (fresh) => {
     const made = await make({ images: true });
     expect(made).toMatchObject({ votes: 36, pairs: 8, images: 16 });
     const files = unzipSync(readFileSync(out));
-    const report = await studyReport(db, 'study');
+    const report = await reportOfTwo(db, 'study');
     const bundled = JSON.parse(strFromU8(files['report.json']!)) as typeof report;
     // Without who is left out, as the study's own report.
     expect(bundled.criteria).toEqual(JSON.parse(JSON.stringify(report.criteria)));
@@ -116,8 +115,8 @@ onBothEngines('a bundle', (fresh) => {
     await expect(verifyBundle(out)).rejects.toThrow(/is no (zip|bundle)/);
     await make();
     const files = unzipSync(readFileSync(out));
-    writeFileSync(out, zipSync({ ...files, 'study.json': strToU8('{"format":2}') }));
-    await expect(verifyBundle(out)).rejects.toThrow('has the format 2; this version reads 1');
+    writeFileSync(out, zipSync({ ...files, 'study.json': strToU8('{"format":3}') }));
+    await expect(verifyBundle(out)).rejects.toThrow('has the format 3; this version reads 2');
     const { 'votes.jsonl': _votes, ...rest } = files;
     writeFileSync(out, zipSync(rest));
     await expect(verifyBundle(out)).rejects.toThrow('it lacks votes.jsonl');

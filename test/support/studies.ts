@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Report } from '../../contract/report.ts';
 import type { Database } from '../../db/open.ts';
+import type { Population } from '../../db/tables.ts';
 import { insertModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts } from '../../db/queries/prompts.ts';
 import { insertRender } from '../../db/queries/renders.ts';
@@ -11,6 +13,7 @@ import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { importPrompts } from '../../evaluator/prompts/import.ts';
 import { createStudy, type StudyDesign } from '../../server/study/design.ts';
 import { changeState } from '../../server/study/lifecycle.ts';
+import { studyReport } from '../../server/study/study-report.ts';
 import { temporaryFolder } from './folders.ts';
 
 export interface StudyFixture {
@@ -67,7 +70,14 @@ export async function importNumberedPrompts(db: Database, pairs: number, name = 
 
 type Size = Pick<RenderedModel, 'width' | 'height'>;
 
-/** An open study of two rendered models. @param sizes of their images @param texts the prompts, instead of numbered ones */
+const colours: [number, number, number][] = [
+  [200, 30, 30],
+  [30, 30, 200],
+  [30, 200, 30],
+  [120, 120, 30],
+];
+
+/** An open study of rendered models, two if none are named. @param sizes of their images @param texts the prompts, instead of numbered ones */
 export async function openStudyOf(
   db: Database,
   {
@@ -81,23 +91,13 @@ export async function openStudyOf(
   const images = new ImageStore(dataFolder);
   if (texts === undefined) await importNumberedPrompts(db, pairs);
   else await importTexts(db, texts);
-  await addRenderedModel(db, images, {
-    name: design.a ?? 'aardvark',
-    prompts: 'prompts',
-    colour: [200, 30, 30],
-    ...sizes?.[0],
-  });
-  await addRenderedModel(db, images, {
-    name: design.b ?? 'buffalo',
-    prompts: 'prompts',
-    colour: [30, 30, 200],
-    ...sizes?.[1],
-  });
+  const { models = ['aardvark', 'buffalo'] } = design;
+  for (const [i, name] of models.entries())
+    await addRenderedModel(db, images, { name, prompts: 'prompts', colour: colours[i]!, ...sizes?.[i] });
   const { study } = await createStudy(db, {
     name: 'study',
     prompts: 'prompts',
-    a: 'aardvark',
-    b: 'buffalo',
+    models,
     votesPerPair: 3,
     criteria: ['appeal', 'general', 'alignment'],
     ties: false,
@@ -106,4 +106,11 @@ export async function openStudyOf(
   });
   await changeState(db, study.name, 'open');
   return { dataFolder, name: study.name, token: study.inviteToken };
+}
+
+/** The report of a study that compares two models. */
+export async function reportOfTwo(db: Database, name: string, population?: Population): Promise<Report> {
+  const report = await studyReport(db, name, population);
+  if ('pairings' in report) throw new Error(`${name} compares ${report.models.length} models.`);
+  return report;
 }

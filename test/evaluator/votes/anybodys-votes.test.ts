@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import type { Analysis, ManyModelsAnalysis } from '../../../contract/report.ts';
-import { analyze, analyzeAny, isOfMany, type AnalysisOptions } from '../../../evaluator/votes/analyze.ts';
+import { isOfMany, type Analysis, type ManyModelsAnalysis } from '../../../contract/report.ts';
+import { analyze, analyzeAny, type AnalysisOptions } from '../../../evaluator/votes/analyze.ts';
 import { parseValues } from '../../../evaluator/votes/choices.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 

@@ -12,8 +12,7 @@ import { addRenderedModel, importNumberedPrompts, type RenderedModel } from '../
 const base: StudyDesign = {
   name: 'study',
   prompts: 'prompts',
-  a: 'one',
-  b: 'two',
+  models: ['one', 'two'],
   votesPerPair: 3,
   criteria: ['general'],
   ties: false,
@@ -150,13 +149,15 @@ describe('a study', () => {
   });
 
   it.each([
-    [{ b: 'one' }, 'bad-request', 'A study compares two models; both are "one".'],
+    [{ models: ['one', 'one'] }, 'bad-request', 'A study compares different models; "one" is named twice.'],
+    [{ models: ['one'] }, 'bad-request', 'A study compares two models at least.'],
+    [{ models: ['one'], against: 'one' }, 'bad-request', 'A study compares two models at least.'],
     [{ criteria: [] }, 'bad-request', 'A study needs at least one criterion.'],
     [{ votesPerPair: 0 }, 'bad-request', 'votes per pair is 0; it must be a whole number from 1 to 99.'],
     [{ votesPerPair: 100 }, 'bad-request', 'votes per pair is 100'],
     [{ votesPerPair: 1.5 }, 'bad-request', 'votes per pair is 1.5'],
     [{ prompts: 'none' }, 'not-found', 'There is no prompt set named "none".'],
-    [{ a: 'three' }, 'not-found', 'There is no model named "three".'],
+    [{ models: ['three', 'two'] }, 'not-found', 'There is no model named "three".'],
     [{ promptSample: 0 }, 'bad-request', 'prompt sample is 0; it must be from 1 to 4.'],
     [{ promptSample: 5 }, 'bad-request', 'prompt sample is 5; it must be from 1 to 4.'],
     [{ promptSample: 1.5 }, 'bad-request', 'prompt sample is 1.5'],

@@ -7,6 +7,7 @@ const seen = { viewport: [1440, 900], devicePixelRatio: 1, scale: 1, zoom: 1, de
 function vote(annotator: string, pair: number, forA: boolean, what: object | null): CountedVote {
   return {
     pair,
+    pairing: 0,
     prompt: `prompt ${pair}`,
     category: null,
     challenge: null,

@@ -10,11 +10,10 @@ import { readAudit } from '../../../server/access/audit.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
 import { excludeAnnotator, includeAnnotator } from '../../../server/study/exclusions.ts';
 import { exportVotes } from '../../../server/study/exports.ts';
-import { studyReport } from '../../../server/study/study-report.ts';
 import { castVote } from '../../../server/study/votes.ts';
 import { onBothEngines } from '../../support/databases.ts';
 import { temporaryFolder } from '../../support/folders.ts';
-import { openStudyOf } from '../../support/studies.ts';
+import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
@@ -43,12 +42,12 @@ onBothEngines('exclusions', (fresh) => {
 
   it('leave votes out of every number, show both results, and can be taken back to the bit', async () => {
     const { db, dataFolder } = await setUp();
-    const before = await studyReport(db, 'study');
+    const before = await reportOfTwo(db, 'study');
     expect(before.criteria[0]).toMatchObject({ wins: 2, losses: 2, incomplete: 0, winRate: { value: 0.5, n: 4 } });
     expect(before.withExcluded).toBeUndefined();
 
     await excludeAnnotator(db, 'study', 'bob', ' answered in his sleep ');
-    const without = await studyReport(db, 'study');
+    const without = await reportOfTwo(db, 'study');
     expect(without.criteria[0]).toMatchObject({ wins: 2, losses: 0, incomplete: 2, winRate: { value: 1, n: 2 } });
     expect(without.withExcluded).toMatchObject({ annotators: 1, votes: 2 });
     expect(without.withExcluded!.criteria).toEqual(before.criteria);
@@ -63,7 +62,7 @@ onBothEngines('exclusions', (fresh) => {
     expect((await analyze(out)).criteria).toEqual(without.criteria);
 
     await includeAnnotator(db, 'study', 'bob', undefined);
-    expect(await studyReport(db, 'study')).toEqual(before);
+    expect(await reportOfTwo(db, 'study')).toEqual(before);
     await excludeAnnotator(db, 'study', 'bob', 'after all');
     const { entries, brokenAt } = await readAudit(db);
     expect(brokenAt).toBeNull();

@@ -11,12 +11,11 @@ import { ensureSimulatedSeats } from '../../../server/study/design.ts';
 import type { ExportFormat } from '../../../contract/words.ts';
 import { exportVotes } from '../../../server/study/exports.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
-import { studyReport } from '../../../server/study/study-report.ts';
 import { castVote, undoLast } from '../../../server/study/votes.ts';
 import { majorityRight, preferenceFor, simulatedVote } from '../../../server/simulation/latent-preference.ts';
 import { freshSqlite } from '../../support/databases.ts';
 import { temporaryFolder } from '../../support/folders.ts';
-import { openStudyOf } from '../../support/studies.ts';
+import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
@@ -87,7 +86,7 @@ describe('exports', () => {
     const { content, rows } = await exportVotes(db, study, { format, out, dataFolder });
     expect(rows).toBe(81);
     await writeFile(out, content);
-    const own = await studyReport(db, study);
+    const own = await reportOfTwo(db, study);
     // Not all is decided, or the test would show nothing.
     expect(own.criteria[0]!.incomplete).toBeGreaterThan(3);
     expect(own.criteria[0]!.decided).toBeGreaterThan(0);
@@ -106,7 +105,7 @@ describe('exports', () => {
       const out = join(temporaryFolder(), name);
       const request = { format: 'pick-a-pic', out, dataFolder } as const;
       await writeFile(out, (await exportVotes(db, study, request)).content);
-      const own = await studyReport(db, study);
+      const own = await reportOfTwo(db, study);
       const read = await analyze(out);
       // But for the family over which Holm corrects.
       const alone = (report: Report) =>

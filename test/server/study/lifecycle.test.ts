@@ -9,11 +9,10 @@ import { ensureSimulatedSeats } from '../../../server/study/design.ts';
 import { exportedVotes, exportVotes } from '../../../server/study/exports.ts';
 import { changeState, requireStudy } from '../../../server/study/lifecycle.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
-import { studyReport } from '../../../server/study/study-report.ts';
 import { populationOf, studySummaries, studySummary } from '../../../server/study/summary.ts';
 import { castVote, undoLast } from '../../../server/study/votes.ts';
 import { freshSqlite } from '../../support/databases.ts';
-import { openStudyOf } from '../../support/studies.ts';
+import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
@@ -115,12 +114,12 @@ describe('populations', () => {
     await vote(db, study.simulationToken, 'robot', forB);
     await vote(db, study.simulationToken, 'robot', forB);
     expect(await populationOf(db, study.id)).toBe('simulated');
-    expect(await studyReport(db, name)).toMatchObject({ simulated: true, criteria: [{ votes: { a: 0, b: 2 } }] });
+    expect(await reportOfTwo(db, name)).toMatchObject({ simulated: true, criteria: [{ votes: { a: 0, b: 2 } }] });
     expect(await studySummary(db, name)).toMatchObject({ simulated: true, votes: 2, annotators: 1 });
     await vote(db, token, 'ann', forA);
     expect(await populationOf(db, study.id)).toBe('people');
-    expect(await studyReport(db, name)).toMatchObject({ simulated: false, criteria: [{ votes: { a: 1, b: 0 } }] });
-    expect(await studyReport(db, name, 'simulated')).toMatchObject({
+    expect(await reportOfTwo(db, name)).toMatchObject({ simulated: false, criteria: [{ votes: { a: 1, b: 0 } }] });
+    expect(await reportOfTwo(db, name, 'simulated')).toMatchObject({
       simulated: true,
       criteria: [{ votes: { a: 0, b: 2 } }],
     });
@@ -187,7 +186,7 @@ describe('exports', () => {
       { ...shared, choice: 'b', response_time_ms: 7, status: 'counted', created_at: '1970-01-01T00:00:00.040Z' },
     ]);
     expect(votes.find(({ annotator }) => annotator === 'bob')).toMatchObject({ choice: 'tie', status: 'counted' });
-    expect((await studyReport(db, name)).criteria[0]).toMatchObject({
+    expect((await reportOfTwo(db, name)).criteria[0]).toMatchObject({
       wins: 0,
       losses: 1,
       ties: 1,

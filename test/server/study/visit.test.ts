@@ -480,8 +480,7 @@ onBothEngines('a visit', (fresh) => {
       createStudy(db, {
         name: 'other',
         prompts: 'prompts',
-        a: 'aardvark',
-        b: 'buffalo',
+        models: ['aardvark', 'buffalo'],
         votesPerPair: 1,
         criteria,
         ties: false,

@@ -1,0 +1,138 @@
+/**
+ * @file How firm a verdict is: the fewest votes that, changed, turn it. The verdict is McNemar's score test on the won and lost
+ * pairs at 5 %, which depends on their numbers W and L alone; a vote that is changed may move its pair.
+ *
+ * A pair that one model wins can be made undecided (W − 1) or lost (W − 1, L + 1), an undecided one can be made lost (L + 1); each
+ * has its price in votes. Every such move lowers (W − L)/√(W + L), so that of each kind as few as suffice are taken, the cheapest
+ * first. Which pairs are only made undecided and which lost is a transportation problem: the best choice grows by one pair at a
+ * time along shortest augmenting paths (Ahuja, Magnanti & Orlin, Network Flows, 1993, ch. 9).
+ */
+import { scoreTest } from './tango.ts';
+
+/** Votes on a pair. */
+export interface PairVotes {
+  a: number;
+  b: number;
+  tie: number;
+}
+
+export type Verdict = 'a' | 'b' | 'none';
+
+/** Which model wins more pairs, by the score test at 5 %. */
+export function verdictOf(wins: number, losses: number): Verdict {
+  if (wins + losses === 0 || scoreTest(wins, losses) >= 0.05) return 'none';
+  return wins > losses ? 'a' : 'b';
+}
+
+/**
+ * @param pairs those with all their votes
+ * @returns null where no change of votes turns the verdict
+ */
+export function breakdown(pairs: readonly PairVotes[]): number | null {
+  const { wins, losses } = count(pairs);
+  const verdict = verdictOf(wins, losses);
+  const mirrored = pairs.map(({ a, b, tie }) => ({ a: b, b: a, tie }));
+  if (verdict === 'a') return push(pairs, (w, l) => verdictOf(w, l) !== 'a');
+  if (verdict === 'b') return push(mirrored, (w, l) => verdictOf(w, l) !== 'a');
+  const both = [pairs, mirrored].flatMap((each) => push(each, (w, l) => verdictOf(w, l) === 'b') ?? []);
+  return both.length === 0 ? null : Math.min(...both);
+}
+
+function count(pairs: readonly PairVotes[]): { wins: number; losses: number } {
+  const half = ({ a, b, tie }: PairVotes) => (a + b + tie) / 2;
+  return {
+    wins: pairs.filter((pair) => pair.a > half(pair)).length,
+    losses: pairs.filter((pair) => pair.b > half(pair)).length,
+  };
+}
+
+/** Won pairs that cost the same. */
+interface Won {
+  toNeither: number;
+  toLost: number;
+  free: number;
+  /** How many of them are made undecided so far. */
+  neither: number;
+}
+
+/** The fewest votes that, changed, bring the won and lost pairs to where `isThere`, which more of them keep there. */
+function push(pairs: readonly PairVotes[], isThere: (wins: number, losses: number) => boolean): number | null {
+  const { wins, losses } = count(pairs);
+  const groups = new Map<string, Won>();
+  const undecided: number[] = [];
+  for (const { a, b, tie } of pairs) {
+    const n = a + b + tie;
+    const toLost = Math.floor(n / 2) + 1 - b;
+    if (b > n / 2) continue;
+    if (a <= n / 2) {
+      undecided.push(toLost);
+      continue;
+    }
+    const changed = a - Math.floor(n / 2);
+    // The votes that change go to B; who loses the pair for as little need not stop halfway.
+    const toNeither = changed < toLost ? changed : Infinity;
+    const key = `${toNeither} ${toLost}`;
+    const group = groups.get(key) ?? { toNeither, toLost, free: 0, neither: 0 };
+    group.free += 1;
+    groups.set(key, group);
+  }
+  undecided.sort((x, y) => x - y);
+  const prices = [0];
+  for (const price of undecided) prices.push(prices.at(-1)! + price);
+
+  let best = Infinity;
+  const won = [...groups.values()];
+  let neitherPrice = 0;
+  for (let neither = 0; neither <= wins; neither++) {
+    if (neither > 0) {
+      const next = cheapest(won, (group) => (group.free > 0 ? group.toNeither : Infinity));
+      if (next.price === Infinity) break;
+      next.group!.free -= 1;
+      next.group!.neither += 1;
+      neitherPrice += next.price;
+    }
+    if (neitherPrice >= best) break;
+    best = Math.min(best, withSoMany(neither, neitherPrice));
+  }
+  return best === Infinity ? null : best;
+
+  /** The fewest votes when so many won pairs are made undecided: the more are lost, the fewer undecided ones need to be. */
+  function withSoMany(neither: number, price: number): number {
+    const own = won.map((group) => ({ ...group }));
+    let fewest = Infinity;
+    let lostPrice = price;
+    let extra = undecided.length;
+    for (let lost = 0; lost + neither <= wins; lost++) {
+      if (lost > 0) {
+        lostPrice += augment(own);
+        if (lostPrice >= Math.min(best, fewest)) break;
+      }
+      const there = (more: number) => isThere(wins - neither - lost, losses + lost + more);
+      if (!there(extra)) continue;
+      while (extra > 0 && there(extra - 1)) extra -= 1;
+      fewest = Math.min(fewest, lostPrice + prices[extra]!);
+    }
+    return fewest;
+  }
+}
+
+/** One more won pair is lost, as many are made undecided as before. @returns what that costs more */
+function augment(groups: Won[]): number {
+  const direct = cheapest(groups, ({ free, toLost }) => (free > 0 ? toLost : Infinity));
+  const turned = cheapest(groups, ({ neither, toLost, toNeither }) => (neither > 0 ? toLost - toNeither : Infinity));
+  const refilled = cheapest(groups, ({ free, toNeither }) => (free > 0 ? toNeither : Infinity));
+  if (direct.price <= turned.price + refilled.price) {
+    if (direct.group !== undefined) direct.group.free -= 1;
+    return direct.price;
+  }
+  turned.group!.neither -= 1;
+  refilled.group!.neither += 1;
+  refilled.group!.free -= 1;
+  return turned.price + refilled.price;
+}
+
+function cheapest(groups: readonly Won[], price: (group: Won) => number): { price: number; group?: Won } {
+  let found: { price: number; group?: Won } = { price: Infinity };
+  for (const group of groups) if (price(group) < found.price) found = { price: price(group), group };
+  return found;
+}
