@@ -23,15 +23,17 @@ export function bundleCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (study: string, file: string, options: Options) => {
       const { bundleStudy } = await import('../server/bundle/bundle.ts');
-      const made = await withWorkspace(options, ({ db, images }) =>
-        bundleStudy(db, images, study, {
+      const { reveal } = await import('../server/study/reveal.ts');
+      const made = await withWorkspace(options, async ({ db, images }) => {
+        if (!options.simulated) await reveal(db, study);
+        return bundleStudy(db, images, study, {
           out: file,
           images: options.images === true,
           identified: options.identified === true,
           population: options.simulated ? 'simulated' : undefined,
           version: version(),
-        }),
-      );
+        });
+      });
       if (options.json) printJson({ study, file, ...made });
       else
         console.log(

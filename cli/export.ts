@@ -25,15 +25,17 @@ export function exportCommand(): Command {
     .option('--data <dir>', 'data directory')
     .action(async (study: string, options: Options) => {
       const { exportVotes } = await import('../server/study/exports.ts');
-      const { content, rows } = await withWorkspace(options, ({ db }) =>
-        exportVotes(db, study, {
+      const { reveal } = await import('../server/study/reveal.ts');
+      const { content, rows } = await withWorkspace(options, async ({ db }) => {
+        if (!options.simulated) await reveal(db, study);
+        return exportVotes(db, study, {
           format: options.format,
           out: options.out,
           population: options.simulated ? 'simulated' : undefined,
           criterion: options.criterion,
           dataFolder: dataFolderOf(options.data),
-        }),
-      );
+        });
+      });
       await writeOutput(options.out, content);
       console.error(`${rows} votes written to ${options.out}.`);
     });

@@ -1,14 +1,20 @@
 /** @file `visavis report`, and how a report is printed. */
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
 import { isOfMany, type ManyModelsReport, type Report } from '../contract/report.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
+import { version } from './version.ts';
 
 interface Options extends DataOption {
   json?: boolean;
   csv?: string;
+  html?: string;
+  gallery?: boolean;
+  identified?: boolean;
+  latex?: string;
   simulated?: boolean;
 }
 
@@ -17,14 +23,35 @@ export function reportCommand(): Command {
     .description('the study’s majority win rates')
     .argument('<study>')
     .option('--csv <file>', 'write the win rates as CSV')
+    .option('--html <file>', 'write the report as one file that computes itself again when it is opened')
+    .option('--gallery', 'with --html: every pair with its images')
+    .option('--identified', 'with --html: participants’ own ids; pseudonyms without it')
+    .option('--latex <dir>', 'write a table, figures, methods and a checklist for LaTeX')
     .option('--simulated', 'of the simulated votes, although people have voted')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (study: string, options: Options) => {
+      if (options.html === undefined && (options.gallery || options.identified))
+        throw new BadInput(`--${options.gallery ? 'gallery' : 'identified'} goes with --html.`);
       const { studyReport } = await import('../server/study/study-report.ts');
-      const report = await withWorkspace(options, ({ db }) =>
-        studyReport(db, study, options.simulated ? 'simulated' : undefined),
-      );
+      const { reveal } = await import('../server/study/reveal.ts');
+      const population = options.simulated ? ('simulated' as const) : undefined;
+      const report = await withWorkspace(options, async ({ db, images }) => {
+        if (population === undefined) await reveal(db, study);
+        const { html, latex } = options;
+        if (html !== undefined) {
+          const { reportHtml } = await import('../server/report/html.ts');
+          const { gallery, identified = false } = options;
+          const about = { population, identified, gallery: gallery ? images : undefined, version: version() };
+          await writeOutput(html, await reportHtml(db, study, about));
+        }
+        if (latex !== undefined) {
+          const { writeLatex } = await import('../server/report/latex.ts');
+          const files = await writeLatex(db, study, latex, { population, version: version() });
+          console.error(`${files.length} files in ${latex}; report.tex shows all of them.`);
+        }
+        return studyReport(db, study, population);
+      });
       if (options.csv !== undefined) await writeOutput(options.csv, reportCsv(report));
       if (options.json) printJson(report);
       else if (isOfMany(report)) printManyModelsReport(report);

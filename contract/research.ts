@@ -27,6 +27,9 @@ export const studySummarySchema = z.object({
   votes: z.int().describe('Votes that count.'),
   votesNeeded: z.int().describe('Votes of a finished study: pairs × votes a pair × criteria.'),
   annotators: z.int().describe('Annotators with a vote that counts.'),
+  running: z
+    .boolean()
+    .describe('Whether people have voted and may go on: results are then shown on demand alone (reveal=true).'),
   takeOvers: z.int().describe('Times that somebody went on as an annotator from a browser without their key.'),
   problems: z
     .array(

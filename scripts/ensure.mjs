@@ -34,9 +34,13 @@ if (process.argv.includes('--build')) {
       return Math.max(latest, entry.isDirectory() ? newest(file) : modified(file));
     }, 0);
   const sources = ['cli', 'contract', 'db', 'evaluator', 'server', 'client'].map((folder) => newest(path(folder)));
-  const settings = ['tsconfig.json', 'tsconfig.build.json', 'vite.config.ts', 'package-lock.json'].map((file) =>
-    modified(path(file)),
-  );
+  const settings = [
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'vite.config.ts',
+    'vite.report.config.ts',
+    'package-lock.json',
+  ].map((file) => modified(path(file)));
   const built = path('dist', '.built');
   if (modified(built) < Math.max(...sources, ...settings)) {
     console.error('visavis: building');

@@ -1,6 +1,6 @@
 /** @file Reading from the server; a refusal becomes an error with the server's sentence. */
 import type { Prescreen } from '../../contract/prescreen.ts';
-import type { Report } from '../../contract/report.ts';
+import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { StudySummary } from '../../contract/research.ts';
 import type { TrainingRun } from '../../contract/training.ts';
 
@@ -15,7 +15,10 @@ async function request<T>(path: string, init?: RequestInit): Promise<T> {
 const study = (name: string) => `/studies/${encodeURIComponent(name)}`;
 
 export const readStudies = () => request<{ studies: StudySummary[] }>('/studies');
-export const readReport = (name: string) => request<Report>(`${study(name)}/report`);
+export const readReport = (name: string, reveal: boolean) =>
+  request<Report | ManyModelsReport>(`${study(name)}/report${reveal ? '?reveal=true' : ''}`);
+export const figureAddress = (name: string, reveal: boolean) => (figure: string, ending: string) =>
+  `/api${study(name)}/figures/${figure}.${ending}${reveal ? '?reveal=true' : ''}`;
 export const readInvite = (name: string) => request<{ path: string; url?: string }>(`${study(name)}/invite`);
 export const setState = (name: string, state: StudySummary['state']) =>
   request<StudySummary>(study(name), {

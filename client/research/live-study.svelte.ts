@@ -7,6 +7,8 @@ import { readInvite, readReport, setState } from './api.ts';
 export class LiveStudy {
   study = $state<StudySummary>();
   report = $state<Report | ManyModelsReport>();
+  /** Running results are shown on demand. */
+  isRevealed = $state(false);
   error = $state<Error>();
   readonly #name: string;
   readonly #socket: Socket<ResearchServerEvents, ResearchClientEvents>;
@@ -18,16 +20,22 @@ export class LiveStudy {
     this.#socket = io('/research', { transports: ['websocket', 'polling'] });
     this.#socket.on('connect', () => this.#socket.emit('study:watch', { name }));
     this.#socket.on('study:progress', (study) => {
-      const changed = study.votes !== this.study?.votes;
+      const changed = study.votes !== this.study?.votes || study.running !== this.study?.running;
       this.study = study;
       if (changed) void this.#readReport();
     });
+  }
+
+  /** Shows running results, which the server's log tells of. */
+  reveal(): void {
+    this.isRevealed = true;
     void this.#readReport();
   }
 
   async setState(state: StudySummary['state']): Promise<void> {
     try {
       this.study = await setState(this.#name, state);
+      void this.#readReport();
     } catch (error) {
       this.error = error as Error;
     }
@@ -43,12 +51,16 @@ export class LiveStudy {
   }
 
   async #readReport(): Promise<void> {
+    if (this.study?.running && !this.isRevealed) {
+      this.report = undefined;
+      return;
+    }
     // Votes that come in while the report is on its way ask for one more.
     this.#again = this.#reading;
     if (this.#reading) return;
     this.#reading = true;
     try {
-      this.report = await readReport(this.#name);
+      this.report = await readReport(this.#name, this.isRevealed);
       this.error = undefined;
     } catch (error) {
       this.error = error as Error;

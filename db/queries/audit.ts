@@ -20,3 +20,20 @@ export async function listAuditEntries(db: Database): Promise<AuditEntry[]> {
   const rows = await db.selectFrom('audit').selectAll().orderBy('position').execute();
   return rows.map((row) => objectOf(row));
 }
+
+/** Whether the log tells of this since then. */
+export async function hasAuditEntry(
+  db: Database,
+  { actor, action, subject, since }: Pick<AuditEntry, 'actor' | 'action' | 'subject'> & { since: number },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('audit')
+    .select('position')
+    .where('actor', '=', actor)
+    .where('action', '=', action)
+    .where('subject', '=', subject)
+    .where('created_at', '>=', since)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -56,16 +56,18 @@ function ratingsOf(
   criterion: string,
 ): ManyModelsReport['ratings'] {
   const battles: Battle[] = [];
-  const prompts = new Map<string, number>();
+  // Models, prompts and battles in an order of their own: that of the votes must not matter, not even to the last digit.
+  const ranked = [...models].sort();
+  const ids = [...new Set(pairings.flatMap(({ votes }) => votes.items.map(({ id }) => id)))].sort();
+  const prompts = new Map(ids.map((id, i) => [id, i]));
   let sided = true;
   let ties = false;
   for (const { modelA, modelB, votes } of pairings) {
     const index = votes.criteria.indexOf(criterion);
-    const [a, b] = [models.indexOf(modelA), models.indexOf(modelB)];
+    const [a, b] = [ranked.indexOf(modelA), ranked.indexOf(modelB)];
     for (let i = 0; i < votes.count; i++) {
       if (votes.criterion[i] !== index) continue;
       const { id } = votes.items[votes.item[i]!]!;
-      if (!prompts.has(id)) prompts.set(id, prompts.size);
       const side = votes.sideOfA[i];
       sided &&= side !== sides.unknown;
       ties ||= votes.outcome[i] === outcomes.tie;
@@ -75,6 +77,10 @@ function ratingsOf(
       battles.push({ left: aIsLeft ? a : b, right: aIsLeft ? b : a, winner, cluster: prompts.get(id)! });
     }
   }
+  const kinds = { left: 0, right: 1, tie: 2 };
+  const place = ({ cluster = 0, left, right, winner }: Battle) =>
+    ((cluster * models.length + left) * models.length + right) * 3 + kinds[winner];
+  battles.sort((x, y) => place(x) - place(y));
   const named = (model: string, why: string) => ({ criterion, model, rating: null, low: null, high: null, why });
   if (battles.length === 0) return models.map((model) => named(model, 'no votes yet'));
   const options = { ties: ties ? 'davidson' : 'half', side: sided } as const;
@@ -85,8 +91,8 @@ function ratingsOf(
     return models.map((model) => named(model, (error as Error).message));
   }
   const { ratings, why = '' } = fit;
-  return models.map((model, i) => {
-    const rating = ratings?.[i];
+  return models.map((model) => {
+    const rating = ratings?.[ranked.indexOf(model)];
     if (rating === undefined) return named(model, why);
     const reach = z * rating.robustError;
     return { criterion, model, rating: rating.value, low: rating.value - reach, high: rating.value + reach };

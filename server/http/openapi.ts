@@ -39,7 +39,8 @@ const rows: Row[] = [
   {
     method: 'get',
     path: '/api/studies/{name}/report',
-    summary: 'The report, as report --json prints it',
+    summary:
+      'The report, as report --json prints it; while people may still vote with ?reveal=true alone, which is logged (also /figures/NAME.svg, .png, .pdf, .csv)',
     answer: z.union([reportSchema, manyModelsReportSchema]),
   },
   { method: 'get', path: '/api/runs', summary: 'Training runs with their curves', answer: trainingRunListSchema },

@@ -1,10 +1,12 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
-import { Router, type Request, type RequestHandler } from 'express';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
+import type { FigureEnding } from '../report/figure-files.ts';
+import { requireRevealed, reveal } from '../study/reveal.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import type { Limits } from './limits.ts';
@@ -21,6 +23,13 @@ export interface ResearchParts {
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
+
+const types: Record<string, string> = {
+  svg: 'image/svg+xml',
+  png: 'image/png',
+  pdf: 'application/pdf',
+  csv: 'text/csv',
+} satisfies Record<FigureEnding, string>;
 
 export function researchApi({ db, aside, sessions, origins, limits, publicUrl, prescreens }: ResearchParts): Router {
   const router = Router();
@@ -48,8 +57,28 @@ export function researchApi({ db, aside, sessions, origins, limits, publicUrl, p
     response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
   });
   router.get('/studies/:name/report', async (request, response) => {
+    await look(request, response);
     response.json(await aside.run('report', { name: request.params.name }));
   });
+  router.get('/studies/:name/figures/:file', async (request, response) => {
+    const [, figure, ending] = /^([\w-]+)\.(\w+)$/.exec(request.params.file) ?? [];
+    const type = types[ending ?? ''];
+    if (figure === undefined || type === undefined)
+      throw new ServiceError('bad-request', `A figure is a name and ${Object.keys(types).join(', ')}.`);
+    await look(request, response);
+    const { name } = request.params;
+    const content = await aside.run('figure', { name, figure, ending: ending as FigureEnding });
+    response
+      .type(type)
+      .set('Content-Disposition', `attachment; filename="${figure}.${ending}"`)
+      .send(Buffer.from(content));
+  });
+  /** Running results are seen on demand alone, and the log tells of it. */
+  async function look(request: Request<{ name: string }>, response: Response): Promise<void> {
+    const { name } = request.params;
+    if (request.query['reveal'] !== 'true') return requireRevealed(db, name);
+    await reveal(db, name, (response.locals as { actor: string }).actor);
+  }
   router.get('/runs', async (_request, response) => {
     response.json({ runs: await trainingRuns(db) });
   });

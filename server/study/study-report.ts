@@ -1,12 +1,12 @@
-/** @file Our own study's votes, in the shape that a report is built from. */
+/** @file Our own study's votes, in the shape that a report is built from, and what else its report tells. */
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { listPairings, listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
 import { countedVotes, type CountedVote } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
-import { buildManyModelsReport, type PairingInput } from '../../evaluator/votes/ratings.ts';
-import { buildReport } from '../../evaluator/votes/report.ts';
+import type { PairingInput } from '../../evaluator/votes/ratings.ts';
+import { reportOfVotes, withBeside, type Beside, type StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import { outcomes, sides, VoteTableBuilder, type VoteTable } from '../../evaluator/votes/vote-table.ts';
 import { criteriaOf } from './assignments.ts';
 import { checksOfStudy, visitOf } from './checks.ts';
@@ -16,7 +16,7 @@ import { itemsOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
 import { populationOf } from './summary.ts';
 
-type AnyReport = Report | ManyModelsReport;
+export type AnyReport = Report | ManyModelsReport;
 
 /**
  * Of two models a report; of more, one for each pairing and all on one scale.
@@ -24,31 +24,34 @@ type AnyReport = Report | ManyModelsReport;
  * @throws ServiceError not-found
  */
 export async function studyReport(db: Database, name: string, population?: Population): Promise<AnyReport> {
+  const { votes, beside } = await studyVotes(db, name, population);
+  return withBeside(reportOfVotes(votes), beside);
+}
+
+/** @throws ServiceError not-found */
+export async function studyVotes(
+  db: Database,
+  name: string,
+  population?: Population,
+): Promise<{ votes: StudyVotes; beside: Beside }> {
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const everybodys = await countedVotes(db, study.id, whose);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
+  const pairings = (await pairingsOf(db, study)).map((pairing) => pairing(everybodys));
   const counted = everybodys.filter(({ annotator }) => !excluded.has(annotator));
-  const pairings = await pairingsOf(db, study);
-  const shared = { study: study.name, simulated: whose === 'simulated' };
-  const reportOn = (votes: readonly CountedVote[]): AnyReport => {
-    const inputs = pairings.map((pairing) => pairing(votes));
-    const [first] = inputs;
-    if (inputs.length > 1) return buildManyModelsReport({ ...shared, pairings: inputs });
-    return buildReport({ ...shared, ...first! });
-  };
-  const made = withDisplay(
-    withExclusions(reportOn(counted), excluded, everybodys, reportOn),
-    counted,
-    criteriaOf(study),
+  const display = pairings.map((_, pairing) =>
+    displayReport(
+      counted.filter((vote) => vote.pairing === pairing),
+      criteriaOf(study),
+    ),
   );
-  if (visitOf(study) === null || whose === 'simulated') return made;
-  const checks = await checksOfStudy(db, await studyFacts(db, study.id));
-  const annotators = made.annotators.map((person) => ({
-    ...person,
-    ...(checks.get(person.id) ?? { gold: null, repeats: null }),
-  }));
-  return { ...made, annotators };
+  const isChecked = visitOf(study) !== null && whose === 'people';
+  const checks = isChecked ? Object.fromEntries(await checksOfStudy(db, await studyFacts(db, study.id))) : null;
+  return {
+    votes: { study: study.name, simulated: whose === 'simulated', pairings, excluded },
+    beside: { display, checks },
+  };
 }
 
 /** Of each pairing what its report is built from, whatever votes count. */
@@ -76,47 +79,6 @@ async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof require
       scores: ownScores,
     });
   });
-}
-
-/** Both results: without those who are left out, and with them. */
-function withExclusions(
-  report: AnyReport,
-  excluded: ReadonlyMap<string, string>,
-  everybodys: readonly CountedVote[],
-  reportOn: (votes: readonly CountedVote[]) => AnyReport,
-): AnyReport {
-  if (excluded.size === 0) return report;
-  const all = reportOn(everybodys);
-  const leftOut = all.annotators
-    .filter(({ id }) => excluded.has(id))
-    .map((person) => ({ ...person, excluded: true, excludedBecause: excluded.get(person.id)! }));
-  const annotators = [...report.annotators, ...leftOut].sort((x, y) => (x.id < y.id ? -1 : 1));
-  const left = {
-    annotators: excluded.size,
-    votes: everybodys.filter(({ annotator }) => excluded.has(annotator)).length,
-  };
-  if ('pairings' in report) {
-    const pairings = (all as ManyModelsReport).pairings.map(({ modelA, modelB, criteria }) => ({
-      modelA,
-      modelB,
-      criteria,
-    }));
-    return { ...report, annotators, withExcluded: { ...left, pairings } };
-  }
-  return { ...report, annotators, withExcluded: { ...left, criteria: (all as Report).criteria } };
-}
-
-/** What people had on screen, of each pairing by itself: a vote is for its model A. */
-function withDisplay(report: AnyReport, counted: readonly CountedVote[], criteria: readonly string[]): AnyReport {
-  const displayOf = (pairing: number) => {
-    const display = displayReport(
-      counted.filter((vote) => vote.pairing === pairing),
-      criteria,
-    );
-    return display === undefined ? {} : { display };
-  };
-  if (!('pairings' in report)) return { ...report, ...displayOf(0) };
-  return { ...report, pairings: report.pairings.map((each, i) => ({ ...each, ...displayOf(i) })) };
 }
 
 function votesOf(

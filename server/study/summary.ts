@@ -9,6 +9,7 @@ import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { visitOf } from './checks.ts';
+import { mayGoOn } from './reveal.ts';
 import { modelsCompared } from './study-file.ts';
 
 /** Newest first. @param all archived ones too */
@@ -53,6 +54,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     votes: progress.votes,
     votesNeeded: pairs * study.votesPerPair * criteria.length,
     annotators: progress.annotators,
+    running: mayGoOn(study.state) && population === 'people' && progress.votes > 0,
     takeOvers: progress.takeOvers,
     problems: (await problemsOfStudy(db, study.id)).map((problem) => ({
       ...problem,

@@ -1,0 +1,142 @@
+/** @file A report as one file without network that computes itself again when it is opened. */
+import { createHash } from 'node:crypto';
+import sharp from 'sharp';
+import type { Database } from '../../db/open.ts';
+import { listPairImages, listPairings } from '../../db/queries/studies.ts';
+import type { Population } from '../../db/tables.ts';
+import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import {
+  readVotes,
+  reportOfVotes,
+  withBeside,
+  writtenVotes,
+  type StudyVotes,
+} from '../../evaluator/votes/study-votes.ts';
+import { sha256Of } from '../../evaluator/engine/images/store.ts';
+import { outcomes } from '../../evaluator/votes/vote-table.ts';
+import { requireStudy } from '../study/lifecycle.ts';
+import { studyVotes } from '../study/study-report.ts';
+import { aboutStudy } from './about.ts';
+import { methods } from './methods.ts';
+import { loadRenderer, pageAssets } from './renderer.ts';
+
+export interface HtmlOptions {
+  population?: Population | undefined;
+  /** Participants by their platform's ids, instead of pseudonyms. */
+  identified?: boolean;
+  /** Every pair with its images, small. */
+  gallery?: ImageStore | undefined;
+  /** As package.json has it. */
+  version: string;
+}
+
+/** Longest side of a gallery's image, pixels. */
+const gallerySide = 320;
+
+/** @throws ServiceError not-found */
+export async function reportHtml(
+  db: Database,
+  name: string,
+  { population, identified = false, gallery, version }: HtmlOptions,
+): Promise<string> {
+  const study = await aboutStudy(db, name);
+  const { votes, beside } = await studyVotes(db, name, population);
+  const nameOf = identified ? (id: string) => id : pseudonyms(votes);
+  const written = writtenVotes(votes, nameOf);
+  const checks =
+    beside.checks === null
+      ? null
+      : Object.fromEntries(Object.entries(beside.checks).map(([id, check]) => [nameOf(id), check]));
+  // As the file will: from what is written, not from what was read.
+  const data = JSON.parse(JSON.stringify({ votes: written, beside: { ...beside, checks } })) as {
+    votes: typeof written;
+    beside: typeof beside;
+  };
+  const report = withBeside(reportOfVotes(readVotes(data.votes)), data.beside);
+  const about = {
+    models: study.models.map((model) => model.name),
+    methods: methods(study, report, version),
+    ...(gallery === undefined ? {} : { gallery: await galleryOf(db, name, votes, gallery) }),
+  };
+  const { pageBody } = await loadRenderer();
+  const { script, style } = await pageAssets();
+  // Nothing in it can end the element that it stands in.
+  const json = JSON.stringify({ about, ...data }).replaceAll('<', '\\u003c');
+  const code = script.replaceAll('</script', '<\\/script');
+  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const policy = `default-src 'none'; img-src data:; style-src ${hash(style)}; script-src ${hash(code)}`;
+  return [
+    '<!doctype html>',
+    '<html lang="en">',
+    '<head>',
+    '<meta charset="utf-8" />',
+    `<meta http-equiv="Content-Security-Policy" content="${policy}" />`,
+    '<meta name="viewport" content="width=device-width, initial-scale=1" />',
+    `<title>${escape(name)} · visavis</title>`,
+    `<style>${style}</style>`,
+    '</head>',
+    '<body>',
+    '<aside id="seal" aria-label="Check"><p>Not computed again: that needs a browser with scripts.</p></aside>',
+    `<main>${pageBody(about, report)}</main>`,
+    `<footer><p class="soft">SHA-256 of the votes: <code id="hash">${sha256Of(Buffer.from(json))}</code></p></footer>`,
+    `<script type="application/json" id="votes">${json}</script>`,
+    `<script type="module">${code}</script>`,
+    '</body>',
+    '</html>',
+    '',
+  ].join('\n');
+}
+
+/** People as p1, p2, … in the order of the study's pairs. */
+function pseudonyms({ pairings }: StudyVotes): (id: string) => string {
+  const known = new Map<string, string>();
+  const nameOf = (id: string) => {
+    if (!known.has(id)) known.set(id, `p${known.size + 1}`);
+    return known.get(id)!;
+  };
+  for (const { votes } of pairings) votes.annotators.forEach(nameOf);
+  return nameOf;
+}
+
+async function galleryOf(db: Database, name: string, { pairings }: StudyVotes, store: ImageStore) {
+  const { id } = await requireStudy(db, name);
+  const names = await listPairings(db, id);
+  const pairs = await listPairImages(db, id);
+  const places = pairings.map(() => 0);
+  const small = async (sha256: string) => {
+    const bytes = await sharp(await store.read(sha256))
+      .resize(gallerySide, gallerySide, { fit: 'inside', withoutEnlargement: true })
+      .webp({ quality: 80 })
+      .toBuffer();
+    return `data:image/webp;base64,${bytes.toString('base64')}`;
+  };
+  const made = [];
+  for (const { position, pairing, prompt, imageA, imageB } of pairs) {
+    const { votes } = pairings[pairing]!;
+    // A pairing's items are in the order of its pairs.
+    const item = places[pairing]!++;
+    made.push({
+      position,
+      prompt,
+      modelA: names[pairing]!.modelA,
+      modelB: names[pairing]!.modelB,
+      a: await small(imageA),
+      b: await small(imageB),
+      votes: votes.criteria.map((criterion, c) => {
+        const count = (outcome: number) =>
+          votes.item
+            .subarray(0, votes.count)
+            .reduce(
+              (sum, of, i) => sum + Number(of === item && votes.criterion[i] === c && votes.outcome[i] === outcome),
+              0,
+            );
+        return { criterion, a: count(outcomes.a), b: count(outcomes.b), tie: count(outcomes.tie) };
+      }),
+    });
+  }
+  return made;
+}
+
+function escape(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+}

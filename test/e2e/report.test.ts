@@ -1,0 +1,168 @@
+/// <reference lib="dom" />
+/**
+ * @file A simulated study of three models: the same numbers on the page, in the file that computes itself again, in LaTeX, the bundle
+ * and JSON; and a changed vote or number that turns the file's seal. Slow: it drives a browser.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { strFromU8, unzipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase, type Database } from '../../db/open.ts';
+import type { ManyModelsReport } from '../../contract/report.ts';
+import { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { bundleStudy } from '../../server/bundle/bundle.ts';
+import { serverConfig } from '../../server/config.ts';
+import { reportHtml } from '../../server/report/html.ts';
+import { writeLatex } from '../../server/report/latex.ts';
+import { simulate } from '../../server/simulation/simulate.ts';
+import type { RunningServer } from '../../server/start.ts';
+import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
+import { changeState } from '../../server/study/lifecycle.ts';
+import { studyReport } from '../../server/study/study-report.ts';
+import { castVote } from '../../server/study/votes.ts';
+import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
+import { testServer } from '../support/clients.ts';
+import { freshSqlite } from '../support/databases.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { openStudyOf } from '../support/studies.ts';
+
+const models = ['ape', 'bee', 'cat'];
+
+describe.skipIf(chromiumPath === undefined)('a report', () => {
+  let db: Database;
+  let dataFolder: string;
+  let server: RunningServer;
+  let browser: Awaited<ReturnType<typeof launchBrowser>>;
+  let report: ManyModelsReport;
+
+  beforeAll(async () => {
+    dataFolder = temporaryFolder();
+    db = await openDatabase(join(dataFolder, 'visavis.db'));
+    await openStudyOf(db, { pairs: 48, models, criteria: ['general', 'alignment'], dataFolder });
+    const config = serverConfig({ data: dataFolder });
+    await simulate(db, { study: 'study', annotators: 6, winRate: 0.646, seed: 4, config });
+    report = (await studyReport(db, 'study')) as ManyModelsReport;
+    server = await testServer(db, dataFolder);
+    browser = await launchBrowser();
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    await db?.destroy();
+  });
+
+  async function page(content: string, options: object = {}) {
+    const file = join(temporaryFolder(), 'report.html');
+    await writeFile(file, content);
+    return openPage(browser, `file://${file}`, options);
+  }
+
+  it('prints 64.6 % everywhere alike', async () => {
+    const { winRate } = report.pairings[0]!.criteria.find(({ criterion }) => criterion === 'general')!;
+    // 31 of 48.
+    expect((100 * winRate.value!).toFixed(1)).toBe('64.6');
+    const html = await reportHtml(db, 'study', { version: '9.9.9' });
+    const { page: file, problems } = await page(html);
+    await file.waitForSelector('#seal.whole');
+    const cell =
+      'section:has(h2:text-is("Majority win rate of ape against bee")) tr:has(td:text-is("General preference")) strong';
+    expect(await file.textContent(cell)).toBe('64.6 %');
+    expect(await file.title()).toBe('study · visavis');
+    expect(problems).toEqual([]);
+    expect(await violations(file)).toEqual([]);
+    await file.context().close();
+
+    const link = await server.researcherLink();
+    const { page: live, problems: complaints } = await openPage(browser, link);
+    await live.click('button:has-text("Sign in")');
+    await live.click('a:text-is("study")');
+    await live.waitForSelector(cell);
+    expect(await live.textContent(cell)).toBe('64.6 %');
+    expect(await live.title()).toBe('study · visavis');
+    const svg = await live.evaluate(async () => {
+      const address = document.querySelector<HTMLAnchorElement>('#win-rates-1 a[href$=".svg"]')!.href;
+      return (await fetch(address)).text();
+    });
+    expect(svg).toContain('>64.6 (');
+    expect(await violations(live)).toEqual([]);
+    expect(complaints).toEqual([]);
+    await live.context().close();
+
+    const folder = temporaryFolder();
+    await writeLatex(db, 'study', folder, { version: '9.9.9' });
+    expect(await readFile(join(folder, 'table.tex'), 'utf8')).toContain('General preference & 64.6 & ');
+    const out = join(folder, 'study.zip');
+    await bundleStudy(db, new ImageStore(dataFolder), 'study', { out, version: '9.9.9' });
+    const bundled = JSON.parse(strFromU8(unzipSync(await readFile(out))['report.json']!)) as ManyModelsReport;
+    expect(bundled.pairings).toEqual(JSON.parse(JSON.stringify(report.pairings)));
+    expect(bundled.ratings).toEqual(report.ratings);
+  });
+
+  it('is the same bytes twice, names nobody unless asked, and works on a phone in the dark', async () => {
+    const html = await reportHtml(db, 'study', { version: '9.9.9' });
+    expect(await reportHtml(db, 'study', { version: '9.9.9' })).toBe(html);
+    expect(html).not.toContain('simulated-1');
+    expect(await reportHtml(db, 'study', { version: '9.9.9', identified: true })).toContain('simulated-1');
+    const { page: phone } = await page(html, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+    await phone.waitForSelector('#seal.whole');
+    expect(await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    expect(await violations(phone)).toEqual([]);
+    await phone.context().close();
+  });
+
+  it('says which number was changed in it, and that a vote was', async () => {
+    const html = await reportHtml(db, 'study', { version: '9.9.9', gallery: new ImageStore(dataFolder) });
+    const seal = async (changed: string) => {
+      expect(changed).not.toBe(html);
+      const { page: file } = await page(changed);
+      await file.waitForSelector('#seal.broken, #seal.whole');
+      const text = await file.innerText('#seal');
+      await file.context().close();
+      return text;
+    };
+    expect(await seal(html.replace('<strong>64.6 %</strong>', '<strong>84.6 %</strong>'))).toMatch(
+      /Majority win rate of ape against bee, General preference, Win rate: the file prints “84.6 %”, from its votes follows “64.6 %”/,
+    );
+    // One vote for A becomes one for B; in the second case somebody computes the hash anew.
+    const changed = html.replace(/("outcome":\[(?:\d,)*?)0,/, '$11,');
+    const lines = (await seal(changed)).split('\n');
+    expect(lines.some((line) => line.includes('are not those that were written'))).toBe(true);
+    expect(lines.length).toBeGreaterThan(2);
+    const moved = html.replace(
+      /(<circle cx=")(\d)/,
+      (_, head: string, digit: string) => head + String((Number(digit) + 1) % 10),
+    );
+    expect(await seal(moved)).toMatch(
+      /All models together, figure “Strength of the models”: a mark is drawn elsewhere/,
+    );
+    expect(await seal(html.replace(/(<h3[^>]*>1\. )prompt \d+/, '$1another prompt'))).toContain('1. another prompt');
+  });
+
+  it('of a running study shows nothing until somebody asks', async () => {
+    const other = await freshSqlite();
+    const fixture = await openStudyOf(other.db, { pairs: 2, votesPerPair: 1, criteria: ['general'] });
+    const person = await joinStudy(other.db, { token: fixture.token, participant: 'ann' });
+    const times = { leaseMs: 60_000, graceMs: 1000 };
+    const given = (await nextAssignment(other.db, person, times))!;
+    const vote = {
+      voteId: crypto.randomUUID(),
+      assignmentId: given.id,
+      criterion: 'general' as const,
+      responseTimeMs: 900,
+    };
+    await castVote(other.db, person, { ...vote, choice: 'left' }, times);
+    const running = await testServer(other.db, fixture.dataFolder);
+    const { page: live } = await openPage(browser, await running.researcherLink());
+    await live.click('button:has-text("Sign in")');
+    await live.click('a:text-is("study")');
+    await live.waitForSelector('text=results are hidden');
+    expect(await live.locator('text=Majority win rate').count()).toBe(0);
+    await live.click('button:has-text("Show them now")');
+    await live.waitForSelector('h2:has-text("Majority win rate of aardvark")');
+    await changeState(other.db, 'study', 'closed');
+    await live.reload();
+    await live.waitForSelector('h2:has-text("Majority win rate of aardvark")');
+    await live.context().close();
+    await running.close();
+  });
+});
