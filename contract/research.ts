@@ -58,6 +58,72 @@ export const inviteSchema = z.object({
   url: z.string().optional().describe('The whole link, where the public address is configured.'),
 });
 
+const modelSchema = z.enum(['a', 'b']);
+const answerSchema = z.enum(['a', 'b', 'tie']);
+
+export const gallerySchema = z.object({
+  study: z.string().describe('Name of the study.'),
+  simulated: z.boolean().describe("Whether the votes are simulated annotators'."),
+  pairings: z
+    .array(z.object({ modelA: z.string().describe('Model A.'), modelB: z.string().describe('Model B.') }))
+    .describe('Every two models that are compared.'),
+  pairs: z
+    .array(
+      z.object({
+        position: z.int().describe("In the study's order, from 0."),
+        pairing: z.int().describe('Index of its pairing.'),
+        prompt: z.string().describe('Its prompt.'),
+        category: z.string().nullable().describe("The prompt's category."),
+        challenge: z.string().nullable().describe("The prompt's challenge."),
+        criteria: z
+          .array(
+            z.object({
+              criterion: z.string().describe('The criterion.'),
+              a: z.int().describe('Votes for A that count.'),
+              b: z.int().describe('Votes for B that count.'),
+              tie: z.int().describe('Votes for a tie that count.'),
+              decision: z
+                .enum(['a', 'b', 'tie', 'split', 'incomplete'])
+                .describe('What the majority says; incomplete while votes are missing.'),
+            }),
+          )
+          .describe('In the order in which they are asked.'),
+        medianResponseTimeMs: z.number().nullable().describe('Of its votes; null without one.'),
+        scores: z
+          .array(
+            z.object({
+              reward: z.string().describe('The reward.'),
+              a: z.number().describe("Of A's image."),
+              b: z.number().describe("Of B's image."),
+            }),
+          )
+          .describe('Rewards that have scored both images.'),
+      }),
+    )
+    .describe("In the study's order."),
+});
+export type Gallery = z.infer<typeof gallerySchema>;
+export type GalleryPair = Gallery['pairs'][number];
+
+export const pairVotesSchema = z.object({
+  votes: z
+    .array(
+      z.object({
+        annotator: z.string().describe("The annotator's id."),
+        criterion: z.string().describe('The criterion.'),
+        choice: answerSchema.describe('Which model it is for.'),
+        left: modelSchema.describe('Which model was on the left.'),
+        responseTimeMs: z.number().describe('Milliseconds.'),
+        createdAt: z.int().describe('Milliseconds since 1970.'),
+        status: z
+          .enum(['counted', 'retracted', 'surplus', 'excluded'])
+          .describe('What became of it: undone, its seat gone, its annotator left out.'),
+      }),
+    )
+    .describe('Oldest first.'),
+});
+export type PairVotes = z.infer<typeof pairVotesSchema>;
+
 export interface ResearchServerEvents {
   'study:progress': (study: StudySummary) => void;
 }

@@ -106,7 +106,7 @@ export function createApp({
   app.use(
     '/api',
     express.json({ limit: '100kb' }),
-    researchApi({ db, aside, sessions, origins, limits, publicUrl, prescreens }),
+    researchApi({ db, aside, images, sessions, origins, limits, publicUrl, prescreens }),
   );
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');

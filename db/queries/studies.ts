@@ -202,9 +202,10 @@ const pairsWithRenders = (db: Database, studyId: string) =>
     .where('p.position', '>=', 0)
     .orderBy('p.position');
 
-/** The pairs in the study's order, with both images' SHA-256. */
-export function listPairImages(db: Database, studyId: string) {
+/** The pairs in the study's order, or one of them, with both images' SHA-256. */
+export function listPairImages(db: Database, studyId: string, position?: number) {
   return pairsWithRenders(db, studyId)
+    .$if(position !== undefined, (query) => query.where('p.position', '=', position!))
     .select([
       'p.position',
       'p.pairing',

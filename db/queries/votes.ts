@@ -187,8 +187,8 @@ export function countedVotes(db: Database, studyId: string, population: Populati
     .execute();
 }
 
-/** The whole log: every vote ever cast with what became of it, oldest first. */
-export function voteLog(db: Database, studyId: string, population: Population) {
+/** The whole log: every vote ever cast, or those on one pair, with what became of it, oldest first. */
+export function voteLog(db: Database, studyId: string, population: Population, pair?: number) {
   return db
     .selectFrom('vote as v')
     .innerJoin('assignment as x', 'x.id', 'v.assignment_id')
@@ -223,6 +223,7 @@ export function voteLog(db: Database, studyId: string, population: Population) {
     .where('v.study_id', '=', studyId)
     .where('n.population', '=', population)
     .where('x.kind', '=', 'work')
+    .$if(pair !== undefined, (query) => query.where('p.position', '=', pair!))
     .orderBy('v.created_at')
     .orderBy('v.id')
     .execute();

@@ -4,6 +4,7 @@ import { checkpoint, connect, quickCheck, type Database } from '../../db/open.ts
 import type { StudyFromScreen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { figureFile, type FigureEnding } from '../report/figure-files.ts';
+import { galleryOf } from '../study/gallery.ts';
 import { missingImages } from '../study/missing-images.ts';
 import { studyFromScreen } from '../study/best-two.ts';
 import { studyReport } from '../study/study-report.ts';
@@ -12,6 +13,7 @@ import type { Call, Reply } from './aside.ts';
 /** All that the server asks for, by name. */
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
+  gallery: (db: Database, { name }: { name: string }) => galleryOf(db, name),
   figure: async (db: Database, { name, figure, ending }: { name: string; figure: string; ending: FigureEnding }) =>
     figureFile(await studyReport(db, name), figure, ending),
   studyFromScreen: (db: Database, { id, design, actor }: { id: string; design: StudyFromScreen; actor: string }) =>

@@ -8,7 +8,7 @@ import { ServiceError } from '../errors.ts';
 import type { Health } from '../health.ts';
 
 /** The longest side of the copy that is asked for; few sizes, so that nobody can fill the cache. */
-function copySize(at: unknown): number | undefined {
+export function copySize(at: unknown): number | undefined {
   if (at === undefined) return undefined;
   const size = copySizes.find((each) => String(each) === at);
   if (size === undefined) throw new ServiceError('bad-request', `at must be one of ${copySizes.join(', ')}.`);

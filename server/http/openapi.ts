@@ -10,7 +10,14 @@ import {
   studyFromScreenSchema,
 } from '../../contract/prescreen.ts';
 import { trainingRunListSchema } from '../../contract/training.ts';
-import { inviteSchema, studyChangeSchema, studyListSchema, studySummarySchema } from '../../contract/research.ts';
+import {
+  gallerySchema,
+  inviteSchema,
+  pairVotesSchema,
+  studyChangeSchema,
+  studyListSchema,
+  studySummarySchema,
+} from '../../contract/research.ts';
 
 interface Row {
   method: 'get' | 'patch' | 'post';
@@ -42,6 +49,19 @@ const rows: Row[] = [
     summary:
       'The report, as report --json prints it; while people may still vote with ?reveal=true alone, which is logged (also /figures/NAME.svg, .png, .pdf, .csv)',
     answer: z.union([reportSchema, manyModelsReportSchema]),
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/pairs',
+    summary:
+      'Every pair with its votes, as counts; ?reveal=true as for the report. Its images: /pairs/POSITION/a and /b (?at=384)',
+    answer: gallerySchema,
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/pairs/{position}',
+    summary: 'Every vote on one pair',
+    answer: pairVotesSchema,
   },
   { method: 'get', path: '/api/runs', summary: 'Training runs with their curves', answer: trainingRunListSchema },
   { method: 'get', path: '/api/prescreens', summary: 'All prescreens, newest first', answer: prescreenListSchema },

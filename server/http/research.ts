@@ -6,6 +6,9 @@ import { studyChangeSchema } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import type { FigureEnding } from '../report/figure-files.ts';
+import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { imagesOfPair, votesOnPair } from '../study/gallery.ts';
+import { copySize } from './images.ts';
 import { requireRevealed, reveal } from '../study/reveal.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
@@ -17,6 +20,7 @@ import type { Scope, Sessions } from './session.ts';
 export interface ResearchParts {
   db: Database;
   aside: Aside;
+  images: ImageStore;
   sessions: Sessions;
   origins: Origins;
   limits: Limits;
@@ -31,7 +35,21 @@ const types: Record<string, string> = {
   csv: 'text/csv',
 } satisfies Record<FigureEnding, string>;
 
-export function researchApi({ db, aside, sessions, origins, limits, publicUrl, prescreens }: ResearchParts): Router {
+function positionIn({ position }: { position: string }): number {
+  if (!/^\d{1,7}$/.test(position)) throw new ServiceError('bad-request', 'A pair is a whole number from 0.');
+  return Number(position);
+}
+
+export function researchApi({
+  db,
+  aside,
+  images,
+  sessions,
+  origins,
+  limits,
+  publicUrl,
+  prescreens,
+}: ResearchParts): Router {
   const router = Router();
   const require = (scope: Scope) => requireResearcher({ sessions, origins, limits }, scope);
   router.use('/prescreens', require('prescreen'), prescreenApi({ db, aside, ...prescreens }));
@@ -72,6 +90,26 @@ export function researchApi({ db, aside, sessions, origins, limits, publicUrl, p
       .type(type)
       .set('Content-Disposition', `attachment; filename="${figure}.${ending}"`)
       .send(Buffer.from(content));
+  });
+  router.get('/studies/:name/pairs', async (request, response) => {
+    await look(request, response);
+    response.json(await aside.run('gallery', { name: request.params.name }));
+  });
+  router.get('/studies/:name/pairs/:position', async (request, response) => {
+    await look(request, response);
+    response.json(await votesOnPair(db, request.params.name, positionIn(request.params)));
+  });
+  router.get('/studies/:name/pairs/:position/:side', async (request, response) => {
+    const { name, side } = request.params;
+    if (side !== 'a' && side !== 'b') throw new ServiceError('not-found', 'A pair has the images a and b.');
+    const longest = copySize(request.query['at']);
+    const sides = await imagesOfPair(db, name, positionIn(request.params));
+    const image = await images.copy(sides[side], longest).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new ServiceError('not-found', 'This image is missing on the server.');
+    });
+    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400, immutable' });
+    response.end(image);
   });
   /** Running results are seen on demand alone, and the log tells of it. */
   async function look(request: Request<{ name: string }>, response: Response): Promise<void> {

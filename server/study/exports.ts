@@ -9,7 +9,7 @@ import type { ExportFormat } from '../../contract/words.ts';
 import type { Database } from '../../db/open.ts';
 import { listPairImages, listPairings, listPairsWithPrompts } from '../../db/queries/studies.ts';
 import { voteLog } from '../../db/queries/votes.ts';
-import type { Population, Side } from '../../db/tables.ts';
+import type { Choice, Population, Side } from '../../db/tables.ts';
 import type { Point } from '../../contract/annotate.ts';
 import { visitOf } from './checks.ts';
 import { excludedNow } from './exclusions.ts';
@@ -55,7 +55,7 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     challenge: vote.challenge,
     annotator: vote.annotator,
     criterion: vote.criterion,
-    choice: vote.choice === 'tie' ? 'tie' : vote.choice === vote.sideA ? 'a' : 'b',
+    choice: choiceOf(vote),
     left: vote.sideA === 'left' ? 'a' : 'b',
     model_a: pairings[vote.pairing]!.modelA,
     model_b: pairings[vote.pairing]!.modelB,
@@ -74,7 +74,12 @@ export function itemsOf(pairs: readonly { position: number; promptId: string }[]
   return items;
 }
 
-function statusOf(
+/** Which model a vote is for. */
+export function choiceOf({ choice, sideA }: { choice: Choice; sideA: Side }): 'a' | 'b' | 'tie' {
+  return choice === 'tie' ? 'tie' : choice === sideA ? 'a' : 'b';
+}
+
+export function statusOf(
   { countedSeat, retractedAt }: { countedSeat: string | null; retractedAt: number | null },
   isExcluded: boolean,
 ): ExportedVote['status'] {

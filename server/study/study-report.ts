@@ -12,7 +12,7 @@ import { criteriaOf } from './assignments.ts';
 import { checksOfStudy, visitOf } from './checks.ts';
 import { displayReport } from './display.ts';
 import { excludedNow } from './exclusions.ts';
-import { itemsOf } from './exports.ts';
+import { choiceOf, itemsOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
 import { populationOf } from './summary.ts';
 
@@ -90,12 +90,11 @@ function votesOf(
   // Every pair is an item, voted on or not, so that what is missing is counted as missing.
   for (const { id, category, challenge, weight } of pairs) table.itemIndex({ id, category, challenge, weight });
   for (const vote of counted) {
-    const choice = vote.choice === 'tie' ? 'tie' : vote.choice === vote.sideA ? 'a' : 'b';
     table.add({
       item: vote.item,
       annotator: table.annotatorIndex(vote.annotator),
       criterion: table.criterionIndex(vote.criterion),
-      outcome: outcomes[choice],
+      outcome: outcomes[choiceOf(vote)],
       sideOfA: sides[vote.sideA],
       responseTimeMs: vote.responseTimeMs,
     });

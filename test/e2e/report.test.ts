@@ -138,6 +138,41 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
     expect(await seal(html.replace(/(<h3[^>]*>1\. )prompt \d+/, '$1another prompt'))).toContain('1. another prompt');
   });
 
+  it('leads to every pair: filtered by its address, with both images and every vote', async () => {
+    const { page: live, problems } = await openPage(browser, await server.researcherLink());
+    await live.click('button:has-text("Sign in")');
+    await live.waitForSelector('table');
+    await live.goto(`${server.url}/research/study/pairs?criterion=general&outcome=b&pairing=1`);
+    await live.waitForSelector('article');
+    const lost = report.pairings[1]!.criteria.find(({ criterion }) => criterion === 'general')!.losses;
+    expect(await live.textContent('[role=status]')).toContain(`${lost} of 144 pairs`);
+    const first = live.locator('article').first();
+    expect(await first.locator('figcaption').allTextContents()).toEqual(['ape', 'cat']);
+    await expect
+      .poll(() =>
+        first
+          .locator('img')
+          .first()
+          .evaluate((image) => (image as HTMLImageElement).naturalWidth),
+      )
+      .toBe(8);
+    await first.locator('summary').click();
+    // Three votes on two criteria.
+    await expect.poll(() => first.locator('details p').count()).toBe(6);
+    expect(await first.locator('details p').first().textContent()).toMatch(
+      /simulated-\d, General preference:\s+(ape|cat|tie)\s+\((ape|cat) left/,
+    );
+    await live.selectOption('label:has-text("Outcome") select', '');
+    await live.selectOption('label:has-text("Models") select', '');
+    await expect.poll(() => live.textContent('[role=status]')).toContain('144 of 144 pairs');
+    expect(live.url()).toBe(`${server.url}/research/study/pairs?criterion=general`);
+    // Of all pairs only those near the window are there.
+    expect(await live.locator('article').count()).toBeLessThan(30);
+    expect(await violations(live)).toEqual([]);
+    expect(problems).toEqual([]);
+    await live.context().close();
+  });
+
   it('of a running study shows nothing until somebody asks', async () => {
     const other = await freshSqlite();
     const fixture = await openStudyOf(other.db, { pairs: 2, votesPerPair: 1, criteria: ['general'] });

@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { listAuditEntries } from '../../db/queries/audit.ts';
 import type { Database } from '../../db/open.ts';
+import type { Gallery, PairVotes } from '../../contract/research.ts';
 import { figureFile } from '../../server/report/figure-files.ts';
 import { latex, writeLatex } from '../../server/report/latex.ts';
 import { loadRenderer } from '../../server/report/renderer.ts';
@@ -167,6 +168,8 @@ onBothEngines('running results', (fresh) => {
       'hidden until it is closed',
     );
     expect((await get('/figures/outcomes.csv')).status).toBe(409);
+    expect((await get('/pairs')).status).toBe(409);
+    expect((await get('/pairs/0')).status).toBe(409);
     expect(await looks()).toEqual([]);
     expect((await get('/report?reveal=true')).status).toBe(200);
     expect((await get('/figures/outcomes.csv?reveal=true')).status).toBe(200);
@@ -179,6 +182,21 @@ onBothEngines('running results', (fresh) => {
     expect((await get('/figures/nothing.csv')).status).toBe(404);
     expect((await get('/figures/outcomes.exe')).status).toBe(400);
     expect(await looks()).toHaveLength(1);
+    // What people said of each pair, and its images, are there too.
+    const { pairs } = (await (await get('/pairs')).json()) as Gallery;
+    expect(pairs.map(({ criteria: [row] }) => row!.decision)).toEqual(['a', 'a', 'a', 'b']);
+    const { votes } = (await (await get('/pairs/3')).json()) as PairVotes;
+    expect(votes).toMatchObject([{ annotator: 'worker~ann', choice: 'b', status: 'counted', responseTimeMs: 900 }]);
+    const image = await get('/pairs/3/b?at=384');
+    expect([image.status, image.headers.get('content-type')]).toEqual([200, 'image/png']);
+    expect((await sharp(Buffer.from(await image.arrayBuffer())).stats()).dominant.b).toBeGreaterThan(150);
+    for (const [path, status] of [
+      ['/pairs/4/a', 404],
+      ['/pairs/x', 400],
+      ['/pairs/3/c', 404],
+      ['/pairs/3/a?at=1', 400],
+    ] as const)
+      expect((await get(path)).status, path).toBe(status);
     await server.close();
   });
 });

@@ -62,6 +62,11 @@ export class ImageStore {
     return padPng(image, Math.ceil(needed / lengthClass) * lengthClass);
   }
 
+  /** Without metadata; smaller where `longest` says so. @throws ENOENT for an image that is missing */
+  copy(sha256: string, longest?: number): Promise<Buffer> {
+    return this.#blind(sha256, longest);
+  }
+
   async #blind(sha256: string, longest: number | undefined): Promise<Buffer> {
     const folder = longest === undefined ? this.#blindFolder : join(this.#blindFolder, `at-${longest}`);
     const file = pathIn(folder, sha256);
