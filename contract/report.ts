@@ -207,6 +207,20 @@ export const rewardReportSchema = z.object({
       z.object({
         criterion: z.string().describe('The criterion.'),
         agreement: agreementSchema.describe('Over all its pairs.'),
+        predictionPowered: z
+          .object({
+            value: number.describe('Win rate of A, 0 … 1, with the help of the scores of pairs without votes.'),
+            ...interval,
+            n: z.int().describe('Pairs that people have decided and the reward has scored.'),
+            others: z
+              .int()
+              .describe('Pairs that the reward has scored and people have not decided, in the study or not.'),
+            lambda: number.describe('How far the reward is listened to, 0 … 1.'),
+            worth: number.describe('Decided pairs that would narrow the interval as much as these scores do.'),
+            says: z.string().describe('The same in words.'),
+            why,
+          })
+          .describe('What the reward is worth in votes (PPI++).'),
         byCategory: z
           .array(agreementSchema.extend({ name: z.string().describe('The category.') }))
           .describe('Alphabetical.'),

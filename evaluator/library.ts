@@ -10,6 +10,7 @@ export { isOfMany } from '../contract/report.ts';
 export type { Analysis, CriterionReport, ManyModelsAnalysis, Report, WinRate } from '../contract/report.ts';
 
 export { ArgumentError } from './statistics/argument-error.ts';
+export { predictionPowered, type PredictionPowered } from './statistics/prediction-powered.ts';
 export { breakdown, type PairVotes } from './statistics/breakdown.ts';
 export { binomialTest, signTest } from './statistics/binomial-test.ts';
 export {

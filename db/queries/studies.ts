@@ -288,3 +288,54 @@ export function listPairScores(db: Database, studyId: string) {
     .orderBy('p.position')
     .execute();
 }
+
+/**
+ * Both scores of each pairing's images of prompts that the study does not show, one seed a prompt (the smallest that both have), by
+ * every reward whose present network has scored both.
+ */
+export async function listOtherScores(db: Database, studyId: string) {
+  const rows = await db
+    .selectFrom('pairing as c')
+    .innerJoin('study as s', 's.id', 'c.study_id')
+    .innerJoin('prompt as q', 'q.prompt_set_id', 's.prompt_set_id')
+    .innerJoin('render as a', (join) => join.onRef('a.prompt_id', '=', 'q.id').onRef('a.model_id', '=', 'c.model_a_id'))
+    .innerJoin('render as b', (join) =>
+      join.onRef('b.prompt_id', '=', 'q.id').onRef('b.model_id', '=', 'c.model_b_id').onRef('b.seed', '=', 'a.seed'),
+    )
+    .innerJoin('score as x', 'x.render_id', 'a.id')
+    .innerJoin('score as y', (join) =>
+      join
+        .onRef('y.render_id', '=', 'b.id')
+        .onRef('y.reward_id', '=', 'x.reward_id')
+        .onRef('y.network_sha256', '=', 'x.network_sha256'),
+    )
+    .innerJoin('reward as w', (join) =>
+      join.onRef('w.id', '=', 'x.reward_id').onRef('w.network_sha256', '=', 'x.network_sha256'),
+    )
+    .select(['w.name as reward', 'c.position as pairing', 'q.id as promptId', 'x.value as scoreA', 'y.value as scoreB'])
+    .where('c.study_id', '=', studyId)
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('pair as p')
+            .select('p.id')
+            .whereRef('p.study_id', '=', 's.id')
+            .whereRef('p.prompt_id', '=', 'q.id'),
+        ),
+      ),
+    )
+    .orderBy('w.name')
+    .orderBy('c.position')
+    .orderBy('q.position')
+    .orderBy('a.seed')
+    .execute();
+  // The first of each prompt has its smallest seed.
+  const seen = new Set<string>();
+  return rows.flatMap(({ promptId, ...score }) => {
+    const key = `${score.reward} ${score.pairing} ${promptId}`;
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return [score];
+  });
+}

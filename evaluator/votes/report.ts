@@ -16,7 +16,7 @@ import { twoWayMean } from '../statistics/two-way.ts';
 import { orNull, wilson, type Interval } from '../statistics/wilson.ts';
 import type { AnnotatorReport, CriterionReport, Report, Slice } from '../../contract/report.ts';
 import { coincidencesOf, kappaOfItems, nominal, promptIntervals } from './intervals.ts';
-import { rewardReports, type PairScore } from './reward-reports.ts';
+import { rewardReports, type OtherScore, type PairScore } from './reward-reports.ts';
 import { median } from '../statistics/median.ts';
 import { tally, tallyItems, type ItemTally, type Tally } from './tallies.ts';
 import { winRate, winRateNoTies } from './win-rate.ts';
@@ -32,6 +32,8 @@ export interface ReportInput {
   votes: VoteTable;
   /** Scores of the pairs' images, where rewards have scored both. */
   scores?: readonly PairScore[];
+  /** Scores of pairs of the same prompt set that are not in the study. */
+  otherScores?: readonly OtherScore[];
   /** Of the bootstraps. */
   seed?: number;
 }
@@ -55,7 +57,7 @@ export function buildReport(input: ReportInput): Report {
     criteria,
     comparisons: compareCriteria(votes.criteria, tallies),
     annotators: annotatorReports(votes, tallies),
-    rewards: rewardReports(votes, tallies, input.scores ?? []),
+    rewards: rewardReports(votes, tallies, input.scores ?? [], input.otherScores ?? []),
   };
 }
 

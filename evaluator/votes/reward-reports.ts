@@ -1,4 +1,6 @@
 /** @file How well each reward says what people said, on the pairs of one study. */
+import { points } from '../statistics/majority.ts';
+import { predictionPowered } from '../statistics/prediction-powered.ts';
 import { agreement, verdictOf, type Verdict } from '../statistics/reward-agreement.ts';
 import type { RewardReport } from '../../contract/report.ts';
 import { median } from '../statistics/median.ts';
@@ -14,16 +16,20 @@ export interface PairScore {
   scoreA: number;
   scoreB: number;
 }
+/** Scores of both images of a pair that is not in the study. */
+export type OtherScore = Omit<PairScore, 'position'>;
 type Agreement = RewardReport['agreementWithPeople'];
 
-/** @param tallies [criterion][pair] */
+/** @param tallies [criterion][pair] @param others of pairs of the prompt set that the study's sample left out */
 export function rewardReports(
   votes: VoteTable,
   tallies: readonly (readonly ItemTally[])[],
   scores: readonly PairScore[],
+  others: readonly OtherScore[],
 ): RewardReport[] {
   return [...new Set(scores.map(({ reward }) => reward))].sort().map((reward) => {
     const own = scores.filter((score) => score.reward === reward);
+    const outside = others.filter((score) => score.reward === reward).map(verdictPoints);
     const byCriterion = votes.criteria.map((criterion, index) => {
       const judged = own.flatMap(({ position, scoreA, scoreB }) => {
         const people = majorityVerdict(tallies[index]![position]!.decision);
@@ -34,6 +40,7 @@ export function rewardReports(
       return {
         criterion,
         agreement: orWhy(judged),
+        predictionPowered: predictionPoweredOf(votes, tallies[index]!, own, outside),
         byCategory: categories.map((name) => ({ name, ...orWhy(judged.filter(({ category }) => category === name)) })),
       };
     });
@@ -49,6 +56,39 @@ export function rewardReports(
       byCriterion,
     };
   });
+}
+
+const verdictPoints = ({ scoreA, scoreB }: OtherScore) => ({ a: 1, b: 0, tie: 0.5 })[verdictOf(scoreA, scoreB)];
+
+/** People's majorities where there are any, the reward's verdicts elsewhere. */
+function predictionPoweredOf(
+  votes: VoteTable,
+  tallies: readonly ItemTally[],
+  scores: readonly PairScore[],
+  outside: readonly number[],
+): RewardReport['byCriterion'][number]['predictionPowered'] {
+  const rows = scores.map((score) => ({ y: points(tallies[score.position]!.decision), f: verdictPoints(score) }));
+  const labelled = rows.flatMap(({ y, f }) => (y === undefined ? [] : [{ y, f }]));
+  const open = [...rows.flatMap(({ y, f }) => (y === undefined ? [f] : [])), ...outside];
+  const counts = { n: labelled.length, others: open.length };
+  const none = (why: string) => ({
+    ...{ value: null, low: null, high: null, lambda: null, worth: null },
+    ...counts,
+    says: `The reward adds nothing to the votes: ${why}.`,
+    why,
+  });
+  if (open.length < 2) return none('it has scored no pairs without votes');
+  if (votes.items.some(({ weight }) => weight != null)) return none('the sample took some prompts more than others');
+  const found = predictionPowered(labelled, open);
+  if (found === null) return none('too little is decided');
+  const { value, low, high, lambda, effectiveN } = found;
+  const worth = Math.max(0, effectiveN - labelled.length);
+  const pairs = Math.round(worth);
+  const says =
+    pairs === 0
+      ? 'The reward adds nothing to the votes: it says too little of what people say.'
+      : `Its scores of ${open.length} pairs without votes are worth ${pairs} more decided ${pairs === 1 ? 'pair' : 'pairs'}.`;
+  return { value, low, high, ...counts, lambda, worth, says };
 }
 
 /** A split is as little a preference as a tie. */

@@ -7,7 +7,7 @@ import { Zip, ZipDeflate, ZipPassThrough } from 'fflate';
 import type { Database } from '../../db/open.ts';
 import { modelById } from '../../db/queries/models.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
-import { listPairings, listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
+import { listOtherScores, listPairings, listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
 import { readAudit } from '../access/audit.ts';
@@ -83,7 +83,10 @@ export async function bundleStudy(
     study: about,
     pairs: jsonLines(pairs),
     votes,
-    scores: jsonLines(await listPairScores(db, study.id)),
+    scores: jsonLines([
+      ...(await listPairScores(db, study.id)),
+      ...(await listOtherScores(db, study.id)).map((score) => ({ ...score, position: null })),
+    ]),
   };
   const report = await recomputed(texts);
   const partial = `${out}.${randomUUID()}.partial`;
@@ -146,7 +149,7 @@ function readme({ name, pairings, identified }: BundledStudy): string {
 study.json    what was decided: models with their settings, questions, votes a pair, seed
 pairs.jsonl   each pair: prompt, seeds, the SHA-256 of both images and how they were made
 votes.jsonl   every vote with what became of it (counted, retracted, surplus, excluded), and pairs without one
-scores.jsonl  rewards' scores of the pairs
+scores.jsonl  rewards' scores of the pairs, and of the same models' images of other prompts
 audit.jsonl   what was done on the server, a chain of hashes
 report.json   the report that follows from these files
 SHA256SUMS    a hash of each file (sha256sum -c SHA256SUMS)

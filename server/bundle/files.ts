@@ -58,7 +58,10 @@ export type BundledPair = z.infer<typeof bundledPairSchema>;
 
 export const bundledScoreSchema = z.object({
   reward: z.string(),
-  position: z.int(),
+  /** Of a pair of the study; null: of the same models' images of another prompt. */
+  position: z.int().nullable(),
+  /** Index among the study's pairings, of what is no pair of the study. */
+  pairing: z.int().optional(),
   scoreA: z.number(),
   scoreB: z.number(),
 });

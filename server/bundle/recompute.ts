@@ -42,9 +42,10 @@ export async function recomputed({ study, pairs, votes, scores }: BundledTexts):
         votesPerPair: study.votesPerPair,
         votes: found.votes,
         scores: ownScores.flatMap((score) => {
-          const position = indices.get(score.position);
+          const position = score.position === null ? undefined : indices.get(score.position);
           return position === undefined ? [] : [{ ...score, position }];
         }),
+        otherScores: ownScores.filter((score) => score.position === null && score.pairing === pairing),
       };
     });
     const about = { study: study.name, simulated: study.population === 'simulated' };

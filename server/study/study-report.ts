@@ -2,7 +2,7 @@
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
-import { listPairings, listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
+import { listOtherScores, listPairings, listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
 import { countedVotes, type CountedVote } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import type { PairingInput } from '../../evaluator/votes/ratings.ts';
@@ -58,6 +58,7 @@ export async function studyVotes(
 async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof requireStudy>>) {
   const pairs = await listPairsWithPrompts(db, study.id);
   const scores = await listPairScores(db, study.id);
+  const others = await listOtherScores(db, study.id);
   const items = itemsOf(pairs);
   const names = await listPairings(db, study.id);
   return names.map(({ modelA, modelB }, pairing) => {
@@ -77,6 +78,7 @@ async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof require
       ),
       votesPerPair: study.votesPerPair,
       scores: ownScores,
+      otherScores: others.filter((score) => score.pairing === pairing),
     });
   });
 }

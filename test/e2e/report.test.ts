@@ -98,6 +98,31 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
     expect(bundled.ratings).toEqual(report.ratings);
   });
 
+  it('prints on A4 and Letter in black on white with nothing cut, as a file and from the page', async () => {
+    const html = await reportHtml(db, 'study', { version: '9.9.9' });
+    const { page: file } = await page(html, { colorScheme: 'dark' });
+    await file.waitForSelector('#seal.whole');
+    const { page: live } = await openPage(browser, await server.researcherLink(), { colorScheme: 'dark' });
+    await live.click('button:has-text("Sign in")');
+    await live.click('a:text-is("study")');
+    await live.waitForSelector('#outcomes-3');
+    for (const each of [file, live]) {
+      await each.emulateMedia({ media: 'print', colorScheme: 'dark' });
+      // Paper's width at 96 dots an inch without the margins that a browser leaves.
+      for (const width of [794 - 76, 816 - 76]) {
+        await each.setViewportSize({ width, height: 1000 });
+        const cut = await each.evaluate(() => {
+          const parts = [document.documentElement, ...document.querySelectorAll('.scroll')];
+          return parts.map((part) => part.scrollWidth - part.clientWidth).filter((more) => more > 0);
+        });
+        expect(cut).toEqual([]);
+      }
+      expect(await each.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(255, 255, 255)');
+      expect(await each.evaluate(() => getComputedStyle(document.body).color)).toBe('rgb(27, 28, 29)');
+      await each.context().close();
+    }
+  });
+
   it('is the same bytes twice, names nobody unless asked, and works on a phone in the dark', async () => {
     const html = await reportHtml(db, 'study', { version: '9.9.9' });
     expect(await reportHtml(db, 'study', { version: '9.9.9' })).toBe(html);
