@@ -74,6 +74,7 @@ export function printReport(report: Report): void {
     'e-value: 20 or more is significant at 5 % however often one looked. α: Krippendorff’s agreement between',
   );
   console.log('annotators, 1 perfect, 0 chance.');
+  printPlan(report);
   printVerdicts(report.criteria);
   printWeighted(report);
   printRewards(report);
@@ -81,6 +82,21 @@ export function printReport(report: Report): void {
   printSlices(report);
   printDisplay(report);
   printExclusions(report);
+}
+
+/** What was planned, whether it was shown, and what was done otherwise. */
+function printPlan({ plan }: Pick<Report, 'plan'>): void {
+  if (plan === undefined) return;
+  const margin = plan.margin === null ? '' : `, margin ${(100 * plan.margin).toFixed(1)} points`;
+  console.log(
+    `\nBy the plan (${plan.hypothesis} on ${plan.primary}${margin}, α ${plan.alpha}, ${plan.stopping === 'fixed' ? 'all votes' : 'until the e-value is reached'}; SHA-256 ${plan.sha256}):`,
+  );
+  for (const { says } of plan.verdicts) console.log(`  ${says}`);
+  for (const departure of plan.departures) console.log(`  Otherwise than planned: ${departure}.`);
+  if (plan.stopping === 'e-value')
+    console.log('  Intervals and p values above are of a fixed number of pairs; this study could end before.');
+  if (plan.published !== null)
+    console.log(`  Published: ${percent(plan.published.value)}, ${plan.published.says} (${plan.published.paper}).`);
 }
 
 /** Who is left out, and what that changes. */
@@ -138,6 +154,7 @@ export function printManyModelsReport(report: ManyModelsReport): void {
     console.log(`\n${modelA} (A) against ${modelB} (B)`);
     printCriteria(criteria, false);
   }
+  printPlan(report);
   console.log('\nRatings: log strength (Bradley–Terry, mean 0), 95 %, votes on one prompt taken together.');
   printTable(
     ['criterion', 'model', 'rating', '95 %'],

@@ -1,8 +1,9 @@
 /** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, recount, invite. */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
+import { planSchema, presetNames, presets, type PresetName } from '../contract/plan.ts';
 import { criterionSchema } from '../contract/words.ts';
 import type { StudyDesign } from '../server/study/design.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
@@ -24,7 +25,9 @@ interface CreateOptions extends Options {
   b?: string;
   models?: string[];
   against?: string;
-  votes: number;
+  preset?: PresetName;
+  primary?: string;
+  votes?: number;
   criteria: string;
   ties?: boolean;
   seed: number;
@@ -46,7 +49,12 @@ export function studyCommand(): Command {
     .option('--models <names>', 'instead of --a and --b, any number, as A,B,C: each two are compared', names)
     .option('--against <model>', 'with --models: each is compared with this one alone')
     .option('--prescreen <id>', 'instead of --prompts and models: the best two of a prescreen (its id, or last)')
-    .option('--votes <k>', 'votes a pair and criterion, by different annotators', wholeNumber(1), 3)
+    .option('--preset <name>', `replicate a paper: ${presetNames.join(', ')}`, preset)
+    .option(
+      '--primary <criterion>',
+      'plan: the criterion that is tested alone (superiority, α .05, all votes); --from can plan more',
+    )
+    .option('--votes <k>', 'votes a pair and criterion, by different annotators; 3 by default', wholeNumber(1))
     .option('--criteria <list>', 'what is asked', 'general,appeal,alignment')
     .option('--ties', 'allow a tie')
     .option('--seed <n>', 'seed of the order, the sides and the sample', wholeNumber(0), 0)
@@ -112,9 +120,22 @@ export function studyCommand(): Command {
     .command('show <name>')
     .description('show a study and its progress')
     .option('--yaml', 'print the study’s file, which study create --from reads')
+    .option('--plan', 'print the plan for a registry (Markdown), with its hash')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: Options & { yaml?: boolean }) => {
+    .action(async (name: string, options: Options & { yaml?: boolean; plan?: boolean }) => {
+      if (options.plan) {
+        const { planText } = await import('../server/study/plan.ts');
+        const { studyFile } = await import('../server/study/study-file.ts');
+        const { requireStudy } = await import('../server/study/lifecycle.ts');
+        const text = await withWorkspace(options, async ({ db }) => {
+          const { planSha256 } = await requireStudy(db, name);
+          if (planSha256 === null) throw new BadInput(`The study "${name}" has no plan.`);
+          return planText(await studyFile(db, name), planSha256);
+        });
+        process.stdout.write(text);
+        return;
+      }
       if (options.yaml) {
         if (options.json) throw new BadInput('Choose one of --yaml and --json.');
         const { studyFile, yamlOf } = await import('../server/study/study-file.ts');
@@ -281,18 +302,26 @@ async function createFromFile(db: Database, path: string, name: string | undefin
 
 /** The study that the flags describe, or the best two of a prescreen. */
 async function createFrom(db: Database, name: string, options: CreateOptions) {
-  const { votes, promptSample, ties = false, criteria, seed, prompts, prescreen, disagreement } = options;
+  const { promptSample, ties = false, criteria, seed, prompts, prescreen, disagreement } = options;
+  const like = options.preset === undefined ? undefined : presets[options.preset];
+  const primary = options.primary ?? (like === undefined ? undefined : 'general');
   const design = {
     name,
-    votesPerPair: votes,
+    // What was not said the preset says; what contradicts it is refused.
+    votesPerPair: options.votes ?? like?.votesPerPair ?? 3,
     criteria: parseCriteria(criteria),
+    ...(options.preset === undefined ? {} : { preset: options.preset }),
+    ...(primary === undefined ? {} : { plan: planSchema.parse({ primary: parseCriteria(primary)[0] }) }),
     ties,
     seed,
     ...(promptSample === undefined ? {} : { promptSample }),
   };
   if (prescreen !== undefined) {
-    const named = (['prompts', 'a', 'b', 'models', 'against'] as const).find((key) => options[key] !== undefined);
-    if (named !== undefined) throw new BadInput(`--prescreen names the prompts and both models; leave out --${named}.`);
+    const named = (['prompts', 'a', 'b', 'models', 'against', 'preset', 'primary'] as const).find(
+      (key) => options[key] !== undefined,
+    );
+    if (named !== undefined)
+      throw new BadInput(`--prescreen names the prompts and both models and has no plan; leave out --${named}.`);
     const { studyFromScreen } = await import('../server/study/best-two.ts');
     return studyFromScreen(db, prescreen, { ...design, disagreement: disagreement ?? 1 });
   }
@@ -312,6 +341,12 @@ function modelsAsked({ a, b, models, against }: CreateOptions): Pick<StudyDesign
   }
   if (a !== undefined || b !== undefined) throw new BadInput('--models stands instead of --a and --b.');
   return against === undefined ? { models } : { models, against };
+}
+
+function preset(text: string): PresetName {
+  if (!(presetNames as readonly string[]).includes(text))
+    throw new InvalidArgumentError(`It must be one of ${presetNames.join(', ')}.`);
+  return text as PresetName;
 }
 
 function names(text: string): string[] {

@@ -243,6 +243,37 @@ const displayShareSchema = z.object({
   why,
 });
 
+/** What a study set out to show, and whether it did. */
+export const planReportSchema = z.object({
+  sha256: z.string().describe("SHA-256 of the study's file as canonical JSON, taken when it was made."),
+  primary: z.string().describe('The criterion that the verdict is on.'),
+  hypothesis: z.enum(['superiority', 'non-inferiority', 'equivalence']).describe('What is to be shown.'),
+  margin: number.describe('In the win rate; null for superiority.'),
+  alpha: z.number().describe('Level of the test.'),
+  stopping: z.enum(['fixed', 'e-value']).describe('When it ends.'),
+  exclusions: z.string().nullable().describe('The rule by which annotators are left out.'),
+  preset: z.string().nullable().describe('The paper that it replicates.'),
+  published: z
+    .object({
+      value: z.number().describe("The paper's figure for the primary criterion."),
+      says: z.string().describe('Of what.'),
+      paper: z.string().describe('Where.'),
+    })
+    .nullable()
+    .describe('Where the paper has one.'),
+  verdicts: z
+    .array(
+      z.object({
+        modelA: z.string().describe('Model A.'),
+        modelB: z.string().describe('Model B.'),
+        verdict: z.enum(['holds', 'fails', 'open']).describe('Whether the hypothesis was shown.'),
+        says: z.string().describe('The same in words.'),
+      }),
+    )
+    .describe('One for each two models.'),
+  departures: z.array(z.string()).describe('What was done otherwise than planned.'),
+});
+
 export const reportSchema = z.object({
   study: z.string().describe('Name of the study, or of the file.'),
   modelA: z.string().describe('Whose wins a win rate counts.'),
@@ -287,6 +318,9 @@ export const reportSchema = z.object({
     })
     .optional()
     .describe('What people had on screen while they voted, where the page has told it.'),
+  plan: planReportSchema
+    .optional()
+    .describe('What was set out to be shown, and whether it was; absent without a plan.'),
 });
 
 /** Of three and more models: a report for each pair of them, and all on one scale. */
@@ -351,6 +385,9 @@ export const manyModelsReportSchema = z.object({
     })
     .optional()
     .describe('What the results were if nobody were left out; absent while nobody is.'),
+  plan: planReportSchema
+    .optional()
+    .describe('What was set out to be shown, and whether it was; absent without a plan.'),
 });
 
 const importedRows = {
@@ -381,6 +418,7 @@ export const analysisSchema = reportSchema.extend({
     .describe("What became of the file's rows."),
 });
 
+export type PlanReport = z.infer<typeof planReportSchema>;
 export type Report = z.infer<typeof reportSchema>;
 export type Analysis = z.infer<typeof analysisSchema>;
 export type ManyModelsReport = z.infer<typeof manyModelsReportSchema>;

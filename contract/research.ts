@@ -1,5 +1,6 @@
 /** @file What the research page and scripts read over HTTP and the socket namespace `/research`. */
 import { z } from 'zod';
+import { planSchema, presetSchema } from './plan.ts';
 import { visitSchema } from './visit.ts';
 import { criterionSchema, studyStateSchema } from './words.ts';
 
@@ -19,6 +20,9 @@ export const studySummarySchema = z.object({
   ties: z.boolean().describe('Whether a tie may be voted.'),
   seed: z.int().describe('Of the order, the sides and the sample.'),
   promptSample: z.int().nullable().describe('The size of the sample of prompts that was asked for; null: all.'),
+  preset: presetSchema.nullable().describe('The paper that it replicates.'),
+  plan: planSchema.nullable().describe('What it sets out to show; null without a plan.'),
+  planSha256: z.string().nullable().describe("SHA-256 of the study's file as canonical JSON, where there is a plan."),
   visit: visitSchema.nullable().describe('What surrounds the voting; null: nothing.'),
   pairs: z.int().describe('Pairs of the study.'),
   simulated: z

@@ -1,6 +1,7 @@
 /** @file A study as a file: what was decided, and nothing that follows from it. `study show --yaml` and `study create --from`. */
 import { z } from 'zod';
 import { askingOrder } from './criteria.ts';
+import { contradictsPreset, planSchema, presetSchema } from './plan.ts';
 import { visitSchema } from './visit.ts';
 import { criterionSchema, textSchema } from './words.ts';
 
@@ -33,6 +34,8 @@ const studyFile = z.strictObject({
   ties: z.boolean().default(false).describe('Whether a tie may be voted.'),
   seed: z.int().nonnegative().default(0).describe('Of the order, the sides and the sample.'),
   promptSample: z.int().min(1).optional().describe('A stratified sample of so many prompts; all of them without.'),
+  preset: presetSchema.optional().describe('The paper that it replicates.'),
+  plan: planSchema.optional().describe('What it sets out to show.'),
   visit: visitSchema.optional().describe('What surrounds the voting.'),
 });
 
@@ -46,6 +49,10 @@ export const studyFileSchema = studyFile.transform(
       context.addIssue({ code: 'custom', message, path });
       return z.NEVER;
     };
+    if (rest.plan !== undefined && !rest.criteria.includes(rest.plan.primary))
+      return say('is not asked', 'plan', 'primary');
+    const clash = rest.preset === undefined ? undefined : contradictsPreset(rest.preset, rest);
+    if (clash !== undefined) return say(clash, 'preset');
     if (models === undefined) {
       if (modelA === undefined) return say('is needed, or models', 'modelA');
       if (modelB === undefined) return say('is needed, or models', 'modelB');

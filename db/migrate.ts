@@ -20,6 +20,7 @@ import { point } from './migrations/0018-point.ts';
 import { exclusion } from './migrations/0019-exclusion.ts';
 import { archive } from './migrations/0020-archive.ts';
 import { pairing } from './migrations/0021-pairing.ts';
+import { plan } from './migrations/0022-plan.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -45,6 +46,7 @@ export const migrations: Record<string, Migration> = {
   '0019-exclusion': exclusion,
   '0020-archive': archive,
   '0021-pairing': pairing,
+  '0022-plan': plan,
 };
 
 /** A database that this version must not touch, or cannot open. */

@@ -272,7 +272,10 @@ CREATE TABLE "study" (
   "prescreen_id" text references "prescreen" ("id"),
   "prompt_sample" integer,
   "visit" text,
-  "archived_at" bigint);
+  "archived_at" bigint,
+  "plan" text,
+  "plan_sha256" text,
+  "preset" text);
 
 CREATE TABLE "take_over" (
   "id" text primary key,

@@ -77,6 +77,12 @@ export interface StudyTable {
   visit: Generated<string | null>;
   /** When it was put out of the way; null while lists show it. */
   archived_at: Generated<number | null>;
+  /** JSON of the contract's Plan; null: none was made. */
+  plan: Generated<string | null>;
+  /** SHA-256 of the study's file as canonical JSON, where there is a plan. */
+  plan_sha256: Generated<string | null>;
+  /** The paper that it replicates: a name of the contract's presets. */
+  preset: Generated<string | null>;
 }
 
 /** Two models of a study that are compared. */

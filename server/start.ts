@@ -8,6 +8,7 @@ import { onCommit } from '../db/transactions.ts';
 import { ImageStore } from '../evaluator/engine/images/store.ts';
 import { Aside } from './aside/aside.ts';
 import { checkpointAside } from './aside/checkpoints.ts';
+import { watchPlans } from './aside/plans.ts';
 import { createApp } from './app.ts';
 import type { ServerConfig } from './config.ts';
 import { Health, watchHealth } from './health.ts';
@@ -108,6 +109,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     await aside.close();
     throw error;
   }
+  const stopPlans = watchPlans(aside, log);
   const stopWatching = config.checksFiles
     ? await watchHealth({ db, aside, health, log }, config.dataFolder)
     : undefined;
@@ -119,6 +121,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     researcherLink: async () => url + (await sessions.createLink()),
     async close() {
       launcher?.close();
+      stopPlans();
       stopWatching?.();
       stopResearch();
       const cut = setTimeout(() => http.closeAllConnections(), shutdownMs);

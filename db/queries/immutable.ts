@@ -38,7 +38,7 @@ export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
   return studies.get(id, async () => {
     const row = await db
       .selectFrom('study')
-      .select(['criteria', 'ties', 'visit'])
+      .select(['criteria', 'ties', 'visit', 'plan'])
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
     const { pairs } = await db

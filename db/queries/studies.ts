@@ -5,21 +5,28 @@ import type { PairingTable, PairTable, Population, SeatTable, StudyState, StudyT
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
-export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties' | 'visit'> {
+export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties' | 'visit' | 'plan'> {
   /** In the order in which they are asked. */
   criteria: string[];
   ties: boolean;
   /** The contract's Visit; null: nothing but the voting. */
   visit: unknown;
+  /** The contract's Plan; null: none was made. */
+  plan: unknown;
 }
 export type Pair = ObjectOf<PairTable>;
 export type Pairing = ObjectOf<PairingTable>;
 export type Seat = ObjectOf<SeatTable>;
 
 /** What a study's JSON and 0/1 columns really are. */
-export function studyOf<Row extends Selectable<Pick<StudyTable, 'criteria' | 'ties' | 'visit'>>>(row: Row) {
-  const visit = row.visit === null ? null : (JSON.parse(row.visit) as unknown);
-  return objectOf(row, { criteria: JSON.parse(row.criteria) as string[], ties: row.ties === 1, visit });
+export function studyOf<Row extends Selectable<Pick<StudyTable, 'criteria' | 'ties' | 'visit' | 'plan'>>>(row: Row) {
+  const json = (text: string | null) => (text === null ? null : (JSON.parse(text) as unknown));
+  return objectOf(row, {
+    criteria: JSON.parse(row.criteria) as string[],
+    ties: row.ties === 1,
+    visit: json(row.visit),
+    plan: json(row.plan),
+  });
 }
 
 export async function findStudy(db: Database, name: string): Promise<Study | undefined> {
@@ -51,6 +58,7 @@ export async function insertStudy(
     criteria: JSON.stringify(study.criteria),
     ties: study.ties ? 1 : 0,
     visit: study.visit === null ? null : JSON.stringify(study.visit),
+    plan: study.plan === null ? null : JSON.stringify(study.plan),
   });
   await db.insertInto('study').values(row).execute();
   await insertRows(db, 'pairing', pairings.map(rowOf<PairingTable>));
@@ -98,6 +106,10 @@ export async function hasSeats(db: Database, studyId: string, population: Popula
 
 export async function setArchived(db: Database, id: string, archivedAt: number | null): Promise<void> {
   await db.updateTable('study').set({ archived_at: archivedAt }).where('id', '=', id).execute();
+}
+
+export async function setPlanHash(db: Database, id: string, sha256: string): Promise<void> {
+  await db.updateTable('study').set({ plan_sha256: sha256 }).where('id', '=', id).execute();
 }
 
 export async function setStudyState(db: Database, id: string, state: StudyState): Promise<void> {

@@ -30,6 +30,8 @@ export interface ReportInput {
   /** k: of every criterion, or of each in the votes' order. */
   votesPerPair: number | readonly number[];
   votes: VoteTable;
+  /** The criterion that a plan tests alone; the others are corrected without it. */
+  primary?: string | undefined;
   /** Scores of the pairs' images, where rewards have scored both. */
   scores?: readonly PairScore[];
   /** Scores of pairs of the same prompt set that are not in the study. */
@@ -47,7 +49,10 @@ export function buildReport(input: ReportInput): Report {
   );
   const tallies = votes.criteria.map((_, index) => tallyItems(votes, index, needed[index]!));
   const criteria = tallies.map((items, index) => criterionReport(votes, index, items, needed[index]!, seed));
-  holm(criteria.map(({ signTest }) => signTest.pScore)).forEach((p, i) => (criteria[i]!.signTest.pHolm = p));
+  const primary = criteria.find(({ criterion }) => criterion === input.primary);
+  if (primary !== undefined) primary.signTest.pHolm = primary.signTest.pScore;
+  const family = criteria.filter((row) => row !== primary);
+  holm(family.map(({ signTest }) => signTest.pScore)).forEach((p, i) => (family[i]!.signTest.pHolm = p));
   return {
     study: input.study,
     modelA: input.modelA,

@@ -1,5 +1,6 @@
 /** @file A study's votes as one value, and the report that follows from it: with and without whoever is left out. */
 import type { AnnotatorReport, ManyModelsReport, Report } from '../../contract/report.ts';
+import { planReport, type StudyPlan } from './plan.ts';
 import { buildManyModelsReport, type PairingInput } from './ratings.ts';
 import { buildReport } from './report.ts';
 import type { VoteTable } from './vote-table.ts';
@@ -42,15 +43,20 @@ export function reportOfVotes({ excluded, ...votes }: StudyVotes): Report | Many
 export interface Beside {
   display: Report['display'][];
   checks: Record<string, Pick<AnnotatorReport, 'gold' | 'repeats'>> | null;
+  plan: StudyPlan | null;
 }
 
 /** The report with what votes alone do not tell. */
-export function withBeside(report: Report | ManyModelsReport, { display, checks }: Beside): Report | ManyModelsReport {
+export function withBeside(
+  report: Report | ManyModelsReport,
+  { display, checks, plan }: Beside,
+): Report | ManyModelsReport {
   const shown = (pairing: number) => (display[pairing] == null ? {} : { display: display[pairing] });
+  const planned = plan === null ? {} : { plan: planReport(report, plan) };
   const made: Report | ManyModelsReport =
     'pairings' in report
-      ? { ...report, pairings: report.pairings.map((each, i) => ({ ...each, ...shown(i) })) }
-      : { ...report, ...shown(0) };
+      ? { ...report, ...planned, pairings: report.pairings.map((each, i) => ({ ...each, ...shown(i) })) }
+      : { ...report, ...planned, ...shown(0) };
   if (checks === null) return made;
   const annotators = made.annotators.map((person) => ({
     ...person,

@@ -5,6 +5,7 @@ import type { StudyFromScreen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { figureFile, type FigureEnding } from '../report/figure-files.ts';
 import { galleryOf } from '../study/gallery.ts';
+import { closeDecided } from '../study/sequential.ts';
 import { missingImages } from '../study/missing-images.ts';
 import { studyFromScreen } from '../study/best-two.ts';
 import { studyReport } from '../study/study-report.ts';
@@ -13,6 +14,7 @@ import type { Call, Reply } from './aside.ts';
 /** All that the server asks for, by name. */
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
+  closeDecided: (db: Database) => closeDecided(db),
   gallery: (db: Database, { name }: { name: string }) => galleryOf(db, name),
   figure: async (db: Database, { name, figure, ending }: { name: string; figure: string; ending: FigureEnding }) =>
     figureFile(await studyReport(db, name), figure, ending),

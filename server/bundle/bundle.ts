@@ -13,6 +13,7 @@ import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.t
 import { readAudit } from '../access/audit.ts';
 import { exportVotes, itemsOf } from '../study/exports.ts';
 import { requireStudy } from '../study/lifecycle.ts';
+import { planOf } from '../study/plan.ts';
 import { populationOf } from '../study/summary.ts';
 import { bundleFormat, imageName, jsonLines, names, type BundledStudy } from './files.ts';
 import { recomputed } from './recompute.ts';
@@ -73,6 +74,9 @@ export async function bundleStudy(
     ties: study.ties,
     seed: study.seed,
     promptSample: study.promptSample,
+    preset: study.preset,
+    plan: planOf(study),
+    planSha256: study.planSha256,
     visit: study.visit as Record<string, unknown> | null,
     identified,
   };

@@ -36,6 +36,9 @@ export const bundledStudySchema = z.object({
   ties: z.boolean(),
   seed: z.int(),
   promptSample: z.int().nullable(),
+  preset: z.string().nullable(),
+  plan: z.looseObject({ primary: z.string() }).nullable(),
+  planSha256: z.string().nullable(),
   visit: z.record(z.string(), z.unknown()).nullable(),
   identified: z.boolean(),
 });

@@ -40,6 +40,7 @@ export async function recomputed({ study, pairs, votes, scores }: BundledTexts):
         modelA,
         modelB,
         votesPerPair: study.votesPerPair,
+        primary: study.plan?.primary,
         votes: found.votes,
         scores: ownScores.flatMap((score) => {
           const position = score.position === null ? undefined : indices.get(score.position);

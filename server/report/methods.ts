@@ -84,7 +84,12 @@ function statistics(about: StudyAbout, report: AnyReport, version: string): stri
     about.models.length > 2
       ? ' Strengths are from the Bradley–Terry model, with ties after Davidson where there were any, and sandwich errors clustered by prompt.'
       : '';
-  return `A pair is won by the model that more than half of its votes name${hasTies ? '; ties and pairs without a majority count one half' : ''}. We report the majority win rate over pairs with ${hasTies ? 'Tango’s score interval for paired proportions' : 'Wilson’s interval'} (95 %) and test it by McNemar’s score test, two-sided.${holm} Agreement is Krippendorff’s α (nominal), with intervals from ${countWords(rows[0]?.bootstrap.resamples ?? 2000)} bootstrap samples of prompts (seed ${rows[0]?.bootstrap.seed ?? 0}).${many} Computed with visavis ${version}.`;
+  const { plan } = report;
+  const planned =
+    plan === undefined
+      ? ''
+      : ` The plan (${plan.hypothesis} on ${plan.primary}, α = ${plan.alpha}) was fixed before the first vote (SHA-256 ${plan.sha256.slice(0, 16)}…)${plan.departures.length === 0 ? '' : `; otherwise than planned: ${plan.departures.join('; ')}`}.`;
+  return `A pair is won by the model that more than half of its votes name${hasTies ? '; ties and pairs without a majority count one half' : ''}. We report the majority win rate over pairs with ${hasTies ? 'Tango’s score interval for paired proportions' : 'Wilson’s interval'} (95 %) and test it by McNemar’s score test, two-sided.${holm} Agreement is Krippendorff’s α (nominal), with intervals from ${countWords(rows[0]?.bootstrap.resamples ?? 2000)} bootstrap samples of prompts (seed ${rows[0]?.bootstrap.seed ?? 0}).${many}${planned} Computed with visavis ${version}.`;
 }
 
 export interface ChecklistItem {

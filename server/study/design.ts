@@ -13,6 +13,7 @@ import {
   insertSeats,
   insertStudy,
   listPairs,
+  setPlanHash,
   studyById,
   type Pair,
   type Pairing,
@@ -22,9 +23,12 @@ import {
 import type { Population } from '../../db/tables.ts';
 import { askingOrder, criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import { commandLine, record } from '../access/audit.ts';
+import { contradictsPreset, type Plan, type PresetName } from '../../contract/plan.ts';
 import type { Visit } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
 import { checkPrompts } from './checks.ts';
+import { planHash } from './plan.ts';
+import { studyFile } from './study-file.ts';
 import { seededGenerator, shuffled } from './randomness.ts';
 
 export interface StudyDesign {
@@ -44,6 +48,10 @@ export interface StudyDesign {
   oversample?: { prompts: ReadonlySet<string>; factor: number };
   /** The prescreen that the study comes from. */
   prescreenId?: string;
+  /** The paper that it replicates. */
+  preset?: PresetName;
+  /** What it sets out to show. */
+  plan?: Plan;
   /** What surrounds the voting. */
   visit?: Visit;
 }
@@ -67,6 +75,7 @@ export async function createStudy(
   actor = commandLine,
 ): Promise<CreatedStudy> {
   const compared = comparedPairs(design);
+  requirePlan(design, compared.length);
   if (design.criteria.length === 0) throw new ServiceError('bad-request', 'A study needs at least one criterion.');
   if (!Number.isInteger(design.votesPerPair) || design.votesPerPair < 1 || design.votesPerPair > 99) {
     throw new ServiceError(
@@ -128,6 +137,9 @@ export async function createStudy(
       createdAt: now,
       promptSample: design.promptSample ?? null,
       visit: design.visit ?? null,
+      plan: design.plan ?? null,
+      planSha256: null,
+      preset: design.preset ?? null,
       archivedAt: null,
     };
     const prefix = freshToken();
@@ -171,6 +183,12 @@ export async function createStudy(
     await insertStudy(tx, study, pairings, [...pairs, ...checkPairs]);
     await addSeats(tx, study, pairs, 'people');
     await record(tx, { actor, action: 'study create', subject: design.name }, now);
+    if (study.plan !== null && study.prescreenId === null) {
+      // In the log with its time: what was decided before the first vote.
+      study.planSha256 = planHash(await studyFile(tx, design.name));
+      await setPlanHash(tx, study.id, study.planSha256);
+      await record(tx, { actor, action: `study plan ${study.planSha256}`, subject: design.name }, now);
+    }
     const counted = compared.map(([modelA, modelB], i) => ({
       modelA,
       modelB,
@@ -218,6 +236,23 @@ function checksAmong(
       return [found.id, position];
     }),
   );
+}
+
+/** @throws ServiceError for a plan that the study cannot follow */
+function requirePlan({ plan, preset, criteria, votesPerPair, ties }: StudyDesign, pairings: number): void {
+  const clash = preset === undefined ? undefined : contradictsPreset(preset, { criteria, votesPerPair, ties });
+  if (clash !== undefined) throw new ServiceError('bad-request', `This study does not follow its preset: ${clash}.`);
+  if (plan === undefined) return;
+  if (!criteria.includes(plan.primary))
+    throw new ServiceError(
+      'bad-request',
+      `The plan's primary criterion is ${plan.primary}, which the study does not ask.`,
+    );
+  if (pairings > 1 && (plan.hypothesis !== 'superiority' || plan.stopping !== 'fixed'))
+    throw new ServiceError(
+      'bad-request',
+      'A plan for more than two models can only be superiority with a fixed number of votes.',
+    );
 }
 
 /** @throws ServiceError when a check is on a criterion that the study does not ask */

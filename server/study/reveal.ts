@@ -11,6 +11,8 @@ import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
 import { requireStudy } from './lifecycle.ts';
 
+/** What the log calls it. */
+export const seenWhileRunning = 'study results seen while it runs';
 /** One entry of the log tells of everything that the same actor sees in this time. */
 const oneLook = 3_600_000;
 
@@ -29,7 +31,7 @@ export async function isRunning(db: Database, name: string): Promise<boolean> {
 /** Tells the log that somebody sees running results; nothing of others. @throws ServiceError not-found */
 export async function reveal(db: Database, name: string, actor = commandLine, now = Date.now()): Promise<void> {
   if (!(await isRunning(db, name))) return;
-  const deed = { actor, action: 'study results seen while it runs', subject: name };
+  const deed = { actor, action: seenWhileRunning, subject: name };
   if (await hasAuditEntry(db, { ...deed, since: now - oneLook })) return;
   await inTransaction(db, (tx) => record(tx, deed, now));
 }

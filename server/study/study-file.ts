@@ -6,12 +6,14 @@ import type { Database } from '../../db/open.ts';
 import { listPairings } from '../../db/queries/studies.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
 import { studyFileSchema, type ModelsOfFile, type StudyFile } from '../../contract/study-file.ts';
+import type { PresetName } from '../../contract/plan.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 import { visitOf } from './checks.ts';
 import type { StudyDesign } from './design.ts';
+import { planOf } from './plan.ts';
 import { requireStudy } from './lifecycle.ts';
 
 const longest = 2 ** 20;
@@ -59,7 +61,7 @@ export function parseStudyFile(text: string, path: string): StudyFile {
   throw new BadInput(`${path}: ${said.join('; ')}.`);
 }
 
-export function designOf({ promptSet, promptSample, visit, ...file }: StudyFile): StudyDesign {
+export function designOf({ promptSet, promptSample, preset, plan, visit, ...file }: StudyFile): StudyDesign {
   const { name, criteria, votesPerPair, ties, seed } = file;
   return {
     name,
@@ -72,6 +74,8 @@ export function designOf({ promptSet, promptSample, visit, ...file }: StudyFile)
       ? { models: file.models, ...(file.against === undefined ? {} : { against: file.against }) }
       : { models: [file.modelA, file.modelB] }),
     ...(promptSample === undefined ? {} : { promptSample }),
+    ...(preset === undefined ? {} : { preset }),
+    ...(plan === undefined ? {} : { plan }),
     ...(visit === undefined ? {} : { visit }),
   };
 }
@@ -88,6 +92,7 @@ export async function studyFile(db: Database, name: string): Promise<StudyFile> 
       `The study "${name}" is made from the prescreen ${study.prescreenId}, which a study's file cannot say.`,
     );
   const visit = visitOf(study);
+  const plan = planOf(study);
   return {
     name: study.name,
     promptSet: (await promptSetById(db, study.promptSetId)).name,
@@ -97,6 +102,8 @@ export async function studyFile(db: Database, name: string): Promise<StudyFile> 
     ties: study.ties,
     seed: study.seed,
     ...(study.promptSample === null ? {} : { promptSample: study.promptSample }),
+    ...(study.preset === null ? {} : { preset: study.preset as PresetName }),
+    ...(plan === null ? {} : { plan }),
     ...(visit === null ? {} : { visit }),
   };
 }

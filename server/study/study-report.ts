@@ -14,6 +14,7 @@ import { displayReport } from './display.ts';
 import { excludedNow } from './exclusions.ts';
 import { choiceOf, itemsOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
+import { planOf, studyPlan } from './plan.ts';
 import { populationOf } from './summary.ts';
 
 export type AnyReport = Report | ManyModelsReport;
@@ -50,7 +51,7 @@ export async function studyVotes(
   const checks = isChecked ? Object.fromEntries(await checksOfStudy(db, await studyFacts(db, study.id))) : null;
   return {
     votes: { study: study.name, simulated: whose === 'simulated', pairings, excluded },
-    beside: { display, checks },
+    beside: { display, checks, plan: whose === 'people' ? await studyPlan(db, study) : null },
   };
 }
 
@@ -77,6 +78,7 @@ async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof require
         votes.filter((vote) => vote.pairing === pairing).map((vote) => ({ ...vote, item: indexOf.get(vote.pair)! })),
       ),
       votesPerPair: study.votesPerPair,
+      primary: planOf(study)?.primary,
       scores: ownScores,
       otherScores: others.filter((score) => score.pairing === pairing),
     });

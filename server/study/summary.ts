@@ -5,10 +5,12 @@ import { problemsOfStudy } from '../../db/queries/assignments.ts';
 import { listPairings, listStudies, studyProgress } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import type { StudySummary } from '../../contract/research.ts';
+import type { PresetName } from '../../contract/plan.ts';
 import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { visitOf } from './checks.ts';
+import { planOf } from './plan.ts';
 import { mayGoOn } from './reveal.ts';
 import { modelsCompared } from './study-file.ts';
 
@@ -48,6 +50,9 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     ties: study.ties,
     seed: study.seed,
     promptSample: study.promptSample,
+    preset: study.preset as PresetName | null,
+    plan: planOf(study),
+    planSha256: study.planSha256,
     visit: visitOf(study),
     pairs,
     simulated: population === 'simulated',

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(21);
+    expect(rows).toHaveLength(22);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -91,6 +91,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0019-exclusion',
         '0020-archive',
         '0021-pairing',
+        '0022-plan',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }
