@@ -12,6 +12,7 @@ import { generateCommand } from './generate.ts';
 import { loginCommand } from './login.ts';
 import { migrateCommand } from './migrate.ts';
 import { modelsCommand } from './models.ts';
+import { participantCommand } from './participant.ts';
 import { planCommand } from './plan.ts';
 import { preferencesCommand } from './preferences.ts';
 import { prescreenCommand } from './prescreen.ts';
@@ -47,6 +48,7 @@ const commands = [
   reportCommand,
   analyzeCommand,
   planCommand,
+  participantCommand,
   exportCommand,
   bundleCommand,
   verifyCommand,

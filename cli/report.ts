@@ -75,7 +75,7 @@ export function printReport(report: Report): void {
   );
   console.log('annotators, 1 perfect, 0 chance.');
   printPlan(report);
-  printVerdicts(report.criteria);
+  printVerdicts(report.criteria, report.plan?.primary);
   printWeighted(report);
   printRewards(report);
   printSideBias(report.criteria);
@@ -208,7 +208,7 @@ function printCriteria(criteria: Report['criteria'], withVotes: boolean): void {
 }
 
 /** Where the two tests differ, and what holds over all questions that were asked. */
-function printVerdicts(criteria: Report['criteria']): void {
+function printVerdicts(criteria: Report['criteria'], primary: string | undefined): void {
   for (const { criterion, signTest } of criteria)
     if (signTest.note !== undefined) console.log(`${criterion}: ${signTest.note}.`);
   for (const { criterion, breakdown } of criteria)
@@ -217,8 +217,9 @@ function printVerdicts(criteria: Report['criteria']): void {
         `${criterion}: ${breakdown.votes} of ${breakdown.of} votes, changed, would turn ${breakdown.verdict === 'none' ? '“no difference”' : `“${breakdown.verdict.toUpperCase()} wins more”`}.`,
       );
   if (criteria.length < 2) return;
-  const differing = criteria.filter(({ signTest }) => signTest.pHolm !== null && signTest.pHolm < 0.05);
-  const family = `after Holm’s correction over the ${criteria.length} criteria`;
+  const others = criteria.filter(({ criterion }) => criterion !== primary);
+  const differing = others.filter(({ signTest }) => signTest.pHolm !== null && signTest.pHolm < 0.05);
+  const family = `after Holm’s correction over the ${others.length} ${primary === undefined ? '' : 'other '}criteria`;
   if (differing.length === 0) console.log(`No criterion differs from 50 % ${family}.`);
   else console.log(`Different from 50 % ${family}: ${differing.map(({ criterion }) => criterion).join(', ')}.`);
 }

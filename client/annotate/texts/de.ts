@@ -144,6 +144,8 @@ export const de: Texts = {
   contact: 'Fragen an',
   start: 'Beginnen',
   consentTitle: 'Ihre Einwilligung',
+  stored:
+    'Gespeichert werden Ihre Kennung auf der Plattform, Ihre Antworten mit der Zeit, die sie brauchten, und was Ihr Bildschirm zeigte: Größe des Fensters, Vergrößerung und Sprache. Adressen werden nicht gespeichert.',
   agree: 'Ich stimme zu',
   disagree: 'Ich stimme nicht zu',
   deviceTitle: 'Es braucht einen größeren Bildschirm',

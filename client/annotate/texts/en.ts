@@ -142,6 +142,8 @@ export const en = {
   contact: 'Questions to',
   start: 'Start',
   consentTitle: 'Your consent',
+  stored:
+    'Stored are your id on the platform, your answers with the time that they took, and what your screen showed: the size of the window, zoom and language. Addresses are not stored.',
   agree: 'I agree',
   disagree: 'I do not agree',
   deviceTitle: 'A larger screen is needed',

@@ -141,6 +141,8 @@ export const es: Texts = {
   contact: 'Preguntas a',
   start: 'Empezar',
   consentTitle: 'Su consentimiento',
+  stored:
+    'Se guardan su identificador en la plataforma, sus respuestas con el tiempo que tomaron y lo que mostraba su pantalla: el tamaño de la ventana, el zoom y el idioma. No se guardan direcciones.',
   agree: 'Acepto',
   disagree: 'No acepto',
   deviceTitle: 'Hace falta una pantalla más grande',
