@@ -102,6 +102,11 @@ function printPlan({ plan }: Pick<Report, 'plan'>): void {
 /** Who is left out, and what that changes. */
 function printExclusions({ withExcluded, annotators, criteria }: Report): void {
   if (withExcluded === undefined) return;
+  printLeftOut(annotators);
+  printBoth(criteria, withExcluded.criteria);
+}
+
+function printLeftOut(annotators: Report['annotators']): void {
   console.log('\nLeft out of everything above:');
   printTable(
     ['annotator', 'votes', 'because'],
@@ -110,18 +115,19 @@ function printExclusions({ withExcluded, annotators, criteria }: Report): void {
       .map(({ id, votes, excludedBecause = '' }) => [id, votes, excludedBecause]),
     [1],
   );
-  const rate = (of: Report['criteria'][number] | undefined) =>
-    of?.winRate.value === null || of === undefined
-      ? '–'
-      : `${(100 * of.winRate.value).toFixed(1)} % (${of.winRate.low === null ? '–' : (100 * of.winRate.low).toFixed(1)} – ${of.winRate.high === null ? '–' : (100 * of.winRate.high).toFixed(1)})`;
+}
+
+function printBoth(without: Report['criteria'], everybody: Report['criteria']): void {
+  const rate = ({ winRate }: Report['criteria'][number]) =>
+    winRate.value === null ? '–' : `${percent(winRate.value)} (${range(winRate)})`;
   printTable(
     ['criterion', 'without them', 'with them'],
-    criteria.map((each, i) => [each.criterion, rate(each), rate(withExcluded.criteria[i])]),
+    without.map((each, i) => [each.criterion, rate(each), rate(everybody[i]!)]),
   );
 }
 
 /** What people had on screen, where it could matter. */
-function printDisplay({ display }: Report): void {
+function printDisplay({ display }: Pick<Report, 'display'>): void {
   if (display === undefined || display.slices.length === 0) return;
   console.log(`\nOn screen, as the page told with ${display.votes} votes (share for A, 95 % over prompts and people):`);
   const cell = ({
@@ -150,11 +156,16 @@ function printDisplay({ display }: Report): void {
 /** Of three and more models. */
 export function printManyModelsReport(report: ManyModelsReport): void {
   console.log(`${report.study}: ${report.models.join(', ')}${report.simulated ? ' — SIMULATED VOTES' : ''}`);
-  for (const { modelA, modelB, criteria } of report.pairings) {
-    console.log(`\n${modelA} (A) against ${modelB} (B)`);
-    printCriteria(criteria, false);
+  for (const pairing of report.pairings) {
+    console.log(`\n${pairing.modelA} (A) against ${pairing.modelB} (B)`);
+    printCriteria(pairing.criteria, false);
+    printVerdicts(pairing.criteria, report.plan?.primary);
+    printWeighted(pairing);
+    printRewards(pairing);
+    printSideBias(pairing.criteria);
+    printSlices(pairing);
+    printDisplay(pairing);
   }
-  printPlan(report);
   console.log('\nRatings: log strength (Bradley–Terry, mean 0), 95 %, votes on one prompt taken together.');
   printTable(
     ['criterion', 'model', 'rating', '95 %'],
@@ -168,7 +179,14 @@ export function printManyModelsReport(report: ManyModelsReport): void {
   );
   for (const { criterion, models } of report.cycles)
     console.log(`${criterion}: ${models.join(' beats ')} beats ${models[0]}: these three have no order.`);
-  for (const { criteria } of report.pairings) printSideBias(criteria);
+  const { withExcluded } = report;
+  if (withExcluded !== undefined) {
+    printLeftOut(report.annotators);
+    report.pairings.forEach(({ modelA, modelB, criteria }, i) => {
+      console.log(`${modelA} against ${modelB}:`);
+      printBoth(criteria, withExcluded.pairings[i]!.criteria);
+    });
+  }
 }
 
 function printCriteria(criteria: Report['criteria'], withVotes: boolean): void {
@@ -237,7 +255,7 @@ function printSideBias(criteria: Report['criteria']): void {
 }
 
 /** Where some prompts were sampled more than others, the table above is of the sample; this is of the set. */
-function printWeighted(report: Report): void {
+function printWeighted(report: Pick<Report, 'criteria'>): void {
   if (report.criteria.every(({ winRateWeighted }) => winRateWeighted === null)) return;
   console.log('\nThe sample took some prompts more than others. Weighted back to the whole prompt set:');
   printTable(
@@ -252,7 +270,7 @@ function printWeighted(report: Report): void {
   );
 }
 
-function printRewards({ rewards }: Report): void {
+function printRewards({ rewards }: Pick<Report, 'rewards'>): void {
   if (rewards.length === 0) return;
   console.log('\nRewards on the same pairs, and how often each names the image that people prefer:');
   printTable(
@@ -270,7 +288,7 @@ function printRewards({ rewards }: Report): void {
 }
 
 /** Categories and challenges that differ, after correction for having looked at all of them. */
-function printSlices(report: Report): void {
+function printSlices(report: Pick<Report, 'criteria'>): void {
   const rows = report.criteria.flatMap((c) =>
     [...c.byCategory, ...c.byChallenge]
       .filter((slice) => slice.pScoreHolm !== null && slice.pScoreHolm < 0.05)

@@ -125,6 +125,7 @@ export function studyCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (name: string, options: Options & { yaml?: boolean; plan?: boolean }) => {
       if (options.plan) {
+        if (options.yaml || options.json) throw new BadInput('Choose one of --plan, --yaml and --json.');
         const { planText } = await import('../server/study/plan.ts');
         const { studyFile } = await import('../server/study/study-file.ts');
         const { requireStudy } = await import('../server/study/lifecycle.ts');
@@ -311,7 +312,7 @@ async function createFrom(db: Database, name: string, options: CreateOptions) {
     votesPerPair: options.votes ?? like?.votesPerPair ?? 3,
     criteria: parseCriteria(criteria),
     ...(options.preset === undefined ? {} : { preset: options.preset }),
-    ...(primary === undefined ? {} : { plan: planSchema.parse({ primary: parseCriteria(primary)[0] }) }),
+    ...(primary === undefined ? {} : { plan: planSchema.parse({ primary: onlyCriterion(primary) }) }),
     ties,
     seed,
     ...(promptSample === undefined ? {} : { promptSample }),
@@ -341,6 +342,12 @@ function modelsAsked({ a, b, models, against }: CreateOptions): Pick<StudyDesign
   }
   if (a !== undefined || b !== undefined) throw new BadInput('--models stands instead of --a and --b.');
   return against === undefined ? { models } : { models, against };
+}
+
+function onlyCriterion(text: string): Criterion {
+  const [criterion, ...more] = parseCriteria(text);
+  if (more.length > 0) throw new BadInput(`--primary is one criterion, not "${text}".`);
+  return criterion!;
 }
 
 function preset(text: string): PresetName {

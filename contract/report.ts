@@ -424,6 +424,8 @@ export type Analysis = z.infer<typeof analysisSchema>;
 export type ManyModelsReport = z.infer<typeof manyModelsReportSchema>;
 export type ManyModelsAnalysis = ManyModelsReport & Pick<Analysis, 'rows' | 'skipped' | 'notes'>;
 
+export type AnyReport = Report | ManyModelsReport;
+
 /** Whether a report is of three or more models. */
 export function isOfMany<T extends object>(report: T): report is Extract<T, { pairings: unknown }> {
   return 'pairings' in report;

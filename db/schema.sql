@@ -113,6 +113,10 @@ CREATE TABLE "pair" (
   "pairing",
   "prompt_id"));
 
+CREATE INDEX "pair_place" on "pair" (
+  "study_id",
+  "position");
+
 CREATE TABLE "pairing" (
   "study_id" text not null references "study" ("id"),
   "position" integer not null,

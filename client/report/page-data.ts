@@ -1,23 +1,20 @@
 /** @file What a report's own file carries. */
-import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { Beside, WrittenVotes } from '../../evaluator/votes/study-votes.ts';
-
-export type AnyReport = Report | ManyModelsReport;
 
 export interface GalleryPair {
   position: number;
   prompt: string;
-  modelA: string;
-  modelB: string;
+  /** Index of its pairing, and of its item among that one's votes. */
+  pairing: number;
+  item: number;
   /** Images as data: addresses. */
   a: string;
   b: string;
-  votes: { criterion: string; a: number; b: number; tie: number }[];
 }
 
 export interface ReportAbout {
   models: string[];
-  /** How the study was made and computed, a paragraph each. */
+  /** How the study was made and computed, a paragraph each: carried, not computed. */
   methods: string[];
   gallery?: GalleryPair[];
 }

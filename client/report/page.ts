@@ -18,9 +18,10 @@ async function check(): Promise<void> {
     if (hash !== told) found.push(`The votes are not those that were written: their SHA-256 is ${hash}.`);
     const data = JSON.parse(source) as PageData;
     votes = data.votes.pairings.reduce((sum, pairing) => sum + pairing.votes.count, 0);
-    const report = withBeside(reportOfVotes(readVotes(data.votes)), data.beside);
+    const read = readVotes(data.votes);
+    const report = withBeside(reportOfVotes(read), data.beside);
     const computed = document.createElement('main');
-    const page = mount(Page, { target: computed, props: { about: data.about, report } });
+    const page = mount(Page, { target: computed, props: { about: data.about, report, votes: read } });
     flushSync();
     found.push(...differences(document.querySelector('main')!, computed));
     void unmount(page);
@@ -31,7 +32,7 @@ async function check(): Promise<void> {
   seal.replaceChildren();
   const line = seal.appendChild(document.createElement('p'));
   if (found.length === 0) {
-    line.textContent = `Computed again just now from the ${votes.toLocaleString('en')} votes that this file carries: every number below follows from them. That a file agrees with itself proves no more than that.`;
+    line.textContent = `Computed again just now from the ${votes.toLocaleString('en')} votes that this file carries: every number of the results below follows from them. The text at the top, answers to checks and what was on screen are carried, not computed. That a file agrees with itself proves no more than that.`;
     return;
   }
   line.textContent = 'This file does not agree with itself.';

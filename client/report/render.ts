@@ -1,9 +1,11 @@
 /** @file The figures and the whole report as text, without a DOM: the same report gives the same bytes. */
 import { render } from 'svelte/server';
+import type { StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import Chart from './Chart.svelte';
 import { figuresOf, type Figure } from './figures.ts';
 import Page from './Page.svelte';
-import type { AnyReport, ReportAbout } from './page-data.ts';
+import type { AnyReport } from '../../contract/report.ts';
+import type { ReportAbout } from './page-data.ts';
 
 /** Names, captions and numbers; a report without decided pairs has none. */
 export function listFigures(report: AnyReport): Pick<Figure, 'name' | 'title' | 'caption' | 'table'>[] {
@@ -18,8 +20,8 @@ export function figureSvg(report: AnyReport, name: string): string | undefined {
   return `${withoutMarkers(render(Chart, { props: { figure } }).body).replace(/var\(--[\w-]+, ([^)]+)\)/g, '$1')}\n`;
 }
 
-export function pageBody(about: ReportAbout, report: AnyReport): string {
-  return withoutMarkers(render(Page, { props: { about, report } }).body);
+export function pageBody(about: ReportAbout, report: AnyReport, votes: StudyVotes): string {
+  return withoutMarkers(render(Page, { props: { about, report, votes } }).body);
 }
 
 /** Without what would let the page be taken over in a browser. */

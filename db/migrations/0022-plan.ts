@@ -6,5 +6,7 @@ export const plan: Migration = {
   async up(db: Kysely<unknown>) {
     for (const column of ['plan', 'plan_sha256', 'preset'])
       await db.schema.alterTable('study').addColumn(column, 'text').execute();
+    // A gallery asks for pairs by their place.
+    await db.schema.createIndex('pair_place').on('pair').columns(['study_id', 'position']).execute();
   },
 };

@@ -7,7 +7,7 @@
  * first. Which pairs are only made undecided and which lost is a transportation problem: the best choice grows by one pair at a
  * time along shortest augmenting paths (Ahuja, Magnanti & Orlin, Network Flows, 1993, ch. 9).
  */
-import { scoreTest } from './tango.ts';
+import { normalQuantile } from './special.ts';
 
 /** Votes on a pair. */
 export interface PairVotes {
@@ -18,9 +18,16 @@ export interface PairVotes {
 
 export type Verdict = 'a' | 'b' | 'none';
 
+/** Up to so many won pairs that can be made undecided, every number of them is tried. */
+const trySingly = 128;
+const gridPoints = 64;
+
+/** The score test's p is below 5 % where (W − L)²/(W + L) is above it. */
+const chiSquared = normalQuantile(0.975) ** 2;
+
 /** Which model wins more pairs, by the score test at 5 %. */
 export function verdictOf(wins: number, losses: number): Verdict {
-  if (wins + losses === 0 || scoreTest(wins, losses) >= 0.05) return 'none';
+  if ((wins - losses) ** 2 <= chiSquared * (wins + losses)) return 'none';
   return wins > losses ? 'a' : 'b';
 }
 
@@ -81,26 +88,41 @@ function push(pairs: readonly PairVotes[], isThere: (wins: number, losses: numbe
   for (const price of undecided) prices.push(prices.at(-1)! + price);
 
   let best = Infinity;
-  const won = [...groups.values()];
-  let neitherPrice = 0;
-  for (let neither = 0; neither <= wins; neither++) {
-    if (neither > 0) {
-      const next = cheapest(won, (group) => (group.free > 0 ? group.toNeither : Infinity));
-      if (next.price === Infinity) break;
-      next.group!.free -= 1;
-      next.group!.neither += 1;
-      neitherPrice += next.price;
+  const won = [...groups.values()].sort((x, y) => x.toNeither - y.toNeither);
+  const most = won.reduce((sum, { toNeither, free }) => sum + (toNeither === Infinity ? 0 : free), 0);
+  const look = (neither: number): number => {
+    const found = withSoMany(neither);
+    best = Math.min(best, found);
+    return found;
+  };
+  if (most <= trySingly) for (let neither = 0; neither <= most; neither++) look(neither);
+  else {
+    // The price is convex in it but for a vote or two of rounding: the best of a grid, then of a finer one about it.
+    let [low, high] = [0, most];
+    for (;;) {
+      const step = Math.ceil((high - low) / gridPoints);
+      let at = low;
+      let least = Infinity;
+      for (let neither = low; neither <= high; neither += step) {
+        const found = look(neither);
+        if (found < least) [least, at] = [found, neither];
+      }
+      if (step === 1) break;
+      [low, high] = [Math.max(0, at - 2 * step), Math.min(most, at + 2 * step)];
     }
-    if (neitherPrice >= best) break;
-    best = Math.min(best, withSoMany(neither, neitherPrice));
   }
   return best === Infinity ? null : best;
 
   /** The fewest votes when so many won pairs are made undecided: the more are lost, the fewer undecided ones need to be. */
-  function withSoMany(neither: number, price: number): number {
-    const own = won.map((group) => ({ ...group }));
+  function withSoMany(neither: number): number {
+    let [left, lostPrice] = [neither, 0];
+    const own = won.map((group) => {
+      const taken = Math.min(left, group.toNeither === Infinity ? 0 : group.free);
+      left -= taken;
+      if (taken > 0) lostPrice += taken * group.toNeither;
+      return { ...group, free: group.free - taken, neither: taken };
+    });
     let fewest = Infinity;
-    let lostPrice = price;
     let extra = undecided.length;
     for (let lost = 0; lost + neither <= wins; lost++) {
       if (lost > 0) {

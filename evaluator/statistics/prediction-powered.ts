@@ -26,7 +26,7 @@ export interface PredictionPowered extends Interval {
 /**
  * @param labelled y: what people say, f: what the judge says
  * @param others what the judge says of items without votes
- * @returns null with fewer than two labelled items or two others, or where people all say the same
+ * @returns null with fewer than two labelled items or two others, or where nothing varies; shares are kept within 0 … 1
  * @throws ArgumentError for a level outside 0 … 1
  */
 export function predictionPowered(
@@ -46,9 +46,19 @@ export function predictionPowered(
   const lambda = Math.min(1, Math.max(0, tuned));
   const rest = labelled.map((item) => item.y - lambda * item.f);
   const variance = covariance(rest, rest) / n + (lambda ** 2 * covariance(others, others)) / N;
+  if (!(variance > 0)) return null;
+  const within = (share: number) => Math.min(1, Math.max(0, share));
   const value = mean(y) + lambda * (mean(others) - mean(f));
   const reach = normalQuantile(1 - (1 - level) / 2) * Math.sqrt(variance);
-  return { value, low: value - reach, high: value + reach, n, others: N, lambda, effectiveN: plain / variance };
+  return {
+    value: within(value),
+    low: within(value - reach),
+    high: within(value + reach),
+    n,
+    others: N,
+    lambda,
+    effectiveN: plain / variance,
+  };
 }
 
 function mean(values: readonly number[]): number {

@@ -29,7 +29,9 @@ export function planReport(
   }));
   // Several pairings are several tests of one question.
   const corrected = holm(primaries.map(({ row }) => row.signTest.pScore));
-  const early = primaries.reduce((sum, { row }) => sum + row.incomplete, 0);
+  // Before anybody was left out: a pair that an exclusion opened was not left open.
+  const opens = everybodys(report, plan.primary);
+  const early = opens.reduce((sum, open) => sum + open, 0);
   const stopsByItself =
     plan.stopping === 'e-value' && primaries.every(({ row }) => row.evidence.eValue! >= 1 / plan.alpha);
   const all = [
@@ -50,10 +52,19 @@ export function planReport(
     verdicts: primaries.map(({ modelA, modelB, row }, i) => ({
       modelA,
       modelB,
-      ...verdictOn(plan, { modelA, modelB, row, p: corrected[i]!, isOpen: state !== 'closed' && row.incomplete > 0 }),
+      ...verdictOn(plan, { modelA, modelB, row, p: corrected[i]!, open: state === 'closed' ? 0 : opens[i]! }),
     })),
     departures: all,
   };
+}
+
+/** Pairs without all their votes, of each pairing, whoever was left out later. */
+function everybodys(report: Report | ManyModelsReport, primary: string): number[] {
+  const all =
+    'pairings' in report
+      ? (report.withExcluded?.pairings ?? report.pairings).map(({ criteria }) => criteria)
+      : [report.withExcluded?.criteria ?? report.criteria];
+  return all.map((criteria) => criteria.find(({ criterion }) => criterion === primary)!.incomplete);
 }
 
 interface Tested {
@@ -62,22 +73,23 @@ interface Tested {
   row: CriterionReport;
   /** Corrected over the pairings. */
   p: number | null;
-  isOpen: boolean;
+  /** Pairs that still get votes. */
+  open: number;
 }
 
 function verdictOn(plan: Plan, tested: Tested): Pick<Verdict, 'verdict' | 'says'> {
-  const { modelA, modelB, row, isOpen } = tested;
+  const { modelA, modelB, row, open } = tested;
   if (row.decided === 0) return { verdict: 'open', says: 'Nothing is decided yet.' };
   if (plan.stopping === 'e-value') return byEvidence(plan, tested);
-  if (isOpen)
-    return { verdict: 'open', says: `${row.incomplete} of ${row.pairs} pairs are open: the plan has no verdict yet.` };
+  if (open > 0)
+    return { verdict: 'open', says: `${open} of ${row.pairs} pairs are open: the plan has no verdict yet.` };
   if (plan.hypothesis === 'superiority') return bySuperiority(plan, tested);
   const margin = plan.margin!;
   // Equivalence is two one-sided tests at α, which the interval at 1 − 2α is.
   const level = plan.hypothesis === 'equivalence' ? 1 - 2 * plan.alpha : 1 - plan.alpha;
   const { low, high } = tango(row.wins, row.ties + row.split, row.losses, level);
-  const interval = `${(100 * level).toFixed(0)} % interval ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
-  const points = `${(100 * margin).toFixed(0)} points`;
+  const interval = `${declared(100 * level)} % interval ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
+  const points = `${declared(100 * margin)} points`;
   const holds = low > 0.5 - margin && (plan.hypothesis === 'non-inferiority' || high < 0.5 + margin);
   const claim =
     plan.hypothesis === 'equivalence'
@@ -88,6 +100,11 @@ function verdictOn(plan: Plan, tested: Tested): Pick<Verdict, 'verdict' | 'says'
     : { verdict: 'fails', says: `Not shown: ${claim} (${interval}).` };
 }
 
+/** As it was declared: without rounding but that of binary fractions. */
+export function declared(value: number): string {
+  return String(Number(value.toPrecision(12)));
+}
+
 function bySuperiority({ alpha }: Plan, { modelA, modelB, row, p }: Tested): Pick<Verdict, 'verdict' | 'says'> {
   const said = p === null ? 'undefined' : p.toPrecision(2);
   if (p === null || p >= alpha) return { verdict: 'fails', says: `No difference is shown (p ${said}, α ${alpha}).` };
@@ -95,11 +112,11 @@ function bySuperiority({ alpha }: Plan, { modelA, modelB, row, p }: Tested): Pic
   return { verdict: 'holds', says: `${winner} is preferred to ${loser} (p ${said}, α ${alpha}).` };
 }
 
-function byEvidence({ alpha }: Plan, { modelA, modelB, row, isOpen }: Tested): Pick<Verdict, 'verdict' | 'says'> {
+function byEvidence({ alpha }: Plan, { modelA, modelB, row, open }: Tested): Pick<Verdict, 'verdict' | 'says'> {
   const { eValue } = row.evidence;
   const said = `e-value ${eValue!.toPrecision(3)}, it needs ${(1 / alpha).toPrecision(3)}`;
   if (eValue! < 1 / alpha)
-    return isOpen
+    return open > 0
       ? { verdict: 'open', says: `No difference is shown yet (${said}).` }
       : { verdict: 'fails', says: `No difference is shown (${said}).` };
   const [winner, loser] = row.wins > row.losses ? [modelA, modelB] : [modelB, modelA];

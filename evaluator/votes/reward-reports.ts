@@ -80,7 +80,8 @@ function predictionPoweredOf(
   if (open.length < 2) return none('it has scored no pairs without votes');
   if (votes.items.some(({ weight }) => weight != null)) return none('the sample took some prompts more than others');
   const found = predictionPowered(labelled, open);
-  if (found === null) return none('too little is decided');
+  if (labelled.length < 2) return none('too little is decided');
+  if (found === null) return none('what people say does not vary, or follows the reward in everything');
   const { value, low, high, lambda, effectiveN } = found;
   const worth = Math.max(0, effectiveN - labelled.length);
   const pairs = Math.round(worth);

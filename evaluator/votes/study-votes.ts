@@ -17,10 +17,7 @@ export interface StudyVotes {
 /** Of two models a report; of more, one for each pairing and all on one scale. */
 export function reportOfVotes({ excluded, ...votes }: StudyVotes): Report | ManyModelsReport {
   if (excluded.size === 0) return reportOn(votes);
-  const counted = votes.pairings.map((pairing) => ({
-    ...pairing,
-    votes: votesBy(pairing.votes, (annotator) => !excluded.has(annotator)),
-  }));
+  const counted = votesCounted({ ...votes, excluded }).pairings;
   const report = reportOn({ ...votes, pairings: counted });
   const all = reportOn(votes);
   const leftOut = all.annotators
@@ -63,6 +60,16 @@ export function withBeside(
     ...(checks[person.id] ?? { gold: null, repeats: null }),
   }));
   return { ...made, annotators };
+}
+
+/** Without the votes of whoever is left out. */
+export function votesCounted(votes: StudyVotes): StudyVotes {
+  if (votes.excluded.size === 0) return votes;
+  const pairings = votes.pairings.map((pairing) => ({
+    ...pairing,
+    votes: votesBy(pairing.votes, (annotator) => !votes.excluded.has(annotator)),
+  }));
+  return { ...votes, pairings };
 }
 
 function reportOn({ pairings, ...about }: Omit<StudyVotes, 'excluded'>): Report | ManyModelsReport {

@@ -14,8 +14,9 @@ export function watchPlans(aside: Aside, log: Logger): () => void {
     looking = true;
     aside
       .run('closeDecided', undefined)
-      .then((names) => {
-        for (const study of names) log.info({ study }, 'closed by its plan: the e-value is reached');
+      .then(({ closed, failed }) => {
+        for (const study of closed) log.info({ study }, 'closed by its plan: the e-value is reached');
+        for (const problem of failed) log.error({ problem }, 'whether a plan is reached could not be found out');
       })
       .catch((error: unknown) => {
         if (!ended) logFailure(log, error);

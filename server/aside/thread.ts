@@ -4,7 +4,7 @@ import { checkpoint, connect, quickCheck, type Database } from '../../db/open.ts
 import type { StudyFromScreen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { figureFile, type FigureEnding } from '../report/figure-files.ts';
-import { galleryOf } from '../study/gallery.ts';
+import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
 import { missingImages } from '../study/missing-images.ts';
 import { studyFromScreen } from '../study/best-two.ts';
@@ -15,6 +15,8 @@ import type { Call, Reply } from './aside.ts';
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
   closeDecided: (db: Database) => closeDecided(db),
+  votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>
+    votesOnPair(db, name, position),
   gallery: (db: Database, { name }: { name: string }) => galleryOf(db, name),
   figure: async (db: Database, { name, figure, ending }: { name: string; figure: string; ending: FigureEnding }) =>
     figureFile(await studyReport(db, name), figure, ending),

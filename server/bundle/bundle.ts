@@ -7,13 +7,14 @@ import { Zip, ZipDeflate, ZipPassThrough } from 'fflate';
 import type { Database } from '../../db/open.ts';
 import { modelById } from '../../db/queries/models.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
-import { listOtherScores, listPairings, listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
+import { listPairings, listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
 import { readAudit } from '../access/audit.ts';
 import { exportVotes, itemsOf } from '../study/exports.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { planOf } from '../study/plan.ts';
+import { otherScoresOf } from '../study/study-report.ts';
 import { populationOf } from '../study/summary.ts';
 import { bundleFormat, imageName, jsonLines, names, type BundledStudy } from './files.ts';
 import { recomputed } from './recompute.ts';
@@ -89,7 +90,7 @@ export async function bundleStudy(
     votes,
     scores: jsonLines([
       ...(await listPairScores(db, study.id)),
-      ...(await listOtherScores(db, study.id)).map((score) => ({ ...score, position: null })),
+      ...(await otherScoresOf(db, study)).map((score) => ({ ...score, position: null })),
     ]),
   };
   const report = await recomputed(texts);

@@ -7,7 +7,7 @@ import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import type { FigureEnding } from '../report/figure-files.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
-import { imagesOfPair, votesOnPair } from '../study/gallery.ts';
+import { imagesOfPair } from '../study/gallery.ts';
 import { copySize } from './images.ts';
 import { requireRevealed, reveal } from '../study/reveal.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
@@ -97,7 +97,7 @@ export function researchApi({
   });
   router.get('/studies/:name/pairs/:position', async (request, response) => {
     await look(request, response);
-    response.json(await votesOnPair(db, request.params.name, positionIn(request.params)));
+    response.json(await aside.run('votesOnPair', { name: request.params.name, position: positionIn(request.params) }));
   });
   router.get('/studies/:name/pairs/:position/:side', async (request, response) => {
     const { name, side } = request.params;

@@ -6,7 +6,8 @@ import sharp from 'sharp';
 import svgToPdf from 'svg-to-pdfkit';
 import { escapeCell } from '../../evaluator/engine/files/spreadsheet.ts';
 import { ServiceError } from '../errors.ts';
-import { loadRenderer, type AnyReport } from './renderer.ts';
+import type { AnyReport } from '../../contract/report.ts';
+import { loadRenderer } from './renderer.ts';
 
 export const figureEndings = ['svg', 'png', 'pdf', 'csv'] as const;
 export type FigureEnding = (typeof figureEndings)[number];
@@ -27,12 +28,30 @@ export async function figureFile(report: AnyReport, name: string, ending: Figure
   return pdfOf(svg, entry.title);
 }
 
-/** Arimo, which has Helvetica's widths, is embedded: publishers want every font in the file. */
-const fontOf = (weight: 400 | 700) =>
-  fileURLToPath(import.meta.resolve(`@fontsource/arimo/files/arimo-latin-${weight}-normal.woff`));
+/** Letters that Arimo's file has, which has Helvetica's widths; publishers want every font in the file. */
+const isLatin = (text: string) => /^[\u0020-\u00ff\u0152\u0153\u2000-\u206f\u20ac\u2122\u2212]*$/.test(text);
+/** Letters that DejaVu has, which stands in for the others. */
+const known = /[\u0020-\u058f\u1e00-\u1fff\u2000-\u22ff]/;
+
+function fontOf(text: string, weight: 'regular' | 'bold'): string {
+  const name = isLatin(text)
+    ? `@fontsource/arimo/files/arimo-latin-${weight === 'bold' ? 700 : 400}-normal.woff`
+    : `dejavu-fonts-ttf/ttf/DejaVuSansCondensed${weight === 'bold' ? '-Bold' : ''}.ttf`;
+  return fileURLToPath(import.meta.resolve(name));
+}
+
+/** What no font has is named by its code point rather than dropped. */
+function printable(text: string): string {
+  return [...text]
+    .map((letter) =>
+      known.test(letter) ? letter : `[U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`,
+    )
+    .join('');
+}
 
 /** A page of the figure's size, an SVG pixel ¾ of a point. Without a date: the same figure gives the same bytes. */
-export function pdfOf(svg: string, title: string): Promise<Uint8Array> {
+export function pdfOf(drawing: string, title: string): Promise<Uint8Array> {
+  const svg = printable(drawing.trim());
   const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg)!.map(Number) as [number, number, number];
   const size: [number, number] = [width * 0.75, height * 0.75];
   const document = new PDFDocument({
@@ -40,8 +59,8 @@ export function pdfOf(svg: string, title: string): Promise<Uint8Array> {
     margin: 0,
     info: { Title: title, CreationDate: new Date(0), ModDate: new Date(0) },
   });
-  document.registerFont('regular', fontOf(400));
-  document.registerFont('bold', fontOf(700));
+  document.registerFont('regular', fontOf(svg, 'regular'));
+  document.registerFont('bold', fontOf(svg, 'bold'));
   const chunks: Uint8Array[] = [];
   document.on('data', (chunk: Uint8Array) => chunks.push(chunk));
   const done = new Promise<void>((resolve, reject) => {

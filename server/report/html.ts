@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import type { Database } from '../../db/open.ts';
-import { listPairImages, listPairings } from '../../db/queries/studies.ts';
+import { listPairImages } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type StudyVotes,
 } from '../../evaluator/votes/study-votes.ts';
 import { sha256Of } from '../../evaluator/engine/images/store.ts';
-import { outcomes } from '../../evaluator/votes/vote-table.ts';
+import { escape } from '../../evaluator/screens/svg-marks.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { studyVotes } from '../study/study-report.ts';
 import { aboutStudy } from './about.ts';
@@ -52,11 +52,12 @@ export async function reportHtml(
     votes: typeof written;
     beside: typeof beside;
   };
-  const report = withBeside(reportOfVotes(readVotes(data.votes)), data.beside);
+  const read = readVotes(data.votes);
+  const report = withBeside(reportOfVotes(read), data.beside);
   const about = {
     models: study.models.map((model) => model.name),
     methods: methods(study, report, version),
-    ...(gallery === undefined ? {} : { gallery: await galleryOf(db, name, votes, gallery) }),
+    ...(gallery === undefined ? {} : { gallery: await galleryOf(db, name, gallery) }),
   };
   const { pageBody } = await loadRenderer();
   const { script, style } = await pageAssets();
@@ -77,7 +78,7 @@ export async function reportHtml(
     '</head>',
     '<body>',
     '<aside id="seal" aria-label="Check"><p>Not computed again: that needs a browser with scripts.</p></aside>',
-    `<main>${pageBody(about, report)}</main>`,
+    `<main>${pageBody(about, report, read)}</main>`,
     `<footer><p class="soft">SHA-256 of the votes: <code id="hash">${sha256Of(Buffer.from(json))}</code></p></footer>`,
     `<script type="application/json" id="votes">${json}</script>`,
     `<script type="module">${code}</script>`,
@@ -98,11 +99,9 @@ function pseudonyms({ pairings }: StudyVotes): (id: string) => string {
   return nameOf;
 }
 
-async function galleryOf(db: Database, name: string, { pairings }: StudyVotes, store: ImageStore) {
+async function galleryOf(db: Database, name: string, store: ImageStore) {
   const { id } = await requireStudy(db, name);
-  const names = await listPairings(db, id);
-  const pairs = await listPairImages(db, id);
-  const places = pairings.map(() => 0);
+  const places = new Map<number, number>();
   const small = async (sha256: string) => {
     const bytes = await sharp(await store.read(sha256))
       .resize(gallerySide, gallerySide, { fit: 'inside', withoutEnlargement: true })
@@ -111,32 +110,11 @@ async function galleryOf(db: Database, name: string, { pairings }: StudyVotes, s
     return `data:image/webp;base64,${bytes.toString('base64')}`;
   };
   const made = [];
-  for (const { position, pairing, prompt, imageA, imageB } of pairs) {
-    const { votes } = pairings[pairing]!;
+  for (const { position, pairing, prompt, imageA, imageB } of await listPairImages(db, id)) {
     // A pairing's items are in the order of its pairs.
-    const item = places[pairing]!++;
-    made.push({
-      position,
-      prompt,
-      modelA: names[pairing]!.modelA,
-      modelB: names[pairing]!.modelB,
-      a: await small(imageA),
-      b: await small(imageB),
-      votes: votes.criteria.map((criterion, c) => {
-        const count = (outcome: number) =>
-          votes.item
-            .subarray(0, votes.count)
-            .reduce(
-              (sum, of, i) => sum + Number(of === item && votes.criterion[i] === c && votes.outcome[i] === outcome),
-              0,
-            );
-        return { criterion, a: count(outcomes.a), b: count(outcomes.b), tie: count(outcomes.tie) };
-      }),
-    });
+    const item = places.get(pairing) ?? 0;
+    places.set(pairing, item + 1);
+    made.push({ position, pairing, item, prompt, a: await small(imageA), b: await small(imageB) });
   }
   return made;
-}
-
-function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }

@@ -9,7 +9,8 @@ import { studyReport } from '../study/study-report.ts';
 import { aboutStudy } from './about.ts';
 import { figureFile } from './figure-files.ts';
 import { checklist, methods } from './methods.ts';
-import { loadRenderer, type AnyReport } from './renderer.ts';
+import type { AnyReport } from '../../contract/report.ts';
+import { loadRenderer } from './renderer.ts';
 
 export interface LatexOptions {
   population?: Population | undefined;
@@ -114,6 +115,8 @@ ${items.map(({ point, answer }) => `  \\item[${latex(point)}] ${answer === undef
 function document(name: string, figures: readonly { name: string; caption: string; isWide: boolean }[]): string {
   return `% Written by visavis: shows all that is in this folder. Take what you need.
 \\documentclass{article}
+\\usepackage[T1]{fontenc}
+\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}}{}
 \\usepackage{textcomp}
 \\usepackage{booktabs}
 \\usepackage{graphicx}
@@ -169,6 +172,9 @@ const commands: Record<string, string> = {
   '£': '\\pounds{}',
 };
 
+/** Letters that T1 and textcomp have. */
+const latin = /[\u0020-\u007e\u00a1-\u0125\u0128-\u0137\u0139-\u013e\u0141-\u0148\u014a-\u0165\u0168-\u017e]/;
+
 /** What plain pdfLaTeX cannot set is named by its code point rather than dropped. */
 export function latex(text: string): string {
   return [...text]
@@ -176,7 +182,7 @@ export function latex(text: string): string {
       const command = commands[character];
       if (command !== undefined) return command;
       const code = character.codePointAt(0)!;
-      return code < 0x180 ? character : `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
+      return latin.test(character) ? character : `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
     })
     .join('');
 }

@@ -1,7 +1,7 @@
 /** @file How a study was made and computed, in sentences for a paper; and the points that Otani et al. (2023, arXiv:2304.01816) ask for. */
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import type { StudyAbout } from './about.ts';
-import type { AnyReport } from './renderer.ts';
+import type { AnyReport } from '../../contract/report.ts';
 
 const list = (words: readonly string[]) =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;
@@ -63,6 +63,13 @@ function people(about: StudyAbout, report: AnyReport): string {
   ].join(' ');
 }
 
+function holmWords({ criteria }: StudyAbout, { plan }: AnyReport): string {
+  if (criteria.length < 2) return '';
+  return plan === undefined
+    ? ` p values are corrected over the ${criteria.length} criteria by Holm’s method where we say so.`
+    : ` The primary criterion (${plan.primary}) is tested alone; p values of the others are corrected over them by Holm’s method where we say so.`;
+}
+
 function takers(count: number, simulated: boolean): string {
   if (simulated) return plural(count, 'simulated annotator');
   return count === 1 ? 'One person' : `${countWords(count)} people`;
@@ -76,10 +83,7 @@ function excluded({ annotators, votes }: { annotators: number; votes: number }):
 function statistics(about: StudyAbout, report: AnyReport, version: string): string {
   const rows = criteriaOf(report);
   const hasTies = rows.some(({ ties, split }) => ties + split > 0);
-  const holm =
-    about.criteria.length > 1
-      ? ` p values are corrected over the ${about.criteria.length} criteria by Holm’s method where we say so.`
-      : '';
+  const holm = holmWords(about, report);
   const many =
     about.models.length > 2
       ? ' Strengths are from the Bradley–Terry model, with ties after Davidson where there were any, and sandwich errors clustered by prompt.'

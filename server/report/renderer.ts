@@ -2,10 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { ManyModelsReport, Report } from '../../contract/report.ts';
+import type { AnyReport } from '../../contract/report.ts';
+import type { StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
-
-export type AnyReport = Report | ManyModelsReport;
 
 export interface FigureEntry {
   name: string;
@@ -17,7 +16,7 @@ export interface FigureEntry {
 export interface Renderer {
   listFigures(report: AnyReport): FigureEntry[];
   figureSvg(report: AnyReport, name: string): string | undefined;
-  pageBody(about: object, report: AnyReport): string;
+  pageBody(about: object, report: AnyReport, votes: StudyVotes): string;
 }
 
 const folder = () => join(packageRoot(), 'dist', 'report');

@@ -206,6 +206,11 @@ function comparedPairs({ models, against }: Pick<StudyDesign, 'models' | 'agains
   const twice = models.find((name, i) => models.indexOf(name) !== i);
   if (twice !== undefined)
     throw new ServiceError('bad-request', `A study compares different models; "${twice}" is named twice.`);
+  if (against !== undefined && !models.includes(against))
+    throw new ServiceError(
+      'bad-request',
+      `"${against}", against which the others are compared, is none of the models.`,
+    );
   const others = models.filter((name) => name !== against);
   const compared =
     against === undefined

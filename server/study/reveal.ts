@@ -4,6 +4,7 @@
  */
 import type { Database } from '../../db/open.ts';
 import { hasAuditEntry } from '../../db/queries/audit.ts';
+import { studyFacts } from '../../db/queries/immutable.ts';
 import { studyProgress } from '../../db/queries/studies.ts';
 import type { StudyState } from '../../db/tables.ts';
 import { inTransaction } from '../../db/transactions.ts';
@@ -16,16 +17,17 @@ export const seenWhileRunning = 'study results seen while it runs';
 /** One entry of the log tells of everything that the same actor sees in this time. */
 const oneLook = 3_600_000;
 
-/** Whether people may still vote, now or after a pause. */
-export function mayGoOn(state: StudyState): boolean {
-  return state === 'open' || state === 'paused';
+/** Whether results would be running ones: people have voted, and votes are missing that may still come. */
+export function isRunningAt({ state, votes, needed }: { state: StudyState; votes: number; needed: number }): boolean {
+  return (state === 'open' || state === 'paused') && votes > 0 && votes < needed;
 }
 
-/** Whether results would be running ones: people have voted, and may go on. @throws ServiceError not-found */
+/** @throws ServiceError not-found */
 export async function isRunning(db: Database, name: string): Promise<boolean> {
   const study = await requireStudy(db, name);
-  if (!mayGoOn(study.state)) return false;
-  return (await studyProgress(db, study.id, 'people')).votes > 0;
+  const { votes } = await studyProgress(db, study.id, 'people');
+  const { pairs, criteria } = await studyFacts(db, study.id);
+  return isRunningAt({ state: study.state, votes, needed: pairs * criteria.length * study.votesPerPair });
 }
 
 /** Tells the log that somebody sees running results; nothing of others. @throws ServiceError not-found */

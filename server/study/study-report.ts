@@ -1,8 +1,14 @@
 /** @file Our own study's votes, in the shape that a report is built from, and what else its report tells. */
-import type { ManyModelsReport, Report } from '../../contract/report.ts';
+import type { AnyReport } from '../../contract/report.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
-import { listOtherScores, listPairings, listPairScores, listPairsWithPrompts } from '../../db/queries/studies.ts';
+import {
+  listOtherScores,
+  type Study,
+  listPairings,
+  listPairScores,
+  listPairsWithPrompts,
+} from '../../db/queries/studies.ts';
 import { countedVotes, type CountedVote } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import type { PairingInput } from '../../evaluator/votes/ratings.ts';
@@ -16,8 +22,6 @@ import { choiceOf, itemsOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
 import { planOf, studyPlan } from './plan.ts';
 import { populationOf } from './summary.ts';
-
-export type AnyReport = Report | ManyModelsReport;
 
 /**
  * Of two models a report; of more, one for each pairing and all on one scale.
@@ -55,11 +59,16 @@ export async function studyVotes(
   };
 }
 
+/** Of prompts that the study left out by lot: of others its pairs are no sample, so that their scores say nothing of them. */
+export async function otherScoresOf(db: Database, study: Pick<Study, 'id' | 'promptSample'>) {
+  return study.promptSample === null ? [] : listOtherScores(db, study.id);
+}
+
 /** Of each pairing what its report is built from, whatever votes count. */
 async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof requireStudy>>) {
   const pairs = await listPairsWithPrompts(db, study.id);
   const scores = await listPairScores(db, study.id);
-  const others = await listOtherScores(db, study.id);
+  const others = await otherScoresOf(db, study);
   const items = itemsOf(pairs);
   const names = await listPairings(db, study.id);
   return names.map(({ modelA, modelB }, pairing) => {

@@ -11,7 +11,7 @@ import { criteriaOf } from './assignments.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { visitOf } from './checks.ts';
 import { planOf } from './plan.ts';
-import { mayGoOn } from './reveal.ts';
+import { isRunningAt } from './reveal.ts';
 import { modelsCompared } from './study-file.ts';
 
 /** Newest first. @param all archived ones too */
@@ -38,6 +38,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
   const progress = await studyProgress(db, study.id, population);
   const { pairs } = await studyFacts(db, study.id);
   const criteria = criteriaOf(study);
+  const votesNeeded = pairs * study.votesPerPair * criteria.length;
   const pairings = await listPairings(db, study.id);
   return {
     name: study.name,
@@ -57,9 +58,9 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     pairs,
     simulated: population === 'simulated',
     votes: progress.votes,
-    votesNeeded: pairs * study.votesPerPair * criteria.length,
+    votesNeeded,
     annotators: progress.annotators,
-    running: mayGoOn(study.state) && population === 'people' && progress.votes > 0,
+    running: population === 'people' && isRunningAt({ state: study.state, votes: progress.votes, needed: votesNeeded }),
     takeOvers: progress.takeOvers,
     problems: (await problemsOfStudy(db, study.id)).map((problem) => ({
       ...problem,

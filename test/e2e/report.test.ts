@@ -160,6 +160,8 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
     expect(await seal(moved)).toMatch(
       /All models together, figure “Strength of the models”: a mark is drawn elsewhere/,
     );
+    // The gallery's counts follow from the votes too.
+    expect(await seal(html.replace(/(General preference: )\d( – \d)/, '$19$2'))).toContain('General preference: 9');
     expect(await seal(html.replace(/(<h3[^>]*>1\. )prompt \d+/, '$1another prompt'))).toContain('1. another prompt');
   });
 

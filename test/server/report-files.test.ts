@@ -24,9 +24,11 @@ import { openStudyOf } from '../support/studies.ts';
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
 /** One vote a pair; A wins all but every fourth pair, of each criterion. */
-async function voted(db: Database, token: string): Promise<void> {
+async function voted(db: Database, token: string, pairs = Infinity): Promise<void> {
   const person = await joinStudy(db, { token, participant: 'worker~ann' });
-  for (let given = await nextAssignment(db, person, times); given; given = await nextAssignment(db, person, times)) {
+  for (let done = 0; done < pairs; done++) {
+    const given = await nextAssignment(db, person, times);
+    if (given === null) return;
     const { pair, sideA } = await pairOfAssignment(db, given.id);
     const other = sideA === 'left' ? ('right' as const) : ('left' as const);
     for (const criterion of given.criteria) {
@@ -83,6 +85,17 @@ describe('a figure', () => {
     await expect(figureFile(report, 'x', 'csv')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('as PDF has the letters of every alphabet that a font has, and names the others', async () => {
+    const fontsOf = async (name: string) => {
+      const { report } = await study([name, 'b'], 2);
+      return Buffer.from(await figureFile(report, 'outcomes', 'pdf')).toString('latin1');
+    };
+    expect(await fontsOf('plain ü')).toContain('Arimo-Regular');
+    // Not an empty box in Arimo, which has no Cyrillic.
+    expect(await fontsOf('модель Łódź α')).toContain('DejaVuSansCondensed');
+    expect((await fontsOf('中')).length).toBeGreaterThan(1000);
+  });
+
   it('of three models there are strengths and a matrix too; of nothing decided there is none', async () => {
     const { report } = await study(['ape', 'bee', 'cat']);
     const { listFigures, figureSvg } = await loadRenderer();
@@ -127,7 +140,10 @@ describe('the folder for LaTeX', () => {
   it.skipIf(spawnSync('pdflatex', ['--version']).status !== 0)(
     'compiles with a plain TeX Live, names with every special character among it (needs pdflatex)',
     async () => {
-      const { db } = await study(['a_b & 50% #1 {x} $y^~\\', '中 é “q” <|>"']);
+      const { db } = await study([
+        'a_b & 50% #1 {x} $y^~\\',
+        `中 é “q” <|>" ${Array.from({ length: 0x180 - 0xa1 }, (_, i) => String.fromCodePoint(0xa1 + i)).join('')}`,
+      ]);
       const folder = join(temporaryFolder(), 'paper');
       await writeLatex(db, 'study', folder, { version: '9.9.9' });
       execFileSync('pdflatex', ['-interaction=nonstopmode', '-halt-on-error', 'report.tex'], {
@@ -147,7 +163,7 @@ describe('the folder for LaTeX', () => {
 onBothEngines('running results', (fresh) => {
   it('are hidden until the study is closed; who asks for them is in the log, once an hour', async () => {
     const { db } = await fresh();
-    const { token, dataFolder } = await openStudyOf(db, { pairs: 4, votesPerPair: 1, criteria: ['general'] });
+    const { token, dataFolder } = await openStudyOf(db, { pairs: 5, votesPerPair: 1, criteria: ['general'] });
     const server = await testServer(db, dataFolder);
     const link = new URL(await server.researcherLink());
     const signedIn = await fetch(new URL('/research/login', link), {
@@ -161,7 +177,7 @@ onBothEngines('running results', (fresh) => {
     const looks = async () => (await listAuditEntries(db)).filter(({ action }) => action.includes('results seen'));
     // Nobody has voted: there is nothing to hide.
     expect((await get('/report')).status).toBe(200);
-    await voted(db, token);
+    await voted(db, token, 4);
     const refused = await get('/report');
     expect(refused.status).toBe(409);
     expect(((await refused.json()) as { error: { message: string } }).error.message).toContain(
@@ -184,14 +200,14 @@ onBothEngines('running results', (fresh) => {
     expect(await looks()).toHaveLength(1);
     // What people said of each pair, and its images, are there too.
     const { pairs } = (await (await get('/pairs')).json()) as Gallery;
-    expect(pairs.map(({ criteria: [row] }) => row!.decision)).toEqual(['a', 'a', 'a', 'b']);
+    expect(pairs.map(({ criteria: [row] }) => row!.decision)).toEqual(['a', 'a', 'a', 'b', 'incomplete']);
     const { votes } = (await (await get('/pairs/3')).json()) as PairVotes;
     expect(votes).toMatchObject([{ annotator: 'worker~ann', choice: 'b', status: 'counted', responseTimeMs: 900 }]);
     const image = await get('/pairs/3/b?at=384');
     expect([image.status, image.headers.get('content-type')]).toEqual([200, 'image/png']);
     expect((await sharp(Buffer.from(await image.arrayBuffer())).stats()).dominant.b).toBeGreaterThan(150);
     for (const [path, status] of [
-      ['/pairs/4/a', 404],
+      ['/pairs/5/a', 404],
       ['/pairs/x', 400],
       ['/pairs/3/c', 404],
       ['/pairs/3/a?at=1', 400],

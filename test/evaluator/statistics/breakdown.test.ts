@@ -119,6 +119,28 @@ it('of pairs of a few kinds it is what trying every number of each kind finds', 
   for (const count of Object.values(verdicts)) expect(count).toBeGreaterThan(2);
 });
 
+it('of hundreds of pairs that can be made undecided it is what trying every number of them finds', () => {
+  const random = new Random(5);
+  for (let trial = 0; trial < 6; trial++) {
+    const [won, open, lost] = [200 + random.below(100), random.below(25), 20 + random.below(100)];
+    const kinds = [
+      { count: won, votes: { a: 3, b: 0, tie: 1 } },
+      { count: open, votes: { a: 1, b: 2, tie: 1 } },
+      { count: lost, votes: { a: 0, b: 4, tie: 0 } },
+    ];
+    const pairs = kinds.flatMap(({ count, votes }) => Array.from({ length: count }, () => votes));
+    let expected = Infinity;
+    // A won pair costs one vote to be undecided and three to be lost, an undecided one costs one.
+    for (let neither = 0; neither <= won; neither++)
+      for (let turned = 0; neither + turned <= won; turned++)
+        for (let more = 0; more <= open; more++) {
+          const paid = neither + 3 * turned + more;
+          if (paid < expected && verdictOf(won - neither - turned, lost + turned + more) !== 'a') expected = paid;
+        }
+    expect(breakdown(pairs), JSON.stringify([won, open, lost])).toBe(expected);
+  }
+});
+
 it('four pairs to none: one changed vote of a narrow pair, two of a unanimous one', () => {
   // 4–0 has z = 2, 3–1 has z = 1.
   const narrow = Array.from({ length: 4 }, () => ({ a: 2, b: 1, tie: 0 }));

@@ -16,7 +16,8 @@ it('a small example by hand', () => {
   // ½ + 14/45 · (½ − ¾)
   expect(found.value).toBeCloseTo(0.5 - 14 / 180, 12);
   // var(y − λf) = .253827, of four; λ² · ⅓ of four.
-  expect(found.low).toBeCloseTo(-0.101946, 5);
+  // Below, −.101946 is no share.
+  expect(found.low).toBe(0);
   expect(found.high).toBeCloseTo(0.94639, 5);
   expect(found.effectiveN).toBeCloseTo(4.66053, 4);
 });
@@ -42,11 +43,20 @@ it('a judge that says nothing changes nothing, one that is always right counts a
   expect(right.effectiveN).toBeCloseTo(1000, -2);
 });
 
+it('a share stays a share', () => {
+  const labelled = Array.from({ length: 60 }, (_, i) => ({ y: Number(i < 50), f: Number(i < 47) }));
+  const { value, low, high } = predictionPowered(labelled, Array<number>(900).fill(1).concat(0))!;
+  expect([value <= 1, low <= value, high]).toEqual([true, true, 1]);
+});
+
 it('nothing is said of too little', () => {
   const item = { y: 1, f: 1 };
   expect(predictionPowered([item], [1, 0])).toBeNull();
   expect(predictionPowered([item, { y: 0, f: 0 }], [1])).toBeNull();
   expect(predictionPowered([item, item, item], [1, 0])).toBeNull();
+  // The judge is always right, and says the same of all others: nothing is left to vary.
+  const right = Array.from({ length: 20 }, (_, i) => ({ y: i % 2, f: i % 2 }));
+  expect(predictionPowered(right, Array<number>(500).fill(1))?.effectiveN ?? 0).toBeLessThan(Infinity);
   expect(() => predictionPowered([item, { y: 0, f: 0 }], [1, 0], 1)).toThrow('The level is 1');
 });
 

@@ -91,6 +91,25 @@ it('an open study has no verdict yet, one that is closed early departs from its 
   expect(verdict({}, { open: 3 }).verdicts[0]).toMatchObject({ verdict: 'open', says: 'Nothing is decided yet.' });
 });
 
+it('who is left out opens no pair: neither early nor open', () => {
+  const plan = planSchema.parse({ primary: 'general', exclusions: 'a rule' });
+  const now = reportOn({ wins: 60, losses: 40, open: 12 });
+  const report = {
+    ...now,
+    withExcluded: { annotators: 1, votes: 12, criteria: reportOn({ wins: 72, losses: 40 }).criteria },
+  };
+  for (const state of ['closed', 'open'])
+    expect(planReport(report, { plan, sha256: 'h', preset: null, state, departures: [] })).toMatchObject({
+      verdicts: [{ verdict: 'holds' }],
+      departures: [],
+    });
+});
+
+it('margins and levels are printed as they were declared', () => {
+  const plan = { hypothesis: 'non-inferiority', margin: 0.025, alpha: 0.025 };
+  expect(verdict(plan, { wins: 500, losses: 500 }).verdicts[0]!.says).toMatch(/by 2\.5 points \(97\.5 % interval/);
+});
+
 it('one that ends by its e-value may end early once it is reached, and not before', () => {
   // E = 2^n W! L!/(n + 1)!: 8 to none 2^8/9 = 28.4, 7 to none 16.
   const plan = { stopping: 'e-value' };

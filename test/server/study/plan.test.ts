@@ -75,14 +75,25 @@ onBothEngines('a plan', (fresh) => {
     await reveal(db, 'study');
     await changeState(db, 'study', 'closed');
     await changeState(db, 'study', 'open');
+    await changeState(db, 'study', 'paused');
+    await changeState(db, 'study', 'open');
     await changeState(db, 'study', 'closed');
     await excludeAnnotator(db, 'study', 'bob', 'a reason');
     expect((await reportOfTwo(db, 'study')).plan!.departures).toEqual([
-      'stopped 4 pairs early',
+      'stopped 3 pairs early',
       'running results were seen once',
       'opened again after it was closed, once',
       'one annotator was left out without a rule for it',
     ]);
+  });
+
+  it('is not departed from by looking once all votes are in', async () => {
+    const { db } = await fresh();
+    const { token } = await openStudyOf(db, { pairs: 4, ...design, plan: planSchema.parse({ primary: 'general' }) });
+    await forA(db, token, 'ann', 4);
+    await reveal(db, 'study');
+    expect((await studySummary(db, 'study')).running).toBe(false);
+    expect((await reportOfTwo(db, 'study')).plan!.departures).toEqual([]);
   });
 
   it('that ends by its e-value closes the study when it is reached, and no other', async () => {
@@ -91,9 +102,9 @@ onBothEngines('a plan', (fresh) => {
     const { token } = await openStudyOf(db, { pairs: 12, ...design, plan });
     await forA(db, token, 'ann', 7);
     // 7 to none: 2⁷/8 = 16.
-    expect(await closeDecided(db)).toEqual([]);
+    expect(await closeDecided(db)).toEqual({ closed: [], failed: [] });
     await forA(db, token, 'ann', 1);
-    expect(await closeDecided(db)).toEqual(['study']);
+    expect(await closeDecided(db)).toEqual({ closed: ['study'], failed: [] });
     expect((await studySummary(db, 'study')).state).toBe('closed');
     expect((await listAuditEntries(db)).at(-1)).toMatchObject({
       actor: 'plan',
@@ -104,7 +115,7 @@ onBothEngines('a plan', (fresh) => {
     const other = await fresh();
     const fixed = await openStudyOf(other.db, { pairs: 12, ...design, plan: planSchema.parse({ primary: 'general' }) });
     await forA(other.db, fixed.token, 'ann', 9);
-    expect(await closeDecided(other.db)).toEqual([]);
+    expect(await closeDecided(other.db)).toEqual({ closed: [], failed: [] });
   });
 
   it('that replicates a paper shows its figure beside ours, and must be what the paper did', async () => {
