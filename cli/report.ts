@@ -85,7 +85,7 @@ export function printReport(report: Report): void {
 }
 
 /** What was planned, whether it was shown, and what was done otherwise. */
-function printPlan({ plan }: Pick<Report, 'plan'>): void {
+function printPlan({ plan, criteria = [] }: Pick<Report, 'plan'> & Partial<Pick<Report, 'criteria'>>): void {
   if (plan === undefined) return;
   const margin = plan.margin === null ? '' : `, margin ${(100 * plan.margin).toFixed(1)} points`;
   console.log(
@@ -93,8 +93,15 @@ function printPlan({ plan }: Pick<Report, 'plan'>): void {
   );
   for (const { says } of plan.verdicts) console.log(`  ${says}`);
   for (const departure of plan.departures) console.log(`  Otherwise than planned: ${departure}.`);
-  if (plan.stopping === 'e-value')
-    console.log('  Intervals and p values above are of a fixed number of pairs; this study could end before.');
+  if (plan.stopping === 'e-value') {
+    console.log(
+      '  Intervals and p values above are of a fixed number of pairs; this study could end before. However often one looks:',
+    );
+    for (const { criterion, evidence } of criteria)
+      console.log(
+        `  ${criterion}: ${range(evidence)} of won and lost pairs (95 %), e-value ${eValue(evidence.eValue ?? 1)}.`,
+      );
+  }
   if (plan.published !== null)
     console.log(`  Published: ${percent(plan.published.value)}, ${plan.published.says} (${plan.published.paper}).`);
 }
@@ -166,6 +173,7 @@ export function printManyModelsReport(report: ManyModelsReport): void {
     printSlices(pairing);
     printDisplay(pairing);
   }
+  printPlan({ plan: report.plan });
   console.log('\nRatings: log strength (Bradley–Terry, mean 0), 95 %, votes on one prompt taken together.');
   printTable(
     ['criterion', 'model', 'rating', '95 %'],

@@ -239,7 +239,11 @@ describe.skipIf(chromiumPath === undefined)('a study in the browser', () => {
     });
     await page.click('button:has-text("Sign in")');
     await page.click('table a');
-    await page.waitForSelector('h2');
+    // People are voting: the results wait until somebody asks.
+    await page.waitForSelector('text=results are hidden');
+    expect(await violations(page)).toEqual([]);
+    await page.click('button:has-text("Show them now")');
+    await page.waitForSelector('h2:has-text("Majority win rate")');
     const votes = async () => Number((await page.locator('.card .big').first().textContent())!.replace(',', ''));
     await expect.poll(votes).toBeGreaterThan(0);
     const before = await votes();

@@ -9,6 +9,7 @@ import { analyze } from '../../../evaluator/votes/analyze.ts';
 import { readAudit } from '../../../server/access/audit.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
 import { excludeAnnotator, includeAnnotator } from '../../../server/study/exclusions.ts';
+import { galleryOf, votesOnPair } from '../../../server/study/gallery.ts';
 import { exportVotes } from '../../../server/study/exports.ts';
 import { castVote } from '../../../server/study/votes.ts';
 import { onBothEngines } from '../../support/databases.ts';
@@ -56,6 +57,16 @@ onBothEngines('exclusions', (fresh) => {
       { ...before.annotators[1], excluded: true, excludedBecause: 'answered in his sleep' },
     ]);
 
+    // The pairs are shown without them too; what they voted is told apart.
+    const decisions = (await galleryOf(db, 'study')).pairs.map(({ criteria: [row] }) => row!.decision);
+    expect(decisions.filter((decision) => decision === 'incomplete')).toHaveLength(2);
+    const all = await Promise.all([0, 1, 2, 3].map((pair) => votesOnPair(db, 'study', pair)));
+    expect(all.flatMap(({ votes }) => votes.map(({ annotator, status }) => `${annotator} ${status}`)).sort()).toEqual([
+      'ann counted',
+      'ann counted',
+      'bob excluded',
+      'bob excluded',
+    ]);
     const out = join(temporaryFolder(), 'votes.csv');
     const exported = await exportVotes(db, 'study', { format: 'votes-csv', out, dataFolder });
     await writeFile(out, exported.content);
