@@ -256,6 +256,8 @@ it('simulated annotators prefer each pairing’s model A at the rate that was as
     expect(criteria[0]!.winRate.value).toBeGreaterThan(0.646 - 0.1);
     expect(criteria[0]!.winRate.value).toBeLessThan(0.646 + 0.1);
   }
+  // Each pairing has draws of its own.
+  expect(new Set(report.pairings.map(({ criteria }) => criteria[0]!.wins)).size).toBeGreaterThan(1);
   const [ape, bee, cat] = report.ratings.map(({ rating }) => rating!);
   expect([ape! > bee!, bee! > cat!]).toEqual([true, true]);
   await changeState(db, 'study', 'closed');

@@ -69,6 +69,8 @@ onBothEngines('a participant', (fresh) => {
   it('is erased: nowhere in the database, while every number and the log’s chain stay', async () => {
     const { db } = await fresh();
     await studied(db);
+    const secret = 'hash~of~their~secret';
+    await db.updateTable('annotator').set({ secret_hash: secret }).where('participant', '=', id).execute();
     const before = await reportOfTwo(db, 'study');
     const [erased] = await eraseParticipant(db, id);
     expect(erased!.pseudonym).toMatch(/^erased-/);
@@ -77,7 +79,7 @@ onBothEngines('a participant', (fresh) => {
         .selectFrom(table.name as 'vote')
         .selectAll()
         .execute();
-      expect(JSON.stringify(rows), table.name).not.toContain(id);
+      for (const theirs of [id, secret]) expect(JSON.stringify(rows), table.name).not.toContain(theirs);
     }
     const rest = await participantData(db, erased!.pseudonym);
     expect(rest.studies[0]!.steps.map(({ answer }) => answer)).toEqual([

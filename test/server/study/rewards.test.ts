@@ -53,6 +53,18 @@ onBothEngines('a reward', (fresh) => {
     const others = await listOtherScores(db, study.id);
     expect(others).toHaveLength(40);
     expect(others[0]).toMatchObject({ reward: 'pick', pairing: 0 });
+    // Of another seed it is no pair.
+    const outside = await db
+      .selectFrom('render as r')
+      .innerJoin('model as m', 'm.id', 'r.model_id')
+      .select('r.id')
+      .where('m.name', '=', 'aardvark')
+      .where('r.prompt_id', 'not in', db.selectFrom('pair').select('prompt_id'))
+      .orderBy('r.id')
+      .executeTakeFirstOrThrow();
+    await db.updateTable('render').set({ seed: 7 }).where('id', '=', outside.id).execute();
+    expect(await listOtherScores(db, study.id)).toHaveLength(39);
+    await db.updateTable('render').set({ seed: 0 }).where('id', '=', outside.id).execute();
     const before = await reportOfTwo(db, 'study');
     expect(before.rewards[0]!.byCriterion[0]!.predictionPowered).toMatchObject({ value: null, others: 60, n: 0 });
 
