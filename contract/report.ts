@@ -207,6 +207,16 @@ export const rewardReportSchema = z.object({
       z.object({
         criterion: z.string().describe('The criterion.'),
         agreement: agreementSchema.describe('Over all its pairs.'),
+        byDifference: z
+          .array(
+            z.object({
+              difference: z.number().describe("Mean of A's score less B's in the group."),
+              winRate: winRateSchema.describe('How often people prefer A there.'),
+            }),
+          )
+          .describe(
+            'Groups of as many decided pairs each, by how much more the reward gives A; ten at most, of ten pairs at least.',
+          ),
         predictionPowered: z
           .object({
             value: number.describe('Win rate of A, 0 … 1, with the help of the scores of pairs without votes.'),

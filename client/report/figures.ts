@@ -26,6 +26,16 @@ export interface OutcomeRow {
   losses: number;
 }
 
+/** A group of pairs. */
+export interface DifferencePoint {
+  /** Mean difference of the scores. */
+  difference: number;
+  /** Win rate and its interval, %. */
+  value: number;
+  low: number;
+  high: number;
+}
+
 interface Common {
   name: string;
   title: string;
@@ -45,6 +55,7 @@ export type Figure = Common &
         legend?: { filled: string; hollow: string };
       }
     | { kind: 'outcomes'; modelA: string; modelB: string; rows: OutcomeRow[] }
+    | { kind: 'difference'; points: DifferencePoint[]; axis: string; side: string }
     | { kind: 'matrix'; models: string[]; winRates: (number | null)[][] }
   );
 
@@ -162,6 +173,34 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
         ]),
       },
     });
+  rewards.forEach(({ reward, byCriterion }, i) => {
+    const main = byCriterion.find(({ criterion }) => criterion === 'general') ?? byCriterion[0];
+    if (main === undefined || main.byDifference.length < 2) return;
+    figures.push({
+      kind: 'difference',
+      name: `reward-${i + 1}${suffix}`,
+      title: `${reward} against people, ${modelA} against ${modelB}`,
+      caption: `How often people prefer ${modelA} (${criterionName(main.criterion)}, 95 %), by how much more ${reward} gives its image: groups of equally many pairs.`,
+      points: main.byDifference.map(({ difference, winRate }) => ({
+        difference,
+        value: 100 * winRate.value!,
+        low: 100 * winRate.low!,
+        high: 100 * winRate.high!,
+      })),
+      axis: `${reward} of ${modelA} less that of ${modelB}`,
+      side: `win rate of ${modelA}, %`,
+      table: {
+        columns: ['difference', 'win rate', 'low', 'high', 'n'],
+        rows: main.byDifference.map(({ difference, winRate: { value, low, high, n } }) => [
+          difference,
+          value ?? '',
+          low ?? '',
+          high ?? '',
+          n,
+        ]),
+      },
+    });
+  });
   return figures;
 }
 

@@ -5,7 +5,7 @@ import { agreement, verdictOf, type Verdict } from '../statistics/reward-agreeme
 import type { RewardReport } from '../../contract/report.ts';
 import { median } from '../statistics/median.ts';
 import type { Decision } from '../statistics/majority.ts';
-import type { ItemTally } from './tallies.ts';
+import { tally, type ItemTally } from './tallies.ts';
 import type { VoteTable } from './vote-table.ts';
 import { winRate } from './win-rate.ts';
 
@@ -40,6 +40,7 @@ export function rewardReports(
       return {
         criterion,
         agreement: orWhy(judged),
+        byDifference: byDifferenceOf(tallies[index]!, own),
         predictionPowered: predictionPoweredOf(votes, tallies[index]!, own, outside),
         byCategory: categories.map((name) => ({ name, ...orWhy(judged.filter(({ category }) => category === name)) })),
       };
@@ -59,6 +60,31 @@ export function rewardReports(
 }
 
 const verdictPoints = ({ scoreA, scoreB }: OtherScore) => ({ a: 1, b: 0, tie: 0.5 })[verdictOf(scoreA, scoreB)];
+
+const mostGroups = 10;
+const leastPairs = 10;
+
+/** Does a larger difference of scores mean more? Equally many decided pairs a group, from those of B to those of A. */
+function byDifferenceOf(
+  tallies: readonly ItemTally[],
+  scores: readonly PairScore[],
+): RewardReport['byCriterion'][number]['byDifference'] {
+  const decided = scores
+    .filter(({ position }) => tallies[position]!.decision !== 'incomplete')
+    .map(({ position, scoreA, scoreB }) => ({ position, difference: scoreA - scoreB }))
+    .sort((x, y) => x.difference - y.difference || x.position - y.position);
+  const groups = Math.min(mostGroups, Math.floor(decided.length / leastPairs));
+  return Array.from({ length: groups }, (_, group) => {
+    const own = decided.slice(
+      Math.round((group * decided.length) / groups),
+      Math.round(((group + 1) * decided.length) / groups),
+    );
+    return {
+      difference: own.reduce((sum, { difference }) => sum + difference, 0) / own.length,
+      winRate: winRate(tally(own.map(({ position }) => tallies[position]!))),
+    };
+  });
+}
 
 /** People's majorities where there are any, the reward's verdicts elsewhere. */
 function predictionPoweredOf(

@@ -145,7 +145,7 @@ export const de: Texts = {
   start: 'Beginnen',
   consentTitle: 'Ihre Einwilligung',
   stored:
-    'Gespeichert werden Ihre Kennung auf der Plattform, Ihre Antworten mit der Zeit, die sie brauchten, und was Ihr Bildschirm zeigte: Größe des Fensters, Vergrößerung und Sprache. Adressen werden nicht gespeichert.',
+    'Gespeichert werden Ihre Kennung auf der Plattform, Ihre Antworten mit der Zeit, die sie brauchten, und was Ihr Bildschirm zeigte: Größe des Fensters, Vergrößerung und Sprache. Ihre Netzadresse wird höchstens eine Stunde behalten, gegen Missbrauch.',
   agree: 'Ich stimme zu',
   disagree: 'Ich stimme nicht zu',
   deviceTitle: 'Es braucht einen größeren Bildschirm',

@@ -143,7 +143,7 @@ export const en = {
   start: 'Start',
   consentTitle: 'Your consent',
   stored:
-    'Stored are your id on the platform, your answers with the time that they took, and what your screen showed: the size of the window, zoom and language. Addresses are not stored.',
+    'Stored are your id on the platform, your answers with the time that they took, and what your screen showed: the size of the window, zoom and language. Your network address is kept for an hour at most, against abuse.',
   agree: 'I agree',
   disagree: 'I do not agree',
   deviceTitle: 'A larger screen is needed',

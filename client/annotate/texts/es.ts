@@ -142,7 +142,7 @@ export const es: Texts = {
   start: 'Empezar',
   consentTitle: 'Su consentimiento',
   stored:
-    'Se guardan su identificador en la plataforma, sus respuestas con el tiempo que tomaron y lo que mostraba su pantalla: el tamaño de la ventana, el zoom y el idioma. No se guardan direcciones.',
+    'Se guardan su identificador en la plataforma, sus respuestas con el tiempo que tomaron y lo que mostraba su pantalla: el tamaño de la ventana, el zoom y el idioma. Su dirección de red se guarda una hora como máximo, contra abusos.',
   agree: 'Acepto',
   disagree: 'No acepto',
   deviceTitle: 'Hace falta una pantalla más grande',

@@ -496,3 +496,29 @@ describe('rewards beside people', () => {
     });
   });
 });
+
+it('a reward’s differences in groups: as many decided pairs each, from those of B to those of A', () => {
+  const table = new VoteTableBuilder(['general']);
+  const scores = Array.from({ length: 44 }, (_, i) => {
+    table.itemIndex({ id: String(i), category: null, challenge: null });
+    // The last four have no vote. People prefer A where its score is higher, but for pair 39.
+    if (i < 40)
+      table.add({
+        ...{ item: i, annotator: table.annotatorIndex('ann'), criterion: 0, sideOfA: sides.left, responseTimeMs: 1 },
+        outcome: i >= 20 && i !== 39 ? outcomes.a : outcomes.b,
+      });
+    return { reward: 'r', position: i, scoreA: i, scoreB: 20 };
+  });
+  const { rewards } = buildReport({
+    ...{ study: 's', modelA: 'x', modelB: 'y', simulated: false, votesPerPair: 1 },
+    votes: table.finish(),
+    scores,
+  });
+  const groups = rewards[0]!.byCriterion[0]!.byDifference;
+  expect(groups.map(({ difference, winRate: { value, n } }) => [difference, value, n])).toEqual([
+    [-15.5, 0, 10],
+    [-5.5, 0, 10],
+    [4.5, 1, 10],
+    [14.5, 0.9, 10],
+  ]);
+});
