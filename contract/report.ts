@@ -328,6 +328,22 @@ export const reportSchema = z.object({
     })
     .optional()
     .describe('What people had on screen while they voted, where the page has told it.'),
+  evidenceOverTime: z
+    .array(
+      z.object({
+        criterion: z.string().describe('The criterion.'),
+        points: z
+          .array(
+            z.object({
+              pairs: z.int().describe('Pairs decided by then.'),
+              eValue: z.number().describe('The e-value of the won and lost ones among them.'),
+            }),
+          )
+          .describe('In the order in which pairs were decided; two hundred at most.'),
+      }),
+    )
+    .optional()
+    .describe('How the evidence grew, of studies whose votes have times here.'),
   plan: planReportSchema
     .optional()
     .describe('What was set out to be shown, and whether it was; absent without a plan.'),
@@ -348,6 +364,7 @@ export const manyModelsReportSchema = z.object({
         comparisons: reportSchema.shape.comparisons,
         rewards: reportSchema.shape.rewards,
         display: reportSchema.shape.display,
+        evidenceOverTime: reportSchema.shape.evidenceOverTime,
       }),
     )
     .describe('Every two models that were compared.'),

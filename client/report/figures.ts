@@ -36,6 +36,12 @@ export interface DifferencePoint {
   high: number;
 }
 
+/** A criterion's e-value after each pair. */
+export interface EvidenceLine {
+  label: string;
+  points: { pairs: number; eValue: number }[];
+}
+
 interface Common {
   name: string;
   title: string;
@@ -55,6 +61,7 @@ export type Figure = Common &
         legend?: { filled: string; hollow: string };
       }
     | { kind: 'outcomes'; modelA: string; modelB: string; rows: OutcomeRow[] }
+    | { kind: 'evidence'; lines: EvidenceLine[]; needed: number }
     | { kind: 'difference'; points: DifferencePoint[]; axis: string; side: string }
     | { kind: 'matrix'; models: string[]; winRates: (number | null)[][] }
   );
@@ -63,7 +70,10 @@ export type Figure = Common &
 export type FileAddress = (figure: string, ending: string) => string;
 
 /** Two models' part of a report. */
-export type Pairing = Pick<Report, 'modelA' | 'modelB' | 'criteria' | 'comparisons' | 'rewards' | 'display'>;
+export type Pairing = Pick<
+  Report,
+  'modelA' | 'modelB' | 'criteria' | 'comparisons' | 'rewards' | 'display' | 'evidenceOverTime'
+>;
 
 /** Fewer pairs than this say little of a slice. */
 export const fewPairs = 10;
@@ -88,7 +98,7 @@ export function figuresOf(report: Report | ManyModelsReport): Figure[] {
 
 /** @param suffix of their names, where a report has several pairings */
 export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
-  const { modelA, modelB, criteria, rewards } = pairing;
+  const { modelA, modelB, criteria, rewards, evidenceOverTime } = pairing;
   const decided = criteria.filter((row) => row.decided > 0);
   if (decided.length === 0) return [];
   const figures: Figure[] = [
@@ -171,6 +181,22 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
           high ?? '',
           n,
         ]),
+      },
+    });
+  if (evidenceOverTime !== undefined)
+    figures.push({
+      kind: 'evidence',
+      name: `evidence${suffix}`,
+      title: `How the evidence grew, ${modelA} against ${modelB}`,
+      caption:
+        'The e-value after each pair, in the order in which pairs were decided. Whoever looked while the study ran may claim a difference at 5 % where it has reached 20.',
+      lines: evidenceOverTime.map(({ criterion, points }) => ({ label: criterionName(criterion), points })),
+      needed: 20,
+      table: {
+        columns: ['criterion', 'pairs', 'e-value'],
+        rows: evidenceOverTime.flatMap(({ criterion, points }) =>
+          points.map((point) => [criterion, point.pairs, point.eValue]),
+        ),
       },
     });
   rewards.forEach(({ reward, byCriterion }, i) => {

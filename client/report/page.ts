@@ -32,7 +32,7 @@ async function check(): Promise<void> {
   seal.replaceChildren();
   const line = seal.appendChild(document.createElement('p'));
   if (found.length === 0) {
-    line.textContent = `Computed again just now from the ${votes.toLocaleString('en')} votes that this file carries: every number of the results below follows from them. The text at the top, answers to checks and what was on screen are carried, not computed. That a file agrees with itself proves no more than that.`;
+    line.textContent = `Computed again just now from the ${votes.toLocaleString('en')} votes that this file carries: every number of the results below follows from them. The text at the top, answers to checks, what was on screen and how the evidence grew are carried, not computed. That a file agrees with itself proves no more than that.`;
     return;
   }
   line.textContent = 'This file does not agree with itself.';

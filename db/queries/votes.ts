@@ -153,6 +153,7 @@ export interface CountedVote {
   responseTimeMs: number;
   /** JSON of the contract's Seen. */
   seen: string | null;
+  createdAt: number;
 }
 
 /** Every vote that counts, in an order that depends on the study alone. */
@@ -177,6 +178,7 @@ export function countedVotes(db: Database, studyId: string, population: Populati
       'x.side_a as sideA',
       'v.response_time_ms as responseTimeMs',
       'v.seen',
+      'v.created_at as createdAt',
     ])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', population)

@@ -36,9 +36,10 @@ export function reportOfVotes({ excluded, ...votes }: StudyVotes): Report | Many
   return { ...report, annotators, withExcluded: { ...left, criteria: (all as Report).criteria } };
 }
 
-/** What a report tells and votes do not: what was on screen, by pairing, and how people did on checks, by their id. */
+/** What a report tells and votes do not: what was on screen and how the evidence grew, by pairing, and how people did on checks, by their id. */
 export interface Beside {
   display: Report['display'][];
+  evidence: Report['evidenceOverTime'][];
   checks: Record<string, Pick<AnnotatorReport, 'gold' | 'repeats'>> | null;
   plan: StudyPlan | null;
 }
@@ -46,9 +47,12 @@ export interface Beside {
 /** The report with what votes alone do not tell. */
 export function withBeside(
   report: Report | ManyModelsReport,
-  { display, checks, plan }: Beside,
+  { display, evidence, checks, plan }: Beside,
 ): Report | ManyModelsReport {
-  const shown = (pairing: number) => (display[pairing] == null ? {} : { display: display[pairing] });
+  const shown = (pairing: number) => ({
+    ...(display[pairing] == null ? {} : { display: display[pairing] }),
+    ...(evidence[pairing] == null ? {} : { evidenceOverTime: evidence[pairing] }),
+  });
   const planned = plan === null ? {} : { plan: planReport(report, plan) };
   const made: Report | ManyModelsReport =
     'pairings' in report

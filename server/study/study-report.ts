@@ -17,6 +17,7 @@ import { outcomes, sides, VoteTableBuilder, type VoteTable } from '../../evaluat
 import { criteriaOf } from './assignments.ts';
 import { checksOfStudy, visitOf } from './checks.ts';
 import { displayReport } from './display.ts';
+import { evidenceOverTime } from './evidence.ts';
 import { excludedNow } from './exclusions.ts';
 import { choiceOf, itemsOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
@@ -45,17 +46,16 @@ export async function studyVotes(
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
   const pairings = (await pairingsOf(db, study)).map((pairing) => pairing(everybodys));
   const counted = everybodys.filter(({ annotator }) => !excluded.has(annotator));
-  const display = pairings.map((_, pairing) =>
-    displayReport(
-      counted.filter((vote) => vote.pairing === pairing),
-      criteriaOf(study),
-    ),
+  const countedOf = (pairing: number) => counted.filter((vote) => vote.pairing === pairing);
+  const display = pairings.map((_, pairing) => displayReport(countedOf(pairing), criteriaOf(study)));
+  const evidence = pairings.map((_, pairing) =>
+    evidenceOverTime(countedOf(pairing), criteriaOf(study), study.votesPerPair),
   );
   const isChecked = visitOf(study) !== null && whose === 'people';
   const checks = isChecked ? Object.fromEntries(await checksOfStudy(db, await studyFacts(db, study.id))) : null;
   return {
     votes: { study: study.name, simulated: whose === 'simulated', pairings, excluded },
-    beside: { display, checks, plan: whose === 'people' ? await studyPlan(db, study) : null },
+    beside: { display, evidence, checks, plan: whose === 'people' ? await studyPlan(db, study) : null },
   };
 }
 

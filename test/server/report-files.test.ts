@@ -49,7 +49,13 @@ describe('a figure', () => {
   it('is where its numbers put it, the same bytes each time, and needs nothing of the page', async () => {
     const { report } = await study();
     const { listFigures, figureSvg } = await loadRenderer();
-    expect(listFigures(report).map(({ name }) => name)).toEqual(['outcomes', 'win-rates', 'categories', 'challenges']);
+    expect(listFigures(report).map(({ name }) => name)).toEqual([
+      'outcomes',
+      'win-rates',
+      'categories',
+      'challenges',
+      'evidence',
+    ]);
     const svg = figureSvg(report, 'win-rates')!;
     expect(svg).toBe(figureSvg(report, 'win-rates'));
     expect(svg).not.toMatch(/var\(|class=|<!--/);

@@ -16,6 +16,7 @@ function vote(annotator: string, pair: number, forA: boolean, what: object | nul
     choice: forA ? 'left' : 'right',
     sideA: 'left',
     responseTimeMs: 1,
+    createdAt: 1,
     seen: what === null ? null : JSON.stringify({ ...seen, translated: false, ...what }),
   };
 }
