@@ -18,7 +18,11 @@ export function simulateCommand(): Command {
     .description('let simulated annotators vote; their votes are marked and never mix with people’s')
     .argument('<study>')
     .requiredOption('--annotators <n>', 'simulated annotators', wholeNumber(1))
-    .requiredOption('--win-rate <p>', 'share of pairs whose majority should go to A', realNumber(0, 1))
+    .requiredOption(
+      '--win-rate <p>',
+      'share of pairs whose majority should go to A, of each two models',
+      realNumber(0, 1),
+    )
     .option(
       '--tie-rate <r>',
       'share of the votes that are ties; a seventh where the study allows them',
