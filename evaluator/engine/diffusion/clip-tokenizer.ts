@@ -18,18 +18,36 @@ export interface ClipTokenizer {
   encodeCounted(text: string): { ids: number[]; used: number };
 }
 
+interface AddedToken {
+  content: string;
+  single_word: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
+  normalized: boolean;
+  special: boolean;
+}
 interface TokenizerConfig {
   model_max_length?: number;
   pad_token?: string | { content: string };
   eos_token?: string | { content: string };
+  added_tokens_decoder?: Record<string, AddedToken>;
+}
+interface Definition {
+  added_tokens: (AddedToken & { id: number })[];
+  model: { vocab: Record<string, number> };
 }
 
 /** @throws BadInput when the folder holds no tokenizer */
 export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> {
   const config = (await readJson(join(folder, 'tokenizer_config.json'))) as TokenizerConfig;
-  const definition = existsSync(join(folder, 'tokenizer.json'))
-    ? await readJson(join(folder, 'tokenizer.json'))
-    : await definitionFromVocabulary(folder);
+  const padding = (await padToken(folder)) ?? config.pad_token ?? '<|endoftext|>';
+  const definition = withAddedTokens(
+    (existsSync(join(folder, 'tokenizer.json'))
+      ? await readJson(join(folder, 'tokenizer.json'))
+      : await definitionFromVocabulary(folder)) as Definition,
+    config,
+    typeof padding === 'object' ? padding.content : padding,
+  );
   // The definition is complete; transformers' own options in the config would only be read a second time.
   const tokenizer = new Tokenizer(definition, {});
   const id = (token: string | { content: string } | undefined, name: string): number => {
@@ -40,7 +58,7 @@ export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> 
     return found;
   };
   const end = id(config.eos_token ?? '<|endoftext|>', 'end token');
-  const pad = id((await padToken(folder)) ?? config.pad_token ?? '<|endoftext|>', 'padding token');
+  const pad = id(padding, 'padding token');
   const length = config.model_max_length === undefined || config.model_max_length > 1000 ? 77 : config.model_max_length;
   const encodeCounted = (text: string) => {
     // The library strips outer white space from an empty result only; CLIP's normaliser collapses it either way.
@@ -49,6 +67,20 @@ export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> 
     return { ids: [...kept, ...Array<number>(length - kept.length).fill(pad)], used: kept.length };
   };
   return { length, encodeCounted, encode: (text) => encodeCounted(text).ids };
+}
+
+/**
+ * Tokens that are found in a text before anything else happens to it: those that the config lists, and the padding token, as
+ * transformers does. SDXL's second tokenizer pads with "!", which is its token 0 in a prompt too, not the word "!".
+ */
+function withAddedTokens(definition: Definition, config: TokenizerConfig, padding: string): Definition {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  const tokens = new Map((definition.added_tokens ?? []).map((token) => [token.content, token]));
+  for (const [id, token] of Object.entries(config.added_tokens_decoder ?? {}))
+    tokens.set(token.content, { ...flags, ...token, id: Number(id) });
+  const id = definition.model.vocab[padding];
+  if (!tokens.has(padding) && id !== undefined) tokens.set(padding, { ...flags, content: padding, id });
+  return { ...definition, added_tokens: [...tokens.values()] };
 }
 
 /** SDXL's second tokenizer says its "!" in special_tokens_map.json alone in some exports. */

@@ -36,6 +36,38 @@ describe('CLIP’s tokenizer', () => {
       expect(json.encode(text)).toEqual(parts.encode(text));
   });
 
+  // What transformers 5.18.0's CLIPTokenizer gives for the same files, without the padding.
+  const flags = { lstrip: false, rstrip: false, single_word: false, special: true };
+  const decoder = {
+    0: { ...flags, content: '!', normalized: false },
+    49406: { ...flags, content: '<|startoftext|>', normalized: true },
+    49407: { ...flags, content: '<|endoftext|>', normalized: true },
+  };
+  it.each([
+    ['the padding token "!"', { pad_token: '!' }, 0, [27, 347, 40786, 4160, 91, 285, 344]],
+    ['a list of added tokens', { pad_token: '!', added_tokens_decoder: decoder }, 0, [49407, 344]],
+    ['neither', { pad_token: '<|endoftext|>' }, 256, [27, 347, 40786, 4160, 91, 285, 344]],
+  ] as const)('special tokens are found before words are: %s', async (_, config, bang, shouted) => {
+    const folder = temporaryFolder();
+    for (const file of ['vocab.json', 'merges.txt'])
+      copyFileSync(join(golden, 'clip-tokenizer', file), join(folder, file));
+    writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ model_max_length: 77, ...config }));
+    const tokenizer = await loadClipTokenizer(folder);
+    const ids = (text: string) => {
+      const found = tokenizer.encodeCounted(text);
+      return found.ids.slice(1, found.used - 1);
+    };
+    expect(ids('hello world!')).toEqual([3306, 1002, bang]);
+    expect(ids('wow!cat')).toEqual([2781, bang, 2368]);
+    expect(ids('  ! a ')).toEqual([bang, 320]);
+    // Two of them are one word, 748, where they are words.
+    expect(ids('a dog!!')).toEqual(bang === 0 ? [320, 1929, 0, 0] : [320, 1929, 748]);
+    expect(ids('A <|endoftext|> B')).toEqual([320, 49407, 321]);
+    expect(ids('<|startoftext|>x')).toEqual([49406, 343]);
+    expect(ids('<|EndOfText|> y')).toEqual([...shouted]);
+    expect(ids('no bang')).toEqual([871, 6907]);
+  });
+
   it('lower-cases, collapses white space, keeps the end token of a text that is too long', async () => {
     const tokenizer = await loadClipTokenizer(join(starter.pipeline, 'tokenizer'));
     const [start, end] = [672, 673];
