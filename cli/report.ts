@@ -1,6 +1,7 @@
 /** @file `visavis report`, and how a report is printed. */
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
+import { pairingsOf } from '../evaluator/votes/models.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
 import { isOfMany, type ManyModelsReport, type Report } from '../contract/report.ts';
@@ -340,12 +341,10 @@ export function pValue(p: number): string {
 
 /** One row a criterion and slice, of each two models; the whole criterion's slice is "all". */
 export function reportCsv(report: Report | ManyModelsReport): string {
-  const pairings = isOfMany(report)
-    ? report.pairings.map(({ modelA, modelB, criteria }) => ({
-        models: { model_a: modelA, model_b: modelB },
-        criteria,
-      }))
-    : [{ models: {}, criteria: report.criteria }];
+  const pairings = pairingsOf(report).map(({ modelA, modelB, criteria }) => ({
+    models: isOfMany(report) ? { model_a: modelA, model_b: modelB } : {},
+    criteria,
+  }));
   const rows = pairings.flatMap(({ models, criteria }) =>
     criteria.flatMap((c) => [
       { ...c, models, by: 'all', name: 'all', p: c.signTest.p, pHolm: null },

@@ -284,10 +284,18 @@ export const planReportSchema = z.object({
   departures: z.array(z.string()).describe('What was done otherwise than planned.'),
 });
 
-export const reportSchema = z.object({
-  study: z.string().describe('Name of the study, or of the file.'),
+const twoModels = {
   modelA: z.string().describe('Whose wins a win rate counts.'),
   modelB: z.string().describe('The other model.'),
+};
+const leftOut = {
+  annotators: z.int().describe('People whose votes are left out above.'),
+  votes: z.int().describe('Their votes.'),
+};
+
+export const reportSchema = z.object({
+  study: z.string().describe('Name of the study, or of the file.'),
+  ...twoModels,
   simulated: z.boolean().describe("True when the votes are simulated annotators'."),
   votesPerPair: z.int().describe('Votes that a pair needs for each criterion.'),
   criteria: z.array(criterionReportSchema).describe('In the order in which they are asked.'),
@@ -298,8 +306,7 @@ export const reportSchema = z.object({
   rewards: z.array(rewardReportSchema).describe("Rewards that have scored the study's images, by name."),
   withExcluded: z
     .object({
-      annotators: z.int().describe('People whose votes are left out above.'),
-      votes: z.int().describe('Their votes.'),
+      ...leftOut,
       criteria: z.array(criterionReportSchema).describe('The same results with their votes.'),
     })
     .optional()
@@ -358,8 +365,7 @@ export const manyModelsReportSchema = z.object({
   pairings: z
     .array(
       z.object({
-        modelA: z.string().describe('Whose wins a win rate counts.'),
-        modelB: z.string().describe('The other model.'),
+        ...twoModels,
         criteria: reportSchema.shape.criteria,
         comparisons: reportSchema.shape.comparisons,
         rewards: reportSchema.shape.rewards,
@@ -398,23 +404,14 @@ export const manyModelsReportSchema = z.object({
   annotators: reportSchema.shape.annotators,
   withExcluded: z
     .object({
-      annotators: z.int().describe('People whose votes are left out above.'),
-      votes: z.int().describe('Their votes.'),
+      ...leftOut,
       pairings: z
-        .array(
-          z.object({
-            modelA: z.string().describe('Whose wins a win rate counts.'),
-            modelB: z.string().describe('The other model.'),
-            criteria: reportSchema.shape.criteria,
-          }),
-        )
+        .array(z.object({ ...twoModels, criteria: reportSchema.shape.criteria }))
         .describe('The same results with their votes.'),
     })
     .optional()
     .describe('What the results were if nobody were left out; absent while nobody is.'),
-  plan: planReportSchema
-    .optional()
-    .describe('What was set out to be shown, and whether it was; absent without a plan.'),
+  plan: reportSchema.shape.plan,
 });
 
 const importedRows = {

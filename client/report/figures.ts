@@ -1,5 +1,5 @@
 /** @file The figures of a report, by name: what each shows, and its numbers as a table. */
-import type { ManyModelsReport, Report, Slice } from '../../contract/report.ts';
+import type { AnyReport, ManyModelsReport, Report, Slice } from '../../contract/report.ts';
 import { names, percent, pValue, range } from './words.ts';
 
 export interface IntervalPoint {
@@ -78,16 +78,12 @@ export type Pairing = Pick<
 /** Fewer pairs than this say little of a slice. */
 export const fewPairs = 10;
 
-export function pairingsOf(report: Report | ManyModelsReport): Pairing[] {
-  return 'pairings' in report ? report.pairings : [report];
-}
-
 export function criterionName(criterion: string): string {
   return names[criterion] ?? criterion;
 }
 
 /** In the order in which a report shows them. */
-export function figuresOf(report: Report | ManyModelsReport): Figure[] {
+export function figuresOf(report: AnyReport): Figure[] {
   if (!('pairings' in report)) return figuresOfTwo(report);
   return [
     ratingsFigure(report),

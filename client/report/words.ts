@@ -13,8 +13,14 @@ export function range({ low, high }: { low: number | null; high: number | null }
   return low === null || high === null ? '–' : `${(100 * low).toFixed(1)} – ${(100 * high).toFixed(1)}`;
 }
 
-export function pValue(p: number): string {
+export function pValue(p: number | null): string {
+  if (p === null) return '–';
   return p < 0.001 ? '< 0.001' : p.toFixed(3);
+}
+
+export function eValue(value: number | null): string {
+  if (value === null) return '–';
+  return value >= 1e4 ? value.toExponential(1) : value.toFixed(2);
 }
 
 /** A reward: four digits say all that differs. */

@@ -15,9 +15,14 @@ export async function insertAuditEntry(db: Database, entry: AuditEntry): Promise
   await db.insertInto('audit').values(rowOf<AuditTable>(entry)).execute();
 }
 
-/** Oldest first. */
-export async function listAuditEntries(db: Database): Promise<AuditEntry[]> {
-  const rows = await db.selectFrom('audit').selectAll().orderBy('position').execute();
+/** All of them, or those on one subject, oldest first. */
+export async function listAuditEntries(db: Database, subject?: string): Promise<AuditEntry[]> {
+  const rows = await db
+    .selectFrom('audit')
+    .selectAll()
+    .$if(subject !== undefined, (query) => query.where('subject', '=', subject!))
+    .orderBy('position')
+    .execute();
   return rows.map((row) => objectOf(row));
 }
 

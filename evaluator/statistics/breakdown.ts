@@ -7,6 +7,7 @@
  * first. Which pairs are only made undecided and which lost is a transportation problem: the best choice grows by one pair at a
  * time along shortest augmenting paths (Ahuja, Magnanti & Orlin, Network Flows, 1993, ch. 9).
  */
+import { majority } from './majority.ts';
 import { normalQuantile } from './special.ts';
 
 /** Votes on a pair. */
@@ -46,11 +47,8 @@ export function breakdown(pairs: readonly PairVotes[]): number | null {
 }
 
 function count(pairs: readonly PairVotes[]): { wins: number; losses: number } {
-  const half = ({ a, b, tie }: PairVotes) => (a + b + tie) / 2;
-  return {
-    wins: pairs.filter((pair) => pair.a > half(pair)).length,
-    losses: pairs.filter((pair) => pair.b > half(pair)).length,
-  };
+  const said = pairs.map(({ a, b, tie }) => majority(a, b, tie));
+  return { wins: said.filter((model) => model === 'a').length, losses: said.filter((model) => model === 'b').length };
 }
 
 /** Won pairs that cost the same. */

@@ -3,8 +3,7 @@ import { isOfMany, type Analysis, type ManyModelsAnalysis } from '../../contract
 import { BadInput } from '../engine/files/bad-input.ts';
 import { importVotes } from './import.ts';
 import type { ImportOptions } from './imported-votes.ts';
-import { buildManyModelsReport } from './ratings.ts';
-import { buildReport } from './report.ts';
+import { reportOf } from './ratings.ts';
 
 export interface AnalysisOptions extends ImportOptions {
   /** The report's name for the study; the file's name by default. */
@@ -32,9 +31,7 @@ export async function analyzeAny(
     notes: rows.notes,
     rows,
   };
-  const [first] = whole;
-  if (whole.length === 1) return { ...buildReport({ study: name, simulated, seed, ...first! }), ...became };
-  return { ...buildManyModelsReport({ study: name, simulated, seed, pairings: whole }), ...became };
+  return { ...reportOf({ study: name, simulated, seed, pairings: whole }), ...became };
 }
 
 /**

@@ -1,8 +1,9 @@
 /** @file The verdict by a study's own plan, from its report. */
 import { presets, type Plan, type PresetName } from '../../contract/plan.ts';
-import type { CriterionReport, ManyModelsReport, PlanReport, Report } from '../../contract/report.ts';
+import type { AnyReport, CriterionReport, PlanReport } from '../../contract/report.ts';
 import { holm } from '../statistics/holm.ts';
 import { tango } from '../statistics/tango.ts';
+import { pairingsOf } from './models.ts';
 
 export interface StudyPlan {
   plan: Plan;
@@ -17,12 +18,8 @@ export interface StudyPlan {
 type Verdict = PlanReport['verdicts'][number];
 
 /** @returns the report with its plan's part */
-export function planReport(
-  report: Report | ManyModelsReport,
-  { plan, sha256, preset, state, departures }: StudyPlan,
-): PlanReport {
-  const pairings = 'pairings' in report ? report.pairings : [report];
-  const primaries = pairings.map(({ modelA, modelB, criteria }) => ({
+export function planReport(report: AnyReport, { plan, sha256, preset, state, departures }: StudyPlan): PlanReport {
+  const primaries = pairingsOf(report).map(({ modelA, modelB, criteria }) => ({
     modelA,
     modelB,
     row: criteria.find(({ criterion }) => criterion === plan.primary)!,
@@ -59,7 +56,7 @@ export function planReport(
 }
 
 /** Pairs without all their votes, of each pairing, whoever was left out later. */
-function everybodys(report: Report | ManyModelsReport, primary: string): number[] {
+function everybodys(report: AnyReport, primary: string): number[] {
   const all =
     'pairings' in report
       ? (report.withExcluded?.pairings ?? report.pairings).map(({ criteria }) => criteria)
@@ -85,8 +82,7 @@ function verdictOn(plan: Plan, tested: Tested): Pick<Verdict, 'verdict' | 'says'
     return { verdict: 'open', says: `${open} of ${row.pairs} pairs are open: the plan has no verdict yet.` };
   if (plan.hypothesis === 'superiority') return bySuperiority(plan, tested);
   const margin = plan.margin!;
-  // Equivalence is two one-sided tests at α, which the interval at 1 − 2α is.
-  const level = plan.hypothesis === 'equivalence' ? 1 - 2 * plan.alpha : 1 - plan.alpha;
+  const level = levelOf(plan);
   const { low, high } = tango(row.wins, row.ties + row.split, row.losses, level);
   const interval = `${declared(100 * level)} % interval ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
   const points = `${declared(100 * margin)} points`;
@@ -98,6 +94,11 @@ function verdictOn(plan: Plan, tested: Tested): Pick<Verdict, 'verdict' | 'says'
   return holds
     ? { verdict: 'holds', says: `${claim} (${interval}).` }
     : { verdict: 'fails', says: `Not shown: ${claim} (${interval}).` };
+}
+
+/** Of the interval: equivalence is two one-sided tests at α, which the interval at 1 − 2α is. */
+export function levelOf({ hypothesis, alpha }: Plan): number {
+  return hypothesis === 'equivalence' ? 1 - 2 * alpha : 1 - alpha;
 }
 
 /** As it was declared: without rounding but that of binary fractions. */

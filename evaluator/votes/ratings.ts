@@ -2,7 +2,7 @@
  * @file Three and more models: every pair's report, ratings on one scale, the win rates as a matrix, and who beats whom in a circle.
  */
 import { bradleyTerry, type Battle } from '../statistics/bradley-terry.ts';
-import type { AnnotatorReport, ManyModelsReport, Report } from '../../contract/report.ts';
+import type { AnnotatorReport, AnyReport, ManyModelsReport, Report } from '../../contract/report.ts';
 import { modelsOf } from './models.ts';
 import { buildReport, type ReportInput } from './report.ts';
 import { outcomes, sides } from './vote-table.ts';
@@ -19,6 +19,12 @@ export interface ManyModelsInput {
 
 /** Of a rating's interval. */
 const z = 1.959963984540054;
+
+/** Of two models a report; of more, one for each pairing and all on one scale. */
+export function reportOf({ pairings, ...about }: ManyModelsInput): AnyReport {
+  const [first] = pairings;
+  return pairings.length === 1 ? buildReport({ ...about, ...first! }) : buildManyModelsReport({ ...about, pairings });
+}
 
 export function buildManyModelsReport({ study, simulated, pairings, seed = 0 }: ManyModelsInput): ManyModelsReport {
   const models = modelsOf(pairings);

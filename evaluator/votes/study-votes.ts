@@ -1,9 +1,8 @@
 /** @file A study's votes as one value, and the report that follows from it: with and without whoever is left out. */
-import type { AnnotatorReport, ManyModelsReport, Report } from '../../contract/report.ts';
+import type { AnnotatorReport, AnyReport, ManyModelsReport, Report } from '../../contract/report.ts';
 import { planReport, type StudyPlan } from './plan.ts';
-import { buildManyModelsReport, type PairingInput } from './ratings.ts';
-import { buildReport } from './report.ts';
-import type { VoteTable } from './vote-table.ts';
+import { reportOf, type PairingInput } from './ratings.ts';
+import { columnNames, columnsOf, type Columns, type VoteTable } from './vote-table.ts';
 
 export interface StudyVotes {
   study: string;
@@ -15,11 +14,10 @@ export interface StudyVotes {
 }
 
 /** Of two models a report; of more, one for each pairing and all on one scale. */
-export function reportOfVotes({ excluded, ...votes }: StudyVotes): Report | ManyModelsReport {
-  if (excluded.size === 0) return reportOn(votes);
-  const counted = votesCounted({ ...votes, excluded }).pairings;
-  const report = reportOn({ ...votes, pairings: counted });
-  const all = reportOn(votes);
+export function reportOfVotes({ excluded, ...votes }: StudyVotes): AnyReport {
+  const all = reportOf(votes);
+  if (excluded.size === 0) return all;
+  const report = reportOf(votesCounted({ ...votes, excluded }));
   const leftOut = all.annotators
     .filter(({ id }) => excluded.has(id))
     .map((person) => ({ ...person, excluded: true, excludedBecause: excluded.get(person.id)! }));
@@ -45,16 +43,13 @@ export interface Beside {
 }
 
 /** The report with what votes alone do not tell. */
-export function withBeside(
-  report: Report | ManyModelsReport,
-  { display, evidence, checks, plan }: Beside,
-): Report | ManyModelsReport {
+export function withBeside(report: AnyReport, { display, evidence, checks, plan }: Beside): AnyReport {
   const shown = (pairing: number) => ({
     ...(display[pairing] == null ? {} : { display: display[pairing] }),
     ...(evidence[pairing] == null ? {} : { evidenceOverTime: evidence[pairing] }),
   });
   const planned = plan === null ? {} : { plan: planReport(report, plan) };
-  const made: Report | ManyModelsReport =
+  const made: AnyReport =
     'pairings' in report
       ? { ...report, ...planned, pairings: report.pairings.map((each, i) => ({ ...each, ...shown(i) })) }
       : { ...report, ...planned, ...shown(0) };
@@ -76,26 +71,14 @@ export function votesCounted(votes: StudyVotes): StudyVotes {
   return { ...votes, pairings };
 }
 
-function reportOn({ pairings, ...about }: Omit<StudyVotes, 'excluded'>): Report | ManyModelsReport {
-  const [first] = pairings;
-  if (pairings.length > 1) return buildManyModelsReport({ ...about, pairings });
-  return buildReport({ ...about, ...first! });
-}
-
 /** The table without other people's votes; every item stays. */
 function votesBy(table: VoteTable, isCounted: (annotator: string) => boolean): VoteTable {
   const counts = table.annotators.map(isCounted);
-  const rows = Array.from({ length: table.count }, (_, i) => i).filter((i) => counts[table.annotator[i]!]);
-  return {
-    ...table,
-    count: rows.length,
-    item: Int32Array.from(rows, (i) => table.item[i]!),
-    annotator: Int32Array.from(rows, (i) => table.annotator[i]!),
-    criterion: Uint8Array.from(rows, (i) => table.criterion[i]!),
-    outcome: Uint8Array.from(rows, (i) => table.outcome[i]!),
-    sideOfA: Int8Array.from(rows, (i) => table.sideOfA[i]!),
-    responseTimeMs: Float64Array.from(rows, (i) => table.responseTimeMs[i]!),
-  };
+  const isKept = (_: number, i: number) => i < table.count && counts[table.annotator[i]!]!;
+  const columns = Object.fromEntries(
+    columnNames.map((name) => [name, table[name].filter(isKept)]),
+  ) as unknown as Columns;
+  return { ...table, ...columns, count: columns.item.length };
 }
 
 /** As JSON has it: columns as arrays, a time that is not known null. */
@@ -103,52 +86,35 @@ export interface WrittenVotes extends Omit<StudyVotes, 'pairings' | 'excluded'> 
   pairings: (Omit<PairingInput, 'votes'> & { votes: WrittenTable })[];
   excluded: Record<string, string>;
 }
-type WrittenTable = Omit<VoteTable, ColumnName> & Record<ColumnName, (number | null)[]>;
-type ColumnName = 'item' | 'annotator' | 'criterion' | 'outcome' | 'sideOfA' | 'responseTimeMs';
+type WrittenTable = Omit<VoteTable, keyof Columns> & Record<keyof Columns, (number | null)[]>;
 
 /** @param nameOf what stands for an annotator's id */
 export function writtenVotes(
   { pairings, excluded, ...about }: StudyVotes,
   nameOf: (id: string) => string,
 ): WrittenVotes {
-  return {
-    ...about,
-    excluded: Object.fromEntries([...excluded].map(([id, reason]) => [nameOf(id), reason])),
-    pairings: pairings.map(({ votes, ...pairing }) => {
-      const column = (name: ColumnName) =>
-        Array.from(votes[name].subarray(0, votes.count), (value: number) => (Number.isNaN(value) ? null : value));
-      return {
-        ...pairing,
-        votes: {
-          ...votes,
-          annotators: votes.annotators.map(nameOf),
-          item: column('item'),
-          annotator: column('annotator'),
-          criterion: column('criterion'),
-          outcome: column('outcome'),
-          sideOfA: column('sideOfA'),
-          responseTimeMs: column('responseTimeMs'),
-        },
-      };
-    }),
-  };
+  // In this order, so that who voted has the first names.
+  const written = pairings.map(({ votes, ...pairing }) => {
+    const values = (column: Columns[keyof Columns]) =>
+      Array.from(column.subarray(0, votes.count), (value: number) => (Number.isNaN(value) ? null : value));
+    const columns = Object.fromEntries(columnNames.map((name) => [name, values(votes[name])]));
+    return {
+      ...pairing,
+      votes: { ...votes, annotators: votes.annotators.map(nameOf), ...(columns as Record<keyof Columns, number[]>) },
+    };
+  });
+  const reasons = [...excluded].map(([id, reason]) => [nameOf(id), reason]);
+  return { ...about, excluded: Object.fromEntries(reasons) as Record<string, string>, pairings: written };
 }
 
 export function readVotes({ pairings, excluded, ...about }: WrittenVotes): StudyVotes {
   return {
     ...about,
     excluded: new Map(Object.entries(excluded)),
-    pairings: pairings.map(({ votes, ...pairing }) => ({
-      ...pairing,
-      votes: {
-        ...votes,
-        item: Int32Array.from(votes.item as number[]),
-        annotator: Int32Array.from(votes.annotator as number[]),
-        criterion: Uint8Array.from(votes.criterion as number[]),
-        outcome: Uint8Array.from(votes.outcome as number[]),
-        sideOfA: Int8Array.from(votes.sideOfA as number[]),
-        responseTimeMs: Float64Array.from(votes.responseTimeMs, (time) => time ?? NaN),
-      },
-    })),
+    pairings: pairings.map(({ votes, ...pairing }) => {
+      const columns = columnsOf(votes.count);
+      for (const name of columnNames) columns[name].set(votes[name].map((value) => value ?? NaN));
+      return { ...pairing, votes: { ...votes, ...columns } };
+    }),
   };
 }

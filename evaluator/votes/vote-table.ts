@@ -85,9 +85,10 @@ export class VoteTableBuilder {
   }
 }
 
-type Columns = Pick<VoteTable, 'item' | 'annotator' | 'criterion' | 'outcome' | 'sideOfA' | 'responseTimeMs'>;
+export const columnNames = ['item', 'annotator', 'criterion', 'outcome', 'sideOfA', 'responseTimeMs'] as const;
+export type Columns = Pick<VoteTable, (typeof columnNames)[number]>;
 
-function columnsOf(size: number): Columns {
+export function columnsOf(size: number): Columns {
   return {
     item: new Int32Array(size),
     annotator: new Int32Array(size),
@@ -100,7 +101,7 @@ function columnsOf(size: number): Columns {
 
 function grown(old: Columns): Columns {
   const next = columnsOf(old.item.length * 2);
-  for (const key of Object.keys(old) as (keyof Columns)[]) next[key].set(old[key] as never);
+  for (const name of columnNames) next[name].set(old[name] as never);
   return next;
 }
 

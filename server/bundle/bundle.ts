@@ -10,9 +10,11 @@ import { promptSetById } from '../../db/queries/prompts.ts';
 import { listPairings, listPairScores, listPairsForBundle } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
+import { modelsOf } from '../../evaluator/votes/models.ts';
 import { readAudit } from '../access/audit.ts';
 import { exportVotes, itemsOf } from '../study/exports.ts';
 import { requireStudy } from '../study/lifecycle.ts';
+import { pseudonyms } from '../study/pseudonyms.ts';
 import { planOf } from '../study/plan.ts';
 import { otherScoresOf } from '../study/study-report.ts';
 import { populationOf } from '../study/summary.ts';
@@ -58,7 +60,7 @@ export async function bundleStudy(
   });
   const votes = identified ? (exported.content as string) : pseudonymous(exported.content as string);
   const pairings = await listPairings(db, study.id);
-  const modelIds = new Set([...pairings.map(({ modelAId }) => modelAId), ...pairings.map(({ modelBId }) => modelBId)]);
+  const modelIds = modelsOf(pairings.map(({ modelAId, modelBId }) => ({ modelA: modelAId, modelB: modelBId })));
   const about: BundledStudy = {
     format: bundleFormat,
     visavis: version,
@@ -68,7 +70,7 @@ export async function bundleStudy(
     state: study.state,
     createdAt: new Date(study.createdAt).toISOString(),
     promptSet: await promptSetOf(db, study.promptSetId),
-    models: await Promise.all([...modelIds].map((id) => modelOf(db, id))),
+    models: await Promise.all(modelIds.map((id) => modelOf(db, id))),
     pairings: pairings.map(({ modelA, modelB }) => ({ modelA, modelB })),
     criteria: study.criteria,
     votesPerPair: study.votesPerPair,
@@ -116,15 +118,14 @@ export async function bundleStudy(
 
 /** People as p1, p2, … in the order of their first vote. */
 function pseudonymous(votes: string): string {
-  const known = new Map<string, string>();
+  const nameOf = pseudonyms();
   const rows = votes
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
       const row = JSON.parse(line) as { annotator: string };
       if (row.annotator === '') return row;
-      if (!known.has(row.annotator)) known.set(row.annotator, `p${known.size + 1}`);
-      return { ...row, annotator: known.get(row.annotator)! };
+      return { ...row, annotator: nameOf(row.annotator) };
     });
   return jsonLines(rows);
 }

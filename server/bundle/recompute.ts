@@ -2,11 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ManyModelsReport, Report } from '../../contract/report.ts';
+import type { AnyReport } from '../../contract/report.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { importVotes } from '../../evaluator/votes/import.ts';
-import { buildManyModelsReport, type PairingInput } from '../../evaluator/votes/ratings.ts';
-import { buildReport } from '../../evaluator/votes/report.ts';
+import { reportOf, type PairingInput } from '../../evaluator/votes/ratings.ts';
 import { bundledPairSchema, bundledScoreSchema, linesOf, type BundledStudy } from './files.ts';
 
 export interface BundledTexts {
@@ -17,7 +16,7 @@ export interface BundledTexts {
 }
 
 /** @throws BadInput and zod's errors for files that are no bundle's */
-export async function recomputed({ study, pairs, votes, scores }: BundledTexts): Promise<Report | ManyModelsReport> {
+export async function recomputed({ study, pairs, votes, scores }: BundledTexts): Promise<AnyReport> {
   const folder = await mkdtemp(join(tmpdir(), 'visavis-bundle-'));
   try {
     const file = join(folder, 'votes.jsonl');
@@ -49,9 +48,7 @@ export async function recomputed({ study, pairs, votes, scores }: BundledTexts):
         otherScores: ownScores.filter((score) => score.position === null && score.pairing === pairing),
       };
     });
-    const about = { study: study.name, simulated: study.population === 'simulated' };
-    if (inputs.length === 1) return buildReport({ ...about, ...inputs[0]! });
-    return buildManyModelsReport({ ...about, pairings: inputs });
+    return reportOf({ study: study.name, simulated: study.population === 'simulated', pairings: inputs });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -18,7 +18,6 @@ export interface ModelAbout {
 }
 
 export interface StudyAbout {
-  name: string;
   promptSet: string;
   promptSample: number | null;
   prompts: number;
@@ -31,9 +30,7 @@ export interface StudyAbout {
   criteria: string[];
   votesPerPair: number;
   ties: boolean;
-  seed: number;
   visit: Visit | null;
-  state: string;
 }
 
 /** @throws ServiceError not-found */
@@ -46,7 +43,6 @@ export async function aboutStudy(db: Database, name: string): Promise<StudyAbout
   const pairs = await listPairsForBundle(db, study.id);
   const compared = modelsCompared(pairings);
   return {
-    name: study.name,
     promptSet: (await promptSetById(db, study.promptSetId)).name,
     promptSample: study.promptSample,
     prompts: new Set(pairs.map(({ promptId }) => promptId)).size,
@@ -65,8 +61,6 @@ export async function aboutStudy(db: Database, name: string): Promise<StudyAbout
     criteria: study.criteria,
     votesPerPair: study.votesPerPair,
     ties: study.ties,
-    seed: study.seed,
     visit: visitOf(study),
-    state: study.state,
   };
 }

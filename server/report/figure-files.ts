@@ -9,8 +9,7 @@ import { ServiceError } from '../errors.ts';
 import type { AnyReport } from '../../contract/report.ts';
 import { loadRenderer } from './renderer.ts';
 
-export const figureEndings = ['svg', 'png', 'pdf', 'csv'] as const;
-export type FigureEnding = (typeof figureEndings)[number];
+export type FigureEnding = 'svg' | 'png' | 'pdf' | 'csv';
 
 /** Of a PNG: four pixels for one of the drawing, of which an inch has 72. */
 const density = 288;
@@ -40,13 +39,13 @@ function fontOf(text: string, weight: 'regular' | 'bold'): string {
   return fileURLToPath(import.meta.resolve(name));
 }
 
-/** What no font has is named by its code point rather than dropped. */
+/** Names a letter that cannot be shown, as U+4E2D in brackets, rather than dropping it. */
+export function codePoint(letter: string): string {
+  return `[U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`;
+}
+
 function printable(text: string): string {
-  return [...text]
-    .map((letter) =>
-      known.test(letter) ? letter : `[U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`,
-    )
-    .join('');
+  return [...text].map((letter) => (known.test(letter) ? letter : codePoint(letter))).join('');
 }
 
 /** A page of the figure's size, an SVG pixel ¾ of a point. Without a date: the same figure gives the same bytes. */

@@ -4,17 +4,11 @@ import sharp from 'sharp';
 import type { Database } from '../../db/open.ts';
 import { listPairImages } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
-import type { ImageStore } from '../../evaluator/engine/images/store.ts';
-import {
-  readVotes,
-  reportOfVotes,
-  withBeside,
-  writtenVotes,
-  type StudyVotes,
-} from '../../evaluator/votes/study-votes.ts';
-import { sha256Of } from '../../evaluator/engine/images/store.ts';
+import { readVotes, reportOfVotes, withBeside, writtenVotes } from '../../evaluator/votes/study-votes.ts';
+import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
 import { escape } from '../../evaluator/screens/svg-marks.ts';
 import { requireStudy } from '../study/lifecycle.ts';
+import { pseudonyms } from '../study/pseudonyms.ts';
 import { studyVotes } from '../study/study-report.ts';
 import { aboutStudy } from './about.ts';
 import { methods } from './methods.ts';
@@ -40,8 +34,9 @@ export async function reportHtml(
   { population, identified = false, gallery, version }: HtmlOptions,
 ): Promise<string> {
   const study = await aboutStudy(db, name);
-  const { votes, beside } = await studyVotes(db, name, population);
-  const nameOf = identified ? (id: string) => id : pseudonyms(votes);
+  const { votes, beside: besideOf } = await studyVotes(db, name, population);
+  const beside = await besideOf();
+  const nameOf = identified ? (id: string) => id : pseudonyms();
   const written = writtenVotes(votes, nameOf);
   const checks =
     beside.checks === null
@@ -86,17 +81,6 @@ export async function reportHtml(
     '</html>',
     '',
   ].join('\n');
-}
-
-/** People as p1, p2, … in the order of the study's pairs. */
-function pseudonyms({ pairings }: StudyVotes): (id: string) => string {
-  const known = new Map<string, string>();
-  const nameOf = (id: string) => {
-    if (!known.has(id)) known.set(id, `p${known.size + 1}`);
-    return known.get(id)!;
-  };
-  for (const { votes } of pairings) votes.annotators.forEach(nameOf);
-  return nameOf;
 }
 
 async function galleryOf(db: Database, name: string, store: ImageStore) {

@@ -5,9 +5,10 @@ import type { Database } from '../../db/open.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
 import type { Population } from '../../db/tables.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
+import { pairingsOf } from '../../evaluator/votes/models.ts';
 import { studyReport } from '../study/study-report.ts';
 import { aboutStudy } from './about.ts';
-import { figureFile } from './figure-files.ts';
+import { codePoint, pdfOf } from './figure-files.ts';
 import { checklist, methods } from './methods.ts';
 import type { AnyReport } from '../../contract/report.ts';
 import { loadRenderer } from './renderer.ts';
@@ -33,14 +34,14 @@ export async function writeLatex(
   const report = await studyReport(db, name, population);
   const about = await aboutStudy(db, name);
   const { listFigures, figureSvg } = await loadRenderer();
-  const figures = listFigures(report).map((figure) => ({
-    ...figure,
-    isWide: Number(/width="(\d+)/.exec(figureSvg(report, figure.name)!)![1]) * 0.75 > columnWidth,
-  }));
   const files = new Map<string, string | Uint8Array>();
-  for (const { name: figure } of figures)
-    for (const ending of ['svg', 'pdf'] as const)
-      files.set(`${figure}.${ending}`, await figureFile(report, figure, ending));
+  const figures = [];
+  for (const { name: figure, title, caption } of listFigures(report)) {
+    const svg = figureSvg(report, figure)!;
+    files.set(`${figure}.svg`, svg);
+    files.set(`${figure}.pdf`, await pdfOf(svg, title));
+    figures.push({ name: figure, caption, isWide: Number(/width="(\d+)/.exec(svg)![1]) * 0.75 > columnWidth });
+  }
   files.set('table.tex', table(report));
   files.set('methods.tex', `${methods(about, report, version).map(latex).join('\n\n')}\n`);
   files.set('checklist.tex', checklistTable(checklist(about, report)));
@@ -59,7 +60,7 @@ export async function writeLatex(
 const nameOf = (criterion: string) => criterionTexts[criterion as Criterion]?.name ?? criterion;
 
 function table(report: AnyReport): string {
-  const pairings = 'pairings' in report ? report.pairings : [report];
+  const pairings = pairingsOf(report);
   const criteria = pairings.flatMap((pairing) => pairing.criteria);
   const hasTies = criteria.some(({ ties, split }) => ties + split > 0);
   const percent = (value: number | null) => (value === null ? '--' : (100 * value).toFixed(1));
@@ -181,8 +182,7 @@ export function latex(text: string): string {
     .map((character) => {
       const command = commands[character];
       if (command !== undefined) return command;
-      const code = character.codePointAt(0)!;
-      return latin.test(character) ? character : `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
+      return latin.test(character) ? character : codePoint(character);
     })
     .join('');
 }

@@ -1,5 +1,6 @@
 /** @file How a study was made and computed, in sentences for a paper; and the points that Otani et al. (2023, arXiv:2304.01816) ask for. */
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { pairingsOf } from '../../evaluator/votes/models.ts';
 import type { StudyAbout } from './about.ts';
 import type { AnyReport } from '../../contract/report.ts';
 
@@ -9,7 +10,7 @@ const plural = (count: number, word: string) => `${count} ${word}${count === 1 ?
 const countWords = (count: number) => count.toLocaleString('en');
 
 export function criteriaOf(report: AnyReport) {
-  return 'pairings' in report ? report.pairings.flatMap(({ criteria }) => criteria) : report.criteria;
+  return pairingsOf(report).flatMap(({ criteria }) => criteria);
 }
 
 /** Paragraphs without markup. */

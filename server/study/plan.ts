@@ -5,7 +5,7 @@ import type { StudyFile } from '../../contract/study-file.ts';
 import { listAuditEntries } from '../../db/queries/audit.ts';
 import type { Database } from '../../db/open.ts';
 import type { Study } from '../../db/queries/studies.ts';
-import { declared, type StudyPlan } from '../../evaluator/votes/plan.ts';
+import { declared, levelOf, type StudyPlan } from '../../evaluator/votes/plan.ts';
 import { excludedNow } from './exclusions.ts';
 import { seenWhileRunning } from './reveal.ts';
 
@@ -33,7 +33,7 @@ export function planHash(file: StudyFile): string {
 export async function studyPlan(db: Database, study: Study): Promise<StudyPlan | null> {
   const plan = planOf(study);
   if (plan === null || study.planSha256 === null) return null;
-  const log = (await listAuditEntries(db)).filter(({ subject }) => subject === study.name);
+  const log = await listAuditEntries(db, study.name);
   const looks = log.filter(({ action }) => action === seenWhileRunning).length;
   const states = log.filter(({ action }) => /^study (open|paused|closed)$/.test(action)).map(({ action }) => action);
   const reopened = states.filter((action, k) => action === 'study open' && states[k - 1] === 'study closed').length;
@@ -72,7 +72,7 @@ Registered before the first vote. SHA-256 of the study's file as canonical JSON:
 - **Asked:** ${file.criteria.join(', ')}; ${file.votesPerPair} ${file.votesPerPair === 1 ? 'vote' : 'votes'} a pair by different annotators, ${file.ties ? 'ties allowed' : 'no ties'}; a pair is won by more than half of its votes.
 - **Primary criterion:** ${plan.primary}, tested alone; the others are corrected by Holm's method.
 - **Hypothesis:** ${plan.hypothesis}. ${hypotheses[plan.hypothesis]}${plan.margin === undefined ? '' : ` The margin is ${declared(100 * plan.margin)} points of the win rate.`}
-- **Test:** ${plan.stopping === 'e-value' ? `the e-value of won against lost pairs, which must reach ${(1 / plan.alpha).toPrecision(3)}` : plan.hypothesis === 'superiority' ? `McNemar's score test, two-sided, α = ${plan.alpha}` : `Tango's interval at ${declared(100 * (plan.hypothesis === 'equivalence' ? 1 - 2 * plan.alpha : 1 - plan.alpha))} %`}.
+- **Test:** ${plan.stopping === 'e-value' ? `the e-value of won against lost pairs, which must reach ${(1 / plan.alpha).toPrecision(3)}` : plan.hypothesis === 'superiority' ? `McNemar's score test, two-sided, α = ${plan.alpha}` : `Tango's interval at ${declared(100 * levelOf(plan))} %`}.
 - **It ends** ${plan.stopping === 'fixed' ? 'when every pair has all its votes' : 'when the e-value is reached, or every pair has all its votes'}.
 - **Annotators are left out:** ${plan.exclusions ?? 'none'}
 

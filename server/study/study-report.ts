@@ -31,31 +31,34 @@ import { populationOf } from './summary.ts';
  */
 export async function studyReport(db: Database, name: string, population?: Population): Promise<AnyReport> {
   const { votes, beside } = await studyVotes(db, name, population);
-  return withBeside(reportOfVotes(votes), beside);
+  return withBeside(reportOfVotes(votes), await beside());
 }
 
-/** @throws ServiceError not-found */
+/** @returns the votes, and what else a report tells, on demand @throws ServiceError not-found */
 export async function studyVotes(
   db: Database,
   name: string,
   population?: Population,
-): Promise<{ votes: StudyVotes; beside: Beside }> {
+): Promise<{ votes: StudyVotes; beside: () => Promise<Beside> }> {
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const everybodys = await countedVotes(db, study.id, whose);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
   const pairings = (await pairingsOf(db, study)).map((pairing) => pairing(everybodys));
-  const counted = everybodys.filter(({ annotator }) => !excluded.has(annotator));
-  const countedOf = (pairing: number) => counted.filter((vote) => vote.pairing === pairing);
-  const display = pairings.map((_, pairing) => displayReport(countedOf(pairing), criteriaOf(study)));
-  const evidence = pairings.map((_, pairing) =>
-    evidenceOverTime(countedOf(pairing), criteriaOf(study), study.votesPerPair),
-  );
-  const isChecked = visitOf(study) !== null && whose === 'people';
-  const checks = isChecked ? Object.fromEntries(await checksOfStudy(db, await studyFacts(db, study.id))) : null;
   return {
     votes: { study: study.name, simulated: whose === 'simulated', pairings, excluded },
-    beside: { display, evidence, checks, plan: whose === 'people' ? await studyPlan(db, study) : null },
+    beside: async () => {
+      const counted = everybodys.filter(({ annotator }) => !excluded.has(annotator));
+      const byPairing = pairings.map((_, pairing) => counted.filter((vote) => vote.pairing === pairing));
+      const criteria = criteriaOf(study);
+      const isChecked = visitOf(study) !== null && whose === 'people';
+      return {
+        display: byPairing.map((votes) => displayReport(votes, criteria)),
+        evidence: byPairing.map((votes) => evidenceOverTime(votes, criteria, study.votesPerPair)),
+        checks: isChecked ? Object.fromEntries(await checksOfStudy(db, await studyFacts(db, study.id))) : null,
+        plan: whose === 'people' ? await studyPlan(db, study) : null,
+      };
+    },
   };
 }
 
