@@ -61,6 +61,9 @@ onBothEngines('a bundle', (fresh) => {
     for (const [name, bytes] of Object.entries(files))
       if (!name.startsWith('images/')) expect(strFromU8(bytes).includes('worker~'), name).toBe(false);
     expect(await verifyBundle(out)).toEqual({ study: 'study', votes: 36, images: 16, differences: [] });
+    // Three people, by the order of their first vote.
+    const said = strFromU8(files['votes.jsonl']!).matchAll(/"annotator":"(p\d+)"/g);
+    expect([...new Set([...said].map(([, name]) => name))]).toEqual(['p1', 'p2', 'p3']);
     await make({ identified: true });
     expect(strFromU8(unzipSync(readFileSync(out))['votes.jsonl']!)).toContain('worker~ann');
     expect((await verifyBundle(out)).differences).toEqual([]);

@@ -8,6 +8,9 @@ import { describe, expect, it } from 'vitest';
 import { listAuditEntries } from '../../db/queries/audit.ts';
 import type { Database } from '../../db/open.ts';
 import type { Gallery, PairVotes } from '../../contract/research.ts';
+import { figuresOf } from '../../client/report/figures.ts';
+import { buildReport } from '../../evaluator/votes/report.ts';
+import { outcomes, sides, VoteTableBuilder } from '../../evaluator/votes/vote-table.ts';
 import { figureFile } from '../../server/report/figure-files.ts';
 import { latex, writeLatex } from '../../server/report/latex.ts';
 import { loadRenderer } from '../../server/report/renderer.ts';
@@ -118,6 +121,21 @@ describe('a figure', () => {
     for (const value of report.matrix[0]!.winRates.flat())
       if (value !== null) expect(matrix).toContain(`>${(100 * value).toFixed(1)}</text>`);
   });
+});
+
+it('a slice of fewer than ten pairs is pale, one of ten is not', () => {
+  const votes = new VoteTableBuilder(['general']);
+  for (let i = 0; i < 19; i++)
+    votes.add({
+      ...{ item: votes.itemIndex({ id: String(i), category: i < 10 ? 'ten' : 'nine', challenge: null }) },
+      ...{ annotator: votes.annotatorIndex('ann'), criterion: 0, outcome: i % 2 === 0 ? outcomes.a : outcomes.b },
+      ...{ sideOfA: sides.left, responseTimeMs: 1 },
+    });
+  const input = { study: 's', modelA: 'x', modelB: 'y', simulated: false, votesPerPair: 1, votes: votes.finish() };
+  const slices = figuresOf(buildReport(input)).find(({ name }) => name === 'categories');
+  if (slices?.kind !== 'intervals') throw new Error('there are no slices');
+  expect(slices.labels).toEqual(['nine', 'ten']);
+  expect(slices.panels[0]!.points.map(({ isFaint }) => isFaint)).toEqual([true, false]);
 });
 
 describe('the folder for LaTeX', () => {

@@ -174,11 +174,19 @@ onBothEngines('a study of three models', (fresh) => {
 
   it('or each against one; the file says which', async () => {
     const { db } = await fresh();
-    await openStudyOf(db, { pairs: 4, models, against: 'bee' });
+    const { token } = await openStudyOf(db, { pairs: 4, models, against: 'bee', votesPerPair: 1 });
     const { id } = await db.selectFrom('study').select('id').executeTakeFirstOrThrow();
     expect((await listPairings(db, id)).map(({ modelA, modelB }) => [modelA, modelB])).toEqual([
       ['ape', 'bee'],
       ['cat', 'bee'],
+    ]);
+    await voteAll(db, token, ['ann'], () => 'a');
+    const report = await reportOfMany(db, 'study');
+    expect(report.models).toEqual(['ape', 'cat', 'bee']);
+    expect(report.matrix[0]!.winRates).toEqual([
+      [null, null, 1],
+      [null, null, 1],
+      [0, 0, null],
     ]);
     const text = yamlOf(await studyFile(db, 'study'));
     expect(text).toContain('models:\n  - ape\n  - cat\n  - bee\nagainst: bee\n');

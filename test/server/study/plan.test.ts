@@ -25,6 +25,7 @@ import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 const design = { votesPerPair: 1, criteria: ['general' as const] };
+const base = { prompts: 'prompts', models: ['aardvark', 'buffalo'], ties: false, seed: 0, ...design };
 
 /** Somebody votes for A on so many pairs. */
 async function forA(db: Database, token: string, participant: string, pairs: number): Promise<void> {
@@ -72,6 +73,10 @@ onBothEngines('a plan', (fresh) => {
     const { token } = await openStudyOf(db, { pairs: 6, ...design, plan });
     await forA(db, token, 'ann', 2);
     await forA(db, token, 'bob', 1);
+    // What was done to another study is none of this one's.
+    await createStudy(db, { ...base, name: 'other' });
+    await changeState(db, 'other', 'closed');
+    await changeState(db, 'other', 'open');
     await reveal(db, 'study');
     await changeState(db, 'study', 'closed');
     await changeState(db, 'study', 'open');
@@ -126,7 +131,6 @@ onBothEngines('a plan', (fresh) => {
       value: 0.646,
       paper: expect.stringContaining('2406.17636'),
     });
-    const base = { prompts: 'prompts', models: ['aardvark', 'buffalo'], ties: false, seed: 0, ...design };
     await expect(createStudy(db, { ...base, name: 'x', preset: 'ncp' })).rejects.toThrow(
       'the preset ncp has 3 votes a pair, not 1',
     );
