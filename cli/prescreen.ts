@@ -90,8 +90,8 @@ async function writeFiles({ junit: junitFile, svg, csv }: Options, result: Presc
     await writeOutput(junitFile, junit(result.requirements, `prescreen ${result.promptSet}`));
   }
   if (svg !== undefined) {
-    const { resultChart } = await import('../evaluator/screens/chart.ts');
-    await writeOutput(svg, resultChart(result));
+    const { loadRenderer } = await import('../server/report/renderer.ts');
+    await writeOutput(svg, (await loadRenderer()).allFiguresSvg(result));
   }
   if (csv !== undefined) {
     const { resultCsv } = await import('../evaluator/screens/csv.ts');

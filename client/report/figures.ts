@@ -42,6 +42,25 @@ export interface EvidenceLine {
   points: { pairs: number; eValue: number }[];
 }
 
+/** A checkpoint. */
+export interface CurvePoint {
+  /** In the axis's unit. */
+  x: number;
+  value: number;
+  low: number | null;
+  high: number | null;
+  says: string;
+  model: string;
+}
+
+export interface CurvePanel {
+  label: string;
+  /** What the curves are compared with. */
+  reference: { value: number; name: string };
+  /** [run][checkpoint], in order of x. */
+  curves: CurvePoint[][];
+}
+
 interface Common {
   name: string;
   title: string;
@@ -63,6 +82,7 @@ export type Figure = Common &
     | { kind: 'outcomes'; modelA: string; modelB: string; rows: OutcomeRow[] }
     | { kind: 'evidence'; lines: EvidenceLine[]; needed: number }
     | { kind: 'difference'; points: DifferencePoint[]; axis: string; side: string }
+    | { kind: 'curves'; runs: string[]; panels: CurvePanel[]; unit: string; best: string | null }
     | { kind: 'matrix'; models: string[]; winRates: (number | null)[][] }
   );
 
@@ -226,7 +246,8 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
   return figures;
 }
 
-function pointOf(
+/** A share with its interval, in %. */
+export function pointOf(
   { value, low, high, n }: { value: number | null; low: number | null; high: number | null; n: number },
   isMarked: boolean,
 ): IntervalPoint {

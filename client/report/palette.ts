@@ -9,6 +9,14 @@ export const palette = {
   a: 'var(--model-a, #0072b2)',
   tie: 'var(--tie, #c4c4c0)',
   b: 'var(--model-b, #bf5000)',
+  /** Of several runs or models, one after the other. */
+  series: [
+    'var(--model-a, #0072b2)',
+    'var(--model-b, #bf5000)',
+    'var(--series-3, #007a5a)',
+    'var(--series-4, #a3497c)',
+    'var(--series-5, #5c6064)',
+  ],
   /** Numbers on A's and B's colour, and on a tie's. */
   onModel: 'var(--on-model, #ffffff)',
   onTie: 'var(--text, #1b1c1d)',

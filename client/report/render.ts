@@ -1,27 +1,59 @@
 /** @file The figures and the whole report as text, without a DOM: the same report gives the same bytes. */
 import { render } from 'svelte/server';
+import type { PrescreenResult } from '../../contract/prescreen.ts';
+import type { AnyReport } from '../../contract/report.ts';
+import { escapeMarkup } from '../../evaluator/engine/files/markup.ts';
 import type { StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import Chart from './Chart.svelte';
 import { figuresOf, type Figure } from './figures.ts';
 import Page from './Page.svelte';
-import type { AnyReport } from '../../contract/report.ts';
 import type { ReportAbout } from './page-data.ts';
+import { fontFamily } from './palette.ts';
+import { prescreenFigures } from './prescreen-figures.ts';
 
-/** Names, captions and numbers; a report without decided pairs has none. */
-export function listFigures(report: AnyReport): Pick<Figure, 'name' | 'title' | 'caption' | 'table'>[] {
-  return figuresOf(report).map(({ name, title, caption, table }) => ({ name, title, caption, table }));
+/** What has figures. */
+export type Result = AnyReport | PrescreenResult;
+
+function figuresIn(result: Result): Figure[] {
+  return 'promptSet' in result ? prescreenFigures(result) : figuresOf(result);
 }
 
-/** @returns undefined where the report has no such figure */
-export function figureSvg(report: AnyReport, name: string): string | undefined {
-  const figure = figuresOf(report).find((each) => each.name === name);
-  if (figure === undefined) return undefined;
-  // Outside the page there are no variables: what stands for each holds.
-  return `${withoutMarkers(render(Chart, { props: { figure } }).body).replace(/var\(--[\w-]+, ([^)]+)\)/g, '$1')}\n`;
+/** Names, captions and numbers; where nothing is decided or scored there are none. */
+export function listFigures(result: Result): Pick<Figure, 'name' | 'title' | 'caption' | 'table'>[] {
+  return figuresIn(result).map(({ name, title, caption, table }) => ({ name, title, caption, table }));
+}
+
+/** @returns undefined where there is no such figure */
+export function figureSvg(result: Result, name: string): string | undefined {
+  const figure = figuresIn(result).find((each) => each.name === name);
+  return figure === undefined ? undefined : `${drawingOf(figure)}\n`;
+}
+
+/** All figures below one another under their titles, on a white page. */
+export function allFiguresSvg(result: Result): string {
+  const [margin, titleHeight] = [16, 36];
+  let [width, height] = [320, margin];
+  const parts = figuresIn(result).map((figure) => {
+    const drawing = drawingOf(figure);
+    const [, across, down] = /^<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(drawing)!.map(Number);
+    const title = `<text x="${margin}" y="${height + 18}" font-family="${fontFamily}" font-size="14" font-weight="bold">${escapeMarkup(figure.title)}</text>`;
+    const part = `${title}${drawing.replace('<svg ', `<svg x="${margin}" y="${height + titleHeight}" `)}`;
+    width = Math.max(width, across! + 2 * margin);
+    height += down! + titleHeight + margin;
+    return part;
+  });
+  const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
+  const page = `<rect width="${width}" height="${height}" fill="#ffffff"/>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${page}${parts.join('')}</svg>\n`;
 }
 
 export function pageBody(about: ReportAbout, report: AnyReport, votes: StudyVotes): string {
   return withoutMarkers(render(Page, { props: { about, report, votes } }).body);
+}
+
+/** Outside a page there are no variables: what stands for each holds. */
+function drawingOf(figure: Figure): string {
+  return withoutMarkers(render(Chart, { props: { figure } }).body).replace(/var\(--[\w-]+, ([^)]+)\)/g, '$1');
 }
 
 /** Without what would let the page be taken over in a browser. */

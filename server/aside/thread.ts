@@ -4,6 +4,8 @@ import { checkpoint, connect, quickCheck, type Database } from '../../db/open.ts
 import type { StudyFromScreen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { figureFile, type FigureEnding } from '../report/figure-files.ts';
+import { prescreenResult } from '../prescreens/prescreens.ts';
+import { loadRenderer } from '../report/renderer.ts';
 import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
 import { missingImages } from '../study/missing-images.ts';
@@ -20,6 +22,10 @@ export const calls = {
   gallery: (db: Database, { name }: { name: string }) => galleryOf(db, name),
   figure: async (db: Database, { name, figure, ending }: { name: string; figure: string; ending: FigureEnding }) =>
     figureFile(await studyReport(db, name), figure, ending),
+  prescreenFigure: async (db: Database, { id, figure, ending }: { id: string; figure: string; ending: FigureEnding }) =>
+    figureFile(await prescreenResult(db, id), figure, ending),
+  prescreenChart: async (db: Database, { id }: { id: string }) =>
+    (await loadRenderer()).allFiguresSvg(await prescreenResult(db, id)),
   studyFromScreen: (db: Database, { id, design, actor }: { id: string; design: StudyFromScreen; actor: string }) =>
     studyFromScreen(db, id, design, actor),
   checkpoint: (db: Database, { restart }: { restart: boolean }) => checkpoint(db, restart),

@@ -76,7 +76,8 @@ const rows: Row[] = [
   {
     method: 'get',
     path: '/api/prescreens/{id}',
-    summary: 'One prescreen: how far it is, and its result',
+    summary:
+      'One prescreen: how far it is, and its result (also /chart.svg, /table.csv and, by reward, /figures/win-rates-1.svg, .png, .pdf, .csv)',
     answer: prescreenSchema,
   },
   {

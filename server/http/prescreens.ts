@@ -6,18 +6,19 @@ import type { Database } from '../../db/open.ts';
 import { findModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts } from '../../db/queries/prompts.ts';
 import { findReward } from '../../db/queries/rewards.ts';
-import {
-  prescreenRequestSchema,
-  studyFromScreenSchema,
-  type PrescreenRequest,
-  type PrescreenResult,
-} from '../../contract/prescreen.ts';
+import { prescreenRequestSchema, studyFromScreenSchema, type PrescreenRequest } from '../../contract/prescreen.ts';
 import type { Aside } from '../aside/aside.ts';
 import { ServiceError } from '../errors.ts';
-import { resultChart } from '../../evaluator/screens/chart.ts';
 import { pathInInbox } from '../prescreens/inbox.ts';
-import { allPrescreens, readPrescreen, submitPrescreen, uploadFolder } from '../prescreens/prescreens.ts';
+import {
+  allPrescreens,
+  prescreenResult,
+  readPrescreen,
+  submitPrescreen,
+  uploadFolder,
+} from '../prescreens/prescreens.ts';
 import { resultCsv } from '../../evaluator/screens/csv.ts';
+import { figureName, sendFigure } from './figures.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface PrescreenParts {
@@ -40,13 +41,14 @@ export function prescreenApi({ db, aside, dataFolder, inbox, limits, onSubmitted
     response.json(await readPrescreen(db, request.params.id));
   });
   router.get('/:id/chart.svg', async (request, response) => {
-    const result = await resultOf(db, request.params.id);
-    // The image styles itself for light and dark; the page's own policy does not let it.
-    response.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-    response.type('image/svg+xml').send(resultChart(result));
+    response.type('image/svg+xml').send(await aside.run('prescreenChart', { id: request.params.id }));
+  });
+  router.get('/:id/figures/:file', async (request, response) => {
+    const file = figureName(request.params.file);
+    sendFigure(response, file, await aside.run('prescreenFigure', { id: request.params.id, ...file }));
   });
   router.get('/:id/table.csv', async (request, response) => {
-    response.type('text/csv').send(resultCsv(await resultOf(db, request.params.id)));
+    response.type('text/csv').send(resultCsv(await prescreenResult(db, request.params.id)));
   });
 
   router.post('/', async (request, response) => {
@@ -80,12 +82,6 @@ export function prescreenApi({ db, aside, dataFolder, inbox, limits, onSubmitted
     response.status(201).json({ name: study.name, state: study.state, a, b, pairs, missing });
   });
   return router;
-}
-
-async function resultOf(db: Database, id: string): Promise<PrescreenResult> {
-  const { result, state } = await readPrescreen(db, id);
-  if (result === null) throw new ServiceError('conflict', `This prescreen is ${state}; it has no result yet.`);
-  return result;
 }
 
 function answer(response: Response, isNew: boolean, prescreen: Awaited<ReturnType<typeof readPrescreen>>): void {

@@ -5,7 +5,7 @@ import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
 import { ServiceError } from '../errors.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
-import type { FigureEnding } from '../report/figure-files.ts';
+import { figureName, sendFigure } from './figures.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { imagesOfPair } from '../study/gallery.ts';
 import { copySize } from './images.ts';
@@ -27,13 +27,6 @@ export interface ResearchParts {
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
-
-const types: Record<string, string> = {
-  svg: 'image/svg+xml',
-  png: 'image/png',
-  pdf: 'application/pdf',
-  csv: 'text/csv',
-} satisfies Record<FigureEnding, string>;
 
 function positionIn({ position }: { position: string }): number {
   if (!/^\d{1,7}$/.test(position)) throw new ServiceError('bad-request', 'A pair is a whole number from 0.');
@@ -79,17 +72,9 @@ export function researchApi({
     response.json(await aside.run('report', { name: request.params.name }));
   });
   router.get('/studies/:name/figures/:file', async (request, response) => {
-    const [, figure, ending] = /^([\w-]+)\.(\w+)$/.exec(request.params.file) ?? [];
-    const type = types[ending ?? ''];
-    if (figure === undefined || type === undefined)
-      throw new ServiceError('bad-request', `A figure is a name and ${Object.keys(types).join(', ')}.`);
+    const file = figureName(request.params.file);
     await look(request, response);
-    const { name } = request.params;
-    const content = await aside.run('figure', { name, figure, ending: ending as FigureEnding });
-    response
-      .type(type)
-      .set('Content-Disposition', `attachment; filename="${figure}.${ending}"`)
-      .send(Buffer.from(content));
+    sendFigure(response, file, await aside.run('figure', { name: request.params.name, ...file }));
   });
   router.get('/studies/:name/pairs', async (request, response) => {
     await look(request, response);

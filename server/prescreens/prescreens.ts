@@ -74,6 +74,13 @@ export async function readPrescreen(db: Database, id: string): Promise<Prescreen
   return view(row);
 }
 
+/** @throws ServiceError not-found; conflict while there is none */
+export async function prescreenResult(db: Database, id: string): Promise<PrescreenResult> {
+  const { result, state } = await readPrescreen(db, id);
+  if (result === null) throw new ServiceError('conflict', `This prescreen is ${state}; it has no result yet.`);
+  return result;
+}
+
 export async function allPrescreens(db: Database): Promise<Prescreen[]> {
   return (await listPrescreens(db)).map(view);
 }

@@ -6,8 +6,7 @@ import sharp from 'sharp';
 import svgToPdf from 'svg-to-pdfkit';
 import { escapeCell } from '../../evaluator/engine/files/spreadsheet.ts';
 import { ServiceError } from '../errors.ts';
-import type { AnyReport } from '../../contract/report.ts';
-import { loadRenderer } from './renderer.ts';
+import { loadRenderer, type Result } from './renderer.ts';
 
 export type FigureEnding = 'svg' | 'png' | 'pdf' | 'csv';
 
@@ -15,13 +14,13 @@ export type FigureEnding = 'svg' | 'png' | 'pdf' | 'csv';
 const density = 288;
 
 /** @throws ServiceError not-found */
-export async function figureFile(report: AnyReport, name: string, ending: FigureEnding): Promise<Uint8Array> {
+export async function figureFile(result: Result, name: string, ending: FigureEnding): Promise<Uint8Array> {
   const renderer = await loadRenderer();
-  const entry = renderer.listFigures(report).find((each) => each.name === name);
-  if (entry === undefined) throw new ServiceError('not-found', `The report has no figure named "${name}".`);
+  const entry = renderer.listFigures(result).find((each) => each.name === name);
+  if (entry === undefined) throw new ServiceError('not-found', `There is no figure named "${name}".`);
   if (ending === 'csv')
     return Buffer.from(stringify([entry.table.columns, ...entry.table.rows], { cast: { string: escapeCell } }));
-  const svg = renderer.figureSvg(report, name)!;
+  const svg = renderer.figureSvg(result, name)!;
   if (ending === 'svg') return Buffer.from(svg);
   if (ending === 'png') return sharp(Buffer.from(svg), { density }).flatten({ background: '#ffffff' }).png().toBuffer();
   return pdfOf(svg, entry.title);

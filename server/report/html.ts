@@ -6,7 +6,7 @@ import { listPairImages } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { readVotes, reportOfVotes, withBeside, writtenVotes } from '../../evaluator/votes/study-votes.ts';
 import { sha256Of, type ImageStore } from '../../evaluator/engine/images/store.ts';
-import { escape } from '../../evaluator/screens/svg-marks.ts';
+import { escapeMarkup } from '../../evaluator/engine/files/markup.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { pseudonyms } from '../study/pseudonyms.ts';
 import { studyVotes } from '../study/study-report.ts';
@@ -68,7 +68,7 @@ export async function reportHtml(
     '<meta charset="utf-8" />',
     `<meta http-equiv="Content-Security-Policy" content="${policy}" />`,
     '<meta name="viewport" content="width=device-width, initial-scale=1" />',
-    `<title>${escape(name)} · visavis</title>`,
+    `<title>${escapeMarkup(name)} · visavis</title>`,
     `<style>${style}</style>`,
     '</head>',
     '<body>',

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { PrescreenResult } from '../../contract/prescreen.ts';
 import type { AnyReport } from '../../contract/report.ts';
 import type { StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
@@ -13,9 +14,13 @@ export interface FigureEntry {
   table: { columns: string[]; rows: (string | number)[][] };
 }
 
+/** What has figures. */
+export type Result = AnyReport | PrescreenResult;
+
 export interface Renderer {
-  listFigures(report: AnyReport): FigureEntry[];
-  figureSvg(report: AnyReport, name: string): string | undefined;
+  listFigures(result: Result): FigureEntry[];
+  figureSvg(result: Result, name: string): string | undefined;
+  allFiguresSvg(result: Result): string;
   pageBody(about: object, report: AnyReport, votes: StudyVotes): string;
 }
 

@@ -82,11 +82,10 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
       await page.click('button:has-text("Sign in")');
       await page.click('nav a:has-text("Prescreens")');
       await page.click('table a');
-      await page.waitForSelector('figure img');
-      await expect
-        .poll(() => page.locator('figure img').evaluate((image) => (image as HTMLImageElement).naturalWidth))
-        .toBeGreaterThan(600);
-      expect(await page.locator('tbody tr').count()).toBe(4);
+      // Two runs' curves in two panels, a band and a line each.
+      expect(await page.locator('#curves-1 svg path[fill-opacity]').count()).toBe(4);
+      expect(await page.locator('#curves-1 svg path[fill="none"]').count()).toBe(4);
+      expect(await page.locator('section > .scroll tbody tr').count()).toBe(4);
       const best = await page.locator('tbody tr', { hasText: '★' }).textContent();
       expect(best).toContain('two@30');
       // Both runs had 10 device seconds: one's last checkpoint against two's at 7.5.

@@ -217,6 +217,12 @@ describe('prescreen', () => {
     expect(done, JSON.stringify(done.error)).toMatchObject({ state: 'done', exitCode: 0 });
     expect(done.result!.rewards[0]!.candidates[0]!.model).toBe('uploaded');
     expect((await call(`/prescreens/${id}/chart.svg`)).headers.get('content-type')).toContain('svg');
+    const table = await call(`/prescreens/${id}/figures/win-rates-1.csv`);
+    expect(table.headers.get('content-disposition')).toBe('attachment; filename="win-rates-1.csv"');
+    const { value, low } = done.result!.rewards[0]!.candidates[0]!.winRate;
+    expect((await table.text()).split('\n')[1]).toMatch(new RegExp(`^uploaded,,,,${value},${low},`));
+    expect((await call(`/prescreens/${id}/figures/win-rates-9.svg`)).status).toBe(404);
+    expect((await call(`/prescreens/${id}/figures/win-rates-1.gif`)).status).toBe(400);
     const study = await call(`/prescreens/${first.id}/study`, {
       method: 'POST',
       body: JSON.stringify({ name: 'best' }),
