@@ -75,6 +75,8 @@ export class ImportedVotesReader {
   #isExport = false;
   #names: readonly string[] = [];
   #layout: Layout | undefined;
+  /** Of the row that is read: the next one of this layout overwrites it, which spares a million objects. */
+  #cells: Cells = {};
   headerRows = 0;
   read = 0;
 
@@ -96,18 +98,19 @@ export class ImportedVotesReader {
 
   row(names: readonly string[], values: readonly (string | null | undefined)[]): void {
     this.read += 1;
-    if (names !== this.#names) [this.#names, this.#layout] = [names, this.#layoutFor(names)];
+    if (names !== this.#names) [this.#names, this.#layout, this.#cells] = [names, this.#layoutFor(names), {}];
     const { columns, choices, labels, counted } = this.#layout!;
-    const cells: Cells = {};
+    const cells = this.#cells;
     for (let i = 0; i < columns.length; i++) {
       const field = columns[i];
+      if (field === undefined) continue;
       const value = values[i];
-      if (field === undefined || value === null) continue;
       if (value === undefined) {
         this.#skip('the value is no text or number', names[i]!);
         return;
       }
-      cells[field] = value;
+      if (value === null) delete cells[field];
+      else cells[field] = value;
     }
     for (const field of counted) cells[field] = `row ${this.#row()}`;
     if (labels !== undefined) {
@@ -400,22 +403,34 @@ export class ImportedVotesReader {
 /** Names without outer space and in one Unicode form; how many rows had them otherwise. */
 class Spelling {
   /** By the raw name: its normal form, and whether another spelling of it came first. */
-  readonly #known = new Map<string, { normal: string; isOther: boolean }>();
+  readonly #known = new Map<string, { raw: string; normal: string; isOther: boolean }>();
   readonly #normal = new Set<string>();
+  #last = { raw: '', normal: '', isOther: false };
   differing = 0;
 
   of(raw: string): string {
-    if (raw === '') return raw;
+    // Rows of one item follow one another.
+    if (raw === this.#last.raw) {
+      if (this.#last.isOther) this.differing += 1;
+      return this.#last.normal;
+    }
     let known = this.#known.get(raw);
     if (known === undefined) {
+      raw = copied(raw);
       const normal = raw.trim().normalize('NFC');
-      known = { normal, isOther: this.#normal.has(normal) };
+      known = { raw, normal, isOther: this.#normal.has(normal) };
       this.#normal.add(normal);
       this.#known.set(raw, known);
     }
+    this.#last = known;
     if (known.isOther) this.differing += 1;
     return known.normal;
   }
+}
+
+/** Not a part of the text that it was read in, which would be kept as long as it. */
+function copied(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string;
 }
 
 interface Finished {

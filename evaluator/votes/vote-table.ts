@@ -39,6 +39,7 @@ export class VoteTableBuilder {
   readonly annotators: string[] = [];
   readonly criteria: string[];
   readonly #itemIndex = new Map<string, number>();
+  readonly #names = new Map<string, string>();
   readonly #annotatorIndex = new Map<string, number>();
   #count = 0;
   #columns = columnsOf(1024);
@@ -49,7 +50,18 @@ export class VoteTableBuilder {
 
   /** The index of an item; the first mention fixes its category and challenge. */
   itemIndex(item: Item): number {
-    return indexOf(this.#itemIndex, item.id, () => this.items.push(item));
+    return indexOf(this.#itemIndex, item.id, () =>
+      this.items.push({ ...item, category: this.#kept(item.category), challenge: this.#kept(item.challenge) }),
+    );
+  }
+
+  /** One string for all items of a category: there are few, and each may be a part of a longer text that it would keep. */
+  #kept(name: string | null): string | null {
+    if (name === null) return null;
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    this.#names.set(name, name);
+    return name;
   }
 
   annotatorIndex(name: string): number {
