@@ -17,10 +17,11 @@ export const fields = [
   'status',
   'population',
   'votes_per_pair',
+  'primary',
 ] as const;
 export type Field = (typeof fields)[number];
 /** A vote as text, before anything is checked. */
-export type Cells = Partial<Record<Field, string>>;
+export type Cells = Partial<Record<Field, string | undefined>>;
 
 export const formats = [
   'visavis',
@@ -60,6 +61,7 @@ const synonyms: Record<Field, readonly string[]> = {
   status: ['status'],
   population: ['population'],
   votes_per_pair: ['votes_per_pair'],
+  primary: ['primary'],
 };
 
 export interface Layout {
@@ -180,6 +182,7 @@ function pickAPic(lower: readonly string[], layout: Layout): Layout | undefined 
     'response_time_ms',
     'population',
     'votes_per_pair',
+    'primary',
   ] as const)
     set(field, field);
   if (!layout.columns.includes('annotator')) layout.counted.push('annotator');

@@ -15,6 +15,8 @@ export interface ImportedPairing {
   votes: VoteTable;
   /** By criterion: the votes an item that most of them have, or what the file says. */
   votesPerPair: number[];
+  /** The criterion that the study's plan tests alone, where the file says one. */
+  primary?: string | undefined;
 }
 
 export interface ImportedVotes {
@@ -72,6 +74,7 @@ export class ImportedVotesReader {
   readonly #numbers = new Set<string>();
   #differing: { count: number; example: string } = { count: 0, example: '' };
   #votesPerPair: number | undefined;
+  #primary: string | undefined;
   #isExport = false;
   #names: readonly string[] = [];
   #layout: Layout | undefined;
@@ -109,8 +112,7 @@ export class ImportedVotesReader {
         this.#skip('the value is no text or number', names[i]!);
         return;
       }
-      if (value === null) delete cells[field];
-      else cells[field] = value;
+      cells[field] = value ?? undefined;
     }
     for (const field of counted) cells[field] = `row ${this.#row()}`;
     if (labels !== undefined) {
@@ -178,7 +180,11 @@ export class ImportedVotesReader {
     if ((cells.item ?? '').trim() === '') return this.#skip('the item is empty', 'item');
     const item = this.#spelling.item.of(cells.item!);
     if (cells.population !== undefined) this.#counts.populations.add(cells.population.trim());
-    if (cells.votes_per_pair !== undefined) this.#takeVotesPerPair(cells.votes_per_pair);
+    if (cells.votes_per_pair !== undefined) {
+      this.#takeVotesPerPair(cells.votes_per_pair);
+      // Of our own exports alone: elsewhere the word may mean anything.
+      if (cells.primary) this.#primary = cells.primary;
+    }
     const [a, b] = [cells.model_a, cells.model_b].map((name) => this.#spelling.model.of(name ?? '')) as [
       string,
       string,
@@ -334,6 +340,7 @@ export class ImportedVotesReader {
           modelB: models[1] || 'B',
           votes,
           votesPerPair: votes.criteria.map((_, c) => this.#votesPerPair ?? usualVotes(votes, c, this.#isExport)),
+          ...(this.#primary !== undefined && votes.criteria.includes(this.#primary) ? { primary: this.#primary } : {}),
         })),
       simulated: this.#isSimulated(finished.flatMap(({ votes }) => votes.annotators)),
       rows: {

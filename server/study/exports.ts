@@ -14,6 +14,7 @@ import type { Point } from '../../contract/annotate.ts';
 import { visitOf } from './checks.ts';
 import { excludedNow } from './exclusions.ts';
 import { requireStudy } from './lifecycle.ts';
+import { planOf } from './plan.ts';
 import { populationOf } from './summary.ts';
 
 export interface ExportedVote {
@@ -127,7 +128,13 @@ export async function exportVotes(
   const items = itemsOf(pairs);
   const key = (item: number, modelA: string, modelB: string) => JSON.stringify([item, modelA, modelB]);
   const voted = new Set(votes.map((vote) => key(vote.item, vote.model_a, vote.model_b)));
-  const shared = { votes_per_pair: study.votesPerPair, population: whose, seed: study.seed };
+  const plan = planOf(study);
+  const shared = {
+    votes_per_pair: study.votesPerPair,
+    population: whose,
+    seed: study.seed,
+    ...(plan === null ? {} : { primary: plan.primary }),
+  };
   const open = pairs
     .map((pair) => ({ ...pair, item: items.get(pair.promptId)!, ...modelsOf(pair.pairing) }))
     .filter((pair) => !voted.has(key(pair.item, pair.model_a, pair.model_b)));
@@ -257,7 +264,7 @@ interface PickAPicParts {
   /** What tells pairs apart. */
   keyOf(pair: Pick<PairOfPickAPic, 'item' | 'model_a' | 'model_b'>): string;
   criterion: string;
-  shared: { votes_per_pair: number; population: Population; seed: number };
+  shared: { votes_per_pair: number; population: Population; seed: number; primary?: string };
   out: string;
   images: ImageStore;
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pairOfAssignment } from '../../../db/queries/assignments.ts';
+import { planSchema } from '../../../contract/plan.ts';
 import type { Report } from '../../../contract/report.ts';
 import { openPreferences } from '../../../evaluator/preference/preference-rows.ts';
 import { filterPairs } from '../../../evaluator/preference/filter.ts';
@@ -19,10 +20,13 @@ import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
+/** Tests one criterion alone, which another p value of Holm's shows. */
+const plan = planSchema.parse({ primary: 'appeal' });
+
 /** Fourteen pairs of k = 3, of which three people have judged some: decided pairs, open ones, ties, a retraction. */
 async function runningStudy(population: 'people' | 'simulated' = 'people') {
   const { db } = await freshSqlite();
-  const fixture = await openStudyOf(db, { pairs: 14, votesPerPair: 3, ties: true });
+  const fixture = await openStudyOf(db, { pairs: 14, votesPerPair: 3, ties: true, plan });
   // Nobody gets the last two while people vote.
   const study = await db
     .selectFrom('study')
@@ -90,6 +94,8 @@ describe('exports', () => {
     // Not all is decided, or the test would show nothing.
     expect(own.criteria[0]!.incomplete).toBeGreaterThan(3);
     expect(own.criteria[0]!.decided).toBeGreaterThan(0);
+    const { pHolm, pScore } = own.criteria.find(({ criterion }) => criterion === 'appeal')!.signTest;
+    expect(pHolm).toBe(pScore);
     const read = await analyze(out);
     expect(numbersOf(read)).toEqual(numbersOf(own));
     // Three answers of cy were taken back.
