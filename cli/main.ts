@@ -1,5 +1,6 @@
 /** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
 import { Command, CommanderError } from 'commander';
+import { adaptersCommand } from './adapters.ts';
 import { analyzeCommand } from './analyze.ts';
 import { auditCommand } from './audit.ts';
 import { backupCommand, restoreCommand } from './backup.ts';
@@ -36,6 +37,7 @@ const commands = [
   serveCommand,
   promptsCommand,
   modelsCommand,
+  adaptersCommand,
   renderCommand,
   rendersCommand,
   generateCommand,

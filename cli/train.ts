@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import { adapterStyles, type AdapterStyle } from '../evaluator/engine/diffusion/adapter-styles.ts';
 import { featureNames, objectiveNames, type ObjectiveName } from '../evaluator/preference/objectives.ts';
 import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
@@ -23,6 +24,7 @@ interface Options extends DataOption, Settings {
   height?: number;
   threads?: number;
   device: string;
+  saveAs: AdapterStyle;
   json?: boolean;
 }
 
@@ -51,6 +53,11 @@ export function trainCommand(): Command {
       new Option('--optimizer <name>', 'moments in 32 or 8 bits').choices(['adamw', 'adamw8bit']).default('adamw'),
     )
     .option('--clip <n>', 'largest global norm of the gradient', realNumber(0), 1)
+    .addOption(
+      new Option('--save-as <style>', 'the adapter with another program’s names too: OUT/kohya.safetensors, OUT/peft')
+        .choices(adapterStyles)
+        .default('diffusers'),
+    )
     .option('--checkpoint-every <n>', 'steps between checkpoints', wholeNumber(1), 100)
     .option('--seed <n>', 'seed of everything random', wholeNumber(0), 0)
     .option('--width <pixels>', 'training size; the pipeline’s own', wholeNumber(8))
@@ -79,7 +86,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       'Training needs --objective, --preferences and --out (or --verify, to recompute reference cases).',
     );
   const { rank, alpha, beta, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
-  const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
+  const { optimizer, clip, checkpointEvery, seed, maxSeconds = null, saveAs } = options;
   const { runTraining } = await import('../evaluator/preference/run-training.ts');
   const { Diverged } = await import('../evaluator/preference/loss-watch.ts');
   const bar: { task: string; progress: Progress | undefined } = { task: '', progress: undefined };
@@ -134,6 +141,10 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       onStep: ({ step }, total) => show(`train ${objective}`, step, total, 'steps'),
     });
     bar.progress?.stop();
+    if (outcome.adapter !== undefined && saveAs !== 'diffusers') {
+      const { convertAdapter } = await import('../evaluator/engine/diffusion/adapter-styles.ts');
+      await convertAdapter(outcome.adapter, join(out, saveAs === 'kohya' ? 'kohya.safetensors' : 'peft'), saveAs);
+    }
     printSkipped(outcome);
     if (options.json) printJson(outcome);
     else if (outcome.adapter !== undefined)

@@ -54,14 +54,30 @@ export class LoraConfigs {
    * @param module its path with dots, as the adapter's key has it
    * @param alpha from the weights, which come first; undefined where they have none
    */
-  scaling(network: string, module: string, rank: number, alpha: number | undefined): number {
-    const config = this.#configs.get(network) ?? this.#configs.get(defaultKey);
-    if (alpha !== undefined) return alpha / rank;
+  scaling(network: string, module: string, rank: number | null, alpha: number | undefined): number {
+    const config = this.#of(network);
+    // LyCORIS leaves α out where no factor has a rank.
+    if (alpha !== undefined) return rank === null ? 1 : alpha / rank;
     if (config === undefined) return 1;
-    const named = patternOf(config['alpha_pattern'], module) ?? config['lora_alpha'];
+    // LoHa and LoKr have another word for it.
+    const field = config['peft_type'] === 'LOHA' || config['peft_type'] === 'LOKR' ? 'alpha' : 'lora_alpha';
+    const named = patternOf(config['alpha_pattern'], module) ?? config[field];
     if (typeof named !== 'number')
-      throw new BadInput(`${this.#file} does not say lora_alpha, on which the adapter's strength depends.`);
-    return config['use_rslora'] === true ? named / Math.sqrt(rank) : named / rank;
+      throw new BadInput(`${this.#file} does not say ${field}, on which the adapter's strength depends.`);
+    const divisor = rank ?? patternOf(config['rank_pattern'], module) ?? config['r'];
+    if (typeof divisor !== 'number')
+      throw new BadInput(`${this.#file} does not say r, on which the adapter's strength depends.`);
+    return config['use_rslora'] === true ? named / Math.sqrt(divisor) : named / divisor;
+  }
+
+  /** @throws BadInput when DoRA was trained and the weights lack its magnitudes */
+  requireMagnitude(network: string, key: string, isThere: boolean): void {
+    if (this.#of(network)?.['use_dora'] === true && !isThere)
+      throw new BadInput(`${this.#file} has use_dora = true, but "${key}" has no lora_magnitude_vector.`);
+  }
+
+  #of(network: string): LoraConfig | undefined {
+    return this.#configs.get(network) ?? this.#configs.get(defaultKey);
   }
 }
 
@@ -91,8 +107,7 @@ const isOff = (value: unknown) =>
 /** Initialisations that change the base's weights too: the adapter alone is not what was trained. */
 const changesBase = /^(pissa|olora|corda|loftq)/i;
 const allowed: Record<string, (value: unknown) => boolean> = {
-  peft_type: (value) => value === undefined || value === 'LORA',
-  use_dora: isOff,
+  peft_type: (value) => value === undefined || value === 'LORA' || value === 'LOHA' || value === 'LOKR',
   use_qalora: isOff,
   bias: (value) => isOff(value) || value === 'none',
   lora_bias: isOff,

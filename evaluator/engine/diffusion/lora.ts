@@ -1,16 +1,17 @@
 /**
- * @file Merging LoRA adapters into ONNX networks. Hu et al. (2021), arXiv:2106.09685: W' = W + s·(α/r)·B·A.
+ * @file Merging adapters into ONNX networks: W' = W + s·scaling·ΔW, ΔW by `adapter-delta.ts`.
  *
- * Here    In the paper    shape
- * down    A               [rank, in] (a convolution's: [rank, in, h, w])
- * up      B               [out, rank]
- * scaling α/r             α from the weights, from the header or from adapter_config.json; 1 where nobody says it
+ * scaling: α/r, α from the weights, from the header or from adapter_config.json; 1 where nobody says it. DoRA's adapters add
+ * m·(W + sΔW)/‖W + sΔW‖ − W instead. All are taken over the base's weights, as diffusers' layers add to one another.
  *
  * The export renamed most weights and transposed some, but its nodes keep the module's path:
- * /down_blocks.0/…/attn1/to_q/MatMul multiplies by the transpose of down_blocks.0.….attn1.to_q.weight.
+ * /down_blocks.0/…/attn1/to_q/MatMul multiplies by the transpose of down_blocks.0.….attn1.to_q.weight. The dynamo exporter
+ * notes the path in the node's metadata instead.
  */
 import { BadInput } from '../files/bad-input.ts';
 import { adapterFiles, LoraConfigs } from './adapter-config.ts';
+import { deltaOf, doraChange, kindOf, type AdapterKind, type AdapterParts, type Matrix } from './adapter-delta.ts';
+import { parseKey, type NetworkName, type Part } from './adapter-keys.ts';
 import { float32ToFloat16 } from '../onnx/float16.ts';
 import {
   dataType,
@@ -25,22 +26,27 @@ import { externalFiles } from '../onnx/subgraph.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
 
-export type NetworkName = 'unet' | 'text_encoder' | 'text_encoder_2';
-export interface LoraModule {
+export type { NetworkName } from './adapter-keys.ts';
+
+export interface AdapterModule {
   /** The key as the file has it, for messages. */
   key: string;
-  down: SafeTensor;
-  up: SafeTensor;
+  /** Its path with dots, where the key has them. */
+  module: string;
+  kind: AdapterKind;
+  /** Null for LoKr of whole factors. */
+  rank: number | null;
+  parts: AdapterParts;
   scaling: number;
 }
 export interface Adapter {
   file: string;
   /** By network, then by the module's path with "_" for "." (kohya's keys do not tell them apart). */
-  modules: Record<NetworkName, Map<string, LoraModule>>;
+  modules: Record<NetworkName, Map<string, AdapterModule>>;
 }
 
 /**
- * Reads an adapter in diffusers', PEFT's or kohya's key style; float16 and bfloat16 become float32.
+ * Reads an adapter in diffusers', PEFT's or kohya's key style; every type becomes float32.
  * @param path of the file, or of PEFT's folder
  * @throws BadInput listing the keys that belong to no style, or naming a setting that is not built here
  */
@@ -49,17 +55,9 @@ export async function readAdapter(path: string): Promise<Adapter> {
   const { tensors, metadata } = await readSafeTensors(file);
   const configs = await LoraConfigs.read(file, config, metadata);
   const modules: Adapter['modules'] = { unet: new Map(), text_encoder: new Map(), text_encoder_2: new Map() };
-  const parts = new Map<
+  const found = new Map<
     string,
-    {
-      network: NetworkName;
-      path: string;
-      module: string;
-      key: string;
-      down?: SafeTensor;
-      up?: SafeTensor;
-      alpha?: number;
-    }
+    { network: NetworkName; path: string; module: string; key: string; parts: Partial<Record<Part, SafeTensor>> }
   >();
   const unknown: string[] = [];
   for (const [key, tensor] of tensors) {
@@ -68,80 +66,29 @@ export async function readAdapter(path: string): Promise<Adapter> {
       unknown.push(key);
       continue;
     }
-    const id = `${parsed.network} ${parsed.path}`;
-    const part = parts.get(id) ?? { network: parsed.network, path: parsed.path, module: parsed.module, key };
-    if (parsed.part === 'alpha') part.alpha = tensor.data[0]!;
-    else part[parsed.part] = tensor;
-    parts.set(id, part);
+    const { network, path, module, part } = parsed;
+    const id = `${network} ${path}`;
+    const entry = found.get(id) ?? { network, path, module, key, parts: {} };
+    if (entry.parts[part] !== undefined) throw new BadInput(`${file}: "${key}" is there twice, under another name.`);
+    entry.parts[part] = tensor;
+    found.set(id, entry);
   }
+  const tucker = unknown.find((key) => /\.(hada_t[12]|lokr_t2|lora_mid(\.weight)?)$/.test(key));
+  if (tucker !== undefined)
+    throw new BadInput(`${file}: "${tucker}" is a Tucker decomposition of a convolution, which visavis cannot do.`);
   if (unknown.length > 0) {
     throw new BadInput(
-      `${file}: ${unknown.length} keys are of no LoRA style that visavis knows: ${firstFew(unknown)}.`,
+      `${file}: ${unknown.length} keys are of no adapter style that visavis knows: ${firstFew(unknown)}.`,
     );
   }
-  for (const { network, path, module, key, down, up, alpha } of parts.values()) {
-    if (down === undefined || up === undefined)
-      throw new BadInput(`${file}: "${key}" has only one of its two matrices.`);
-    const rank = down.shape[0]!;
-    if (up.shape[1] !== rank)
-      throw new BadInput(`${file}: "${key}" has rank ${rank} below and ${up.shape[1] ?? 0} above.`);
-    modules[network].set(path, { key, down, up, scaling: configs.scaling(network, module, rank, alpha) });
+  for (const { network, path, module, key, parts } of found.values()) {
+    const { kind, rank } = kindOf(parts, file, key);
+    const scaling = configs.scaling(network, module, rank, parts.alpha?.data[0]);
+    configs.requireMagnitude(network, key, parts.magnitude !== undefined);
+    modules[network].set(path, { key, module, kind, rank, parts, scaling });
   }
-  if (parts.size === 0) throw new BadInput(`${file} holds no LoRA matrices.`);
+  if (found.size === 0) throw new BadInput(`${file} holds no adapter's matrices.`);
   return { file, modules };
-}
-
-const partNames: [RegExp, 'down' | 'up' | 'alpha'][] = [
-  [/\.lora\.down\.weight$|\.lora_down\.weight$|\.lora_A(?:\.\w+)?\.weight$|_lora\.down\.weight$/, 'down'],
-  [/\.lora\.up\.weight$|\.lora_up\.weight$|\.lora_B(?:\.\w+)?\.weight$|_lora\.up\.weight$/, 'up'],
-  [/\.alpha$/, 'alpha'],
-];
-const kohyaNetworks: [string, NetworkName][] = [
-  ['lora_unet_', 'unet'],
-  ['lora_te1_', 'text_encoder'],
-  ['lora_te2_', 'text_encoder_2'],
-  ['lora_te_', 'text_encoder'],
-];
-
-interface ParsedKey {
-  network: NetworkName;
-  /** With "_" for ".". */
-  path: string;
-  /** With dots, where the key has them. */
-  module: string;
-  part: 'down' | 'up' | 'alpha';
-}
-
-function parseKey(key: string): ParsedKey | undefined {
-  const found = partNames.find(([pattern]) => pattern.test(key));
-  if (found === undefined) return undefined;
-  const [pattern, part] = found;
-  const bare = key.replace(pattern, '');
-  for (const [prefix, network] of kohyaNetworks) {
-    if (bare.startsWith(prefix)) {
-      const path = fromOriginalLayout(bare.slice(prefix.length));
-      return { network, path, module: path, part };
-    }
-  }
-  const match = /^(?:base_model\.model\.)?(?:(unet|text_encoder|text_encoder_2)\.)?(.+)$/.exec(bare);
-  if (match === null) return undefined;
-  // Attention processors of older diffusers: attn1.processor.to_q_lora → attn1.to_q, to_out_lora → to_out.0.
-  const path = match[2]!.replace(/\.processor\./, '.').replace(/\.to_out$/, '.to_out.0');
-  // PEFT's own files name no network.
-  const named = match[1] ?? (path.startsWith('text_model.') ? 'text_encoder' : 'unet');
-  return { network: named as NetworkName, path: path.replaceAll('.', '_'), module: path, part };
-}
-
-/** SDXL's original block names, as kohya's trainer writes them, in diffusers' words; attention blocks. */
-function fromOriginalLayout(path: string): string {
-  const match = /^(input_blocks|middle_block|output_blocks)_(\d+)_(?:(\d+)_)?(.+)$/.exec(path);
-  if (match === null) return path;
-  const [, side, first, , rest] = match;
-  const block = Number(first);
-  if (side === 'middle_block') return `mid_block_attentions_0_${path.replace(/^middle_block_1_/, '')}`;
-  if (side === 'input_blocks')
-    return `down_blocks_${Math.floor((block - 1) / 3)}_attentions_${(block - 1) % 3}_${rest!}`;
-  return `up_blocks_${Math.floor(block / 3)}_attentions_${block % 3}_${rest!}`;
 }
 
 /**
@@ -157,23 +104,23 @@ export async function mergeAdapters(
   if (relevant.length === 0) return { file };
   const model = await readModel(file);
   const nodes = weightedNodes(model);
-  const merged = new Map<OnnxNode, { name: string; dims: number[]; data: Float32Array; half: boolean }>();
+  const merged = new Map<OnnxNode, Merged>();
   for (const { adapter, scale } of relevant) {
     const unmatched: string[] = [];
     for (const [path, module] of adapter.modules[network]) {
-      const target = nodes.get(path);
+      const target = targetOf(nodes, network, path);
       if (target === undefined) {
         unmatched.push(module.key);
         continue;
       }
-      let weight = merged.get(target.node);
+      let weight = merged.get(target.reader);
       if (weight === undefined) {
         const half = target.tensor.dataType === dataType.float16 && !target.cast;
-        const data = await readWeight(target.tensor, file);
-        weight = { name: mergedPrefix + path, dims: target.tensor.dims, data, half };
-        merged.set(target.node, weight);
+        const base = await readWeight(target.tensor, file);
+        weight = { ...target, name: mergedPrefix + path, dims: target.tensor.dims, data: base.slice(), base, half };
+        merged.set(target.reader, weight);
       }
-      addLowRank(weight, module, target.transposed, scale, adapter.file);
+      addChange(weight, module, scale, adapter.file);
     }
     if (unmatched.length > 0) {
       throw new BadInput(
@@ -185,12 +132,36 @@ export async function mergeAdapters(
 }
 
 interface Target {
-  node: OnnxNode;
+  /** The node that reads the weight as it is kept, and as which of its inputs. */
+  reader: OnnxNode;
+  input: number;
   tensor: OnnxTensor;
   /** The weight is [in, out]: a MatMul's, or a Gemm's without transB. */
   transposed: boolean;
   /** The node reads the weight through a Cast to float32, so the merged one may be float32 too. */
   cast: boolean;
+}
+
+interface Merged extends Target {
+  name: string;
+  dims: number[];
+  data: Float32Array;
+  /** Without any adapter. */
+  base: Float32Array;
+  half: boolean;
+}
+
+/** CLIP's text encoder has a module text_model in some versions of transformers, and none in others. */
+function targetOf(nodes: ReadonlyMap<string, Target>, network: NetworkName, path: string): Target | undefined {
+  const exact = nodes.get(path);
+  if (exact !== undefined || network === 'unet') return exact;
+  return nodes.get(path.startsWith('text_model_') ? path.slice('text_model_'.length) : `text_model_${path}`);
+}
+
+/** The module as torch's dynamo exporter notes it: ['', 'down_blocks.0', 'down_blocks.0.to_q', 'linear'], the call last. */
+function dynamoPath({ metadataProps }: OnnxNode): string | undefined {
+  const scopes = metadataProps?.find(({ key }) => key === 'pkg.torch.onnx.name_scopes')?.value;
+  return scopes === undefined ? undefined : /'([^']*)', '[^']*'\]$/.exec(scopes)?.[1];
 }
 
 /** Each node with a weight, by its module's path with "_" for "." and "/". */
@@ -200,72 +171,67 @@ function weightedNodes(model: OnnxModel): Map<string, Target> {
   const targets = new Map<string, Target>();
   for (const node of model.graph.node) {
     if (node.opType !== 'MatMul' && node.opType !== 'Gemm' && node.opType !== 'Conv') continue;
-    let name = node.input[1]!;
-    let cast = false;
-    for (let source = producers.get(name); source?.opType === 'Cast' || source?.opType === 'Identity';) {
+    const transB = node.attribute.find((attribute) => attribute.name === 'transB')?.i === 1;
+    let transposed = node.opType === 'MatMul' || (node.opType === 'Gemm' && !transB);
+    let [reader, input, name, cast] = [node, 1, node.input[1]!, false];
+    const through = new Set(['Cast', 'Identity', 'Transpose']);
+    for (let source = producers.get(name); source !== undefined && through.has(source.opType);) {
+      if (source.opType === 'Transpose') {
+        transposed = !transposed;
+        [reader, input] = [source, 0];
+      }
       cast ||= source.opType === 'Cast';
       name = source.input[0]!;
       source = producers.get(name);
     }
     const tensor = initializers.get(name);
     if (tensor === undefined) continue;
-    const path = (node.name ?? '')
-      .replace(/^\//, '')
-      .replace(/\/[^/]*$/, '')
-      .replace(/[./]/g, '_');
-    const transB = node.attribute.find((attribute) => attribute.name === 'transB')?.i === 1;
-    targets.set(path, {
-      node,
-      tensor,
-      transposed: node.opType === 'MatMul' || (node.opType === 'Gemm' && !transB),
-      cast,
-    });
+    const target = { reader, input, tensor, transposed, cast };
+    const path = dynamoPath(node) ?? (node.name ?? '').replace(/^\//, '').replace(/\/[^/]*$/, '');
+    targets.set(path.replace(/[./]/g, '_'), target);
   }
   return targets;
 }
 
-/** weight += scale · scaling · up · down, in float32, in the weight's own layout. */
-function addLowRank(
-  weight: { dims: number[]; data: Float32Array },
-  { key, down, up, scaling }: LoraModule,
-  transposed: boolean,
-  scale: number,
-  file: string,
-): void {
-  const rank = down.shape[0]!;
-  const outSize = up.shape[0]!;
-  const inSize = down.data.length / rank;
-  const expected = transposed ? [inSize, outSize] : [outSize, inSize];
+/** weight += scale · scaling · ΔW, in float32, in the weight's own layout. */
+function addChange(weight: Merged, { key, kind, parts, scaling }: AdapterModule, scale: number, file: string): void {
+  const change = deltaOf(kind, parts, file, key);
+  const { rows, columns } = change;
+  const { transposed } = weight;
+  const expected = transposed ? [columns, rows] : [rows, columns];
   const actual = [weight.dims[0]!, weight.data.length / weight.dims[0]!];
-  if (up.data.length !== outSize * rank || expected[0] !== actual[0] || expected[1] !== actual[1]) {
+  if (expected[0] !== actual[0] || expected[1] !== actual[1]) {
     throw new BadInput(
-      `${file} does not fit: "${key}" makes [${outSize}, ${inSize}], the network's weight is [${(transposed ? actual.reverse() : actual).join(', ')}]; is it an adapter of another model?`,
+      `${file} does not fit: "${key}" makes [${rows}, ${columns}], the network's weight is [${(transposed ? actual.reverse() : actual).join(', ')}]; is it an adapter of another model?`,
     );
   }
+  const placeOf = transposed
+    ? (row: number, column: number) => column * rows + row
+    : (row: number, column: number) => row * columns + column;
+  const add = (change: Matrix, factor: number) => {
+    for (let row = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++)
+        weight.data[placeOf(row, column)]! += factor * change.data[row * columns + column]!;
+  };
   const factor = Math.fround(scale * scaling);
-  const row = new Float32Array(inSize);
-  for (let o = 0; o < outSize; o++) {
-    row.fill(0);
-    for (let r = 0; r < rank; r++) {
-      const u = up.data[o * rank + r]!;
-      for (let i = 0; i < inSize; i++) row[i] = row[i]! + u * down.data[r * inSize + i]!;
-    }
-    if (transposed) for (let i = 0; i < inSize; i++) weight.data[i * outSize + o]! += factor * row[i]!;
-    else for (let i = 0; i < inSize; i++) weight.data[o * inSize + i]! += factor * row[i]!;
+  if (parts.magnitude === undefined) {
+    add(change, factor);
+    return;
   }
+  const base = { rows, columns, data: new Float32Array(weight.base.length) };
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      base.data[row * columns + column] = weight.base[placeOf(row, column)]!;
+  add(doraChange(base, change, factor, parts.magnitude, { file, key }), 1);
 }
 
 /** Of the names of merged weights. */
 const mergedPrefix = 'visavis.merged.';
 
 /** New weights as external data, so that a network above 2 GB can be patched too. */
-function patchOf(
-  file: string,
-  model: OnnxModel,
-  merged: ReadonlyMap<OnnxNode, { name: string; dims: number[]; data: Float32Array; half: boolean }>,
-): NetworkSource {
+function patchOf(file: string, model: OnnxModel, merged: ReadonlyMap<OnnxNode, Merged>): NetworkSource {
   const weights: { path: string; data: Uint8Array }[] = [];
-  for (const [node, { name, dims, data, half }] of merged) {
+  for (const { reader, input, name, dims, data, half } of merged.values()) {
     const stored = half ? float32ToFloat16(data) : data;
     const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
     weights.push({ path: name, data: bytes });
@@ -280,7 +246,7 @@ function patchOf(
         { key: 'length', value: String(bytes.length) },
       ],
     });
-    node.input[1] = name;
+    reader.input[input] = name;
   }
   dropUnread(model);
   const files = externalFiles(model).filter((name) => !name.startsWith(mergedPrefix));

@@ -1,4 +1,4 @@
-/** @file IEEE half precision and bfloat16, which Node 20 has no arrays for. Bits in Uint16Array. */
+/** @file IEEE half precision, bfloat16 and the two float8 types (Micikevicius et al. 2022, arXiv:2209.05433), which Node 20 has no arrays for. Bits in integer arrays. */
 
 const halfToFloat = new Float32Array(65536);
 for (let bits = 0; bits < 65536; bits++) {
@@ -45,4 +45,16 @@ export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   const view = new Uint32Array(out.buffer);
   for (let i = 0; i < bits.length; i++) view[i] = bits[i]! << 16;
   return out;
+}
+
+/** E4M3 has no infinity: all ones but the sign are its one NaN. E5M2 is half precision's first byte. */
+export function float8ToFloat32(bits: Uint8Array, type: 'F8_E4M3' | 'F8_E5M2'): Float32Array {
+  return Float32Array.from(bits, (byte) => {
+    if (type === 'F8_E5M2') return halfToFloat[byte << 8]!;
+    const sign = byte >> 7 ? -1 : 1;
+    const exponent = (byte >> 3) & 15;
+    const fraction = byte & 7;
+    if (exponent === 15 && fraction === 7) return NaN;
+    return sign * (exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7));
+  });
 }

@@ -29,6 +29,8 @@ export interface OnnxNode {
   input: string[];
   output: string[];
   attribute: OnnxAttribute[];
+  /** What the exporter says of it, as torch's dynamo exporter the module that it came from. */
+  metadataProps?: StringEntry[];
 }
 export interface OnnxAttribute {
   name: string;
@@ -139,6 +141,7 @@ const node: MessageType = {
     4: { name: 'opType', type: 'string' },
     5: { name: 'attribute', type: attribute, repeated: true },
     7: { name: 'domain', type: 'string' },
+    9: { name: 'metadataProps', type: stringEntry, repeated: true },
   },
 };
 const graph: MessageType = {

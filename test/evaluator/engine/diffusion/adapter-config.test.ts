@@ -56,12 +56,13 @@ describe('adapter_config.json', () => {
   });
 
   it.each([
-    [{ r: 4, lora_alpha: 4, use_dora: true }, 'use_dora = true'],
+    [{ r: 4, lora_alpha: 4, use_dora: true }, 'has use_dora = true, but "'],
     [{ r: 4, lora_alpha: 4, bias: 'all' }, 'bias = "all"'],
     [{ r: 4, lora_alpha: 4, modules_to_save: ['conv_in'] }, 'modules_to_save = ["conv_in"]'],
     [{ r: 4, lora_alpha: 4, init_lora_weights: 'pissa_niter_16' }, 'init_lora_weights = "pissa_niter_16"'],
     [{ r: 4, lora_alpha: 4, layer_replication: [[0, 4]] }, 'layer_replication'],
-    [{ r: 4, peft_type: 'LOHA' }, 'peft_type = "LOHA"'],
+    [{ r: 4, peft_type: 'LOHA' }, 'does not say alpha'],
+    [{ r: 4, peft_type: 'OFT' }, 'peft_type = "OFT"'],
     [{ r: 4 }, 'does not say lora_alpha'],
     ['no json', 'is not valid JSON'],
   ])('%j is refused by name', async (config, message) => {

@@ -1,5 +1,5 @@
 /** @file Adapters into weights: W + s·(α/r)·B·A by hand, in every layout and key style; what fits nothing is refused by key. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mergeAdapters, readAdapter, type NetworkName } from '../../../../evaluator/engine/diffusion/lora.ts';
@@ -14,7 +14,7 @@ import {
   type OnnxTensor,
 } from '../../../../evaluator/engine/onnx/model-file.ts';
 import { encodeSafeTensors, type SafeTensor } from '../../../../evaluator/engine/onnx/safetensors.ts';
-import { temporaryFolder } from '../../../support/folders.ts';
+import { golden, temporaryFolder } from '../../../support/folders.ts';
 
 // A layer of 3 inputs and 2 outputs, an adapter of rank 2. B·A = [[1, 0], [2, −1]]·[[1, 2, 3], [0, 1, −1]]
 //   = [[1, 2, 3], [2, 3, 7]]
@@ -188,6 +188,134 @@ describe('merging', () => {
   });
 });
 
+describe('where a network keeps its layers', () => {
+  const sum = weight.map((w, i) => w + product[i]!);
+  it('behind a Transpose that the exporter left, the weight stays as it lies', async () => {
+    const transpose = node('Transpose', 't', ['a.weight']);
+    const file = await network([transpose, matmul('/a', 't_out')], [tensor('a.weight', [2, 3], weight)]);
+    const { weights, model } = await merge(file, [{ file: adapterFile(pair('unet.a')), scale: 1 }]);
+    expect(only(weights)).toEqual(sum);
+    expect(model!.graph.node.map(({ input }) => input.at(-1))).toEqual(['visavis.merged.a', 't_out']);
+  });
+  it('of torch’s dynamo exporter by what it notes of the module', async () => {
+    // As torch 2.9's export of two layers has it.
+    const scopes = "['', 'down_blocks.0', 'down_blocks.0.to_q', 'linear']";
+    const layer = {
+      ...node('MatMul', 'node_linear', ['x', 'val_0']),
+      metadataProps: [
+        { key: 'namespace', value: ': N/down_blocks.0: B/linear: aten.linear.default' },
+        { key: 'pkg.torch.onnx.name_scopes', value: scopes },
+      ],
+    };
+    const file = await network([layer], [tensor('val_0', [3, 2], transposed(weight))]);
+    const adapter = adapterFile(pair('unet.down_blocks.0.to_q'));
+    expect(only((await merge(file, [{ file: adapter, scale: 1 }])).weights)).toEqual(transposed(sum));
+  });
+  it.each([
+    ['/text_model/encoder/layers.0/mlp/fc1', 'encoder.layers.0.mlp.fc1'],
+    ['/encoder/layers.0/mlp/fc1', 'text_model.encoder.layers.0.mlp.fc1'],
+  ])('of a text encoder with and without its text_model: %s', async (path, key) => {
+    const file = await network([matmul(path)], [tensor('onnx::MatMul_1', [3, 2], transposed(weight))]);
+    const adapter = adapterFile(pair(`text_encoder.${key}`));
+    expect(only((await merge(file, [{ file: adapter, scale: 1 }], 'text_encoder')).weights)).toEqual(transposed(sum));
+  });
+});
+
+describe('other kinds than LoRA', () => {
+  const { cases } = JSON.parse(readFileSync(join(golden, 'adapters.json'), 'utf8')) as {
+    cases: Record<
+      string,
+      Record<'tensors' | 'base', Record<string, { shape: number[]; data: number[] }>> & {
+        config: object;
+        merged: Record<string, number[]>;
+      }
+    >;
+  };
+  it.each(Object.keys(cases))('%s is what PEFT merges', async (name) => {
+    const { config, tensors, base, merged } = cases[name]!;
+    const folder = temporaryFolder();
+    const all = Object.entries(tensors).map(([key, { shape, data }]) => [
+      key,
+      { shape, data: Float32Array.from(data) },
+    ]);
+    writeFileSync(join(folder, 'adapter_model.safetensors'), encodeSafeTensors(new Map(all as [string, SafeTensor][])));
+    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
+    const [lin, conv] = [base['lin.weight']!, base['conv.weight']!];
+    const transB = [{ name: 'transB', type: attributeType.int, i: 1 }];
+    const file = await network(
+      [node('Gemm', '/lin/Gemm', ['x', 'l'], transB), node('Conv', '/conv/Conv', ['lin', 'c'])],
+      [tensor('l', lin.shape, lin.data), tensor('c', conv.shape, conv.data)],
+    );
+    const weights: Record<string, number[]> = (await merge(file, [{ file: folder, scale: 1 }])).weights;
+    for (const layer of ['lin', 'conv']) {
+      const ours = weights[`visavis.merged.${layer}`]!;
+      const theirs = merged[`${layer}.weight`]!;
+      expect(ours).toHaveLength(theirs.length);
+      theirs.forEach((value, i) => expect(ours[i]).toBeCloseTo(value, 5));
+    }
+  });
+
+  it('DoRA by hand, in kohya’s keys: of each output, and of each input', async () => {
+    // W + B·A = [[1, 0], [0, 1]] + [[2], [0]]·[[1, 2]] = [[3, 4], [0, 1]]; its rows are 5 and 1 long, its columns 3 and √17.
+    const base = tensor('w', [2, 2], [1, 0, 0, 1]);
+    const file = await network([node('Conv', '/a/Conv', ['x', 'w'])], [{ ...base, dims: [2, 2, 1, 1] }]);
+    const layer = (magnitude: SafeTensor) =>
+      adapterFile({
+        'lora_unet_a.lora_down.weight': { shape: [1, 2], data: Float32Array.of(1, 2) },
+        'lora_unet_a.lora_up.weight': { shape: [2, 1], data: Float32Array.of(2, 0) },
+        'lora_unet_a.dora_scale': magnitude,
+      });
+    const rows = layer({ shape: [2, 1], data: Float32Array.of(10, 7) });
+    const close = (values: number[]) => values.map((value) => expect.closeTo(value, 5) as number);
+    expect(only((await merge(file, [{ file: rows, scale: 1 }])).weights)).toEqual(close([6, 8, 0, 7]));
+    const columns = layer({ shape: [1, 2], data: Float32Array.of(6, 17) });
+    const root = Math.sqrt(17);
+    expect(only((await merge(file, [{ file: columns, scale: 1 }])).weights)).toEqual(close([6, 4 * root, 0, root]));
+    // Half of it: W + ½·B·A = [[2, 2], [0, 1]]; beside another adapter both are taken over the base.
+    expect(only((await merge(file, [{ file: rows, scale: 0.5 }])).weights)).toEqual(
+      close([5 * Math.SQRT2, 5 * Math.SQRT2, 0, 7]),
+    );
+    expect(
+      only(
+        (
+          await merge(file, [
+            { file: rows, scale: 1 },
+            { file: rows, scale: 1 },
+          ])
+        ).weights,
+      ),
+    ).toEqual(close([11, 16, 0, 13]));
+  });
+
+  it('LyCORIS’s own files: α over the rank, and none where LoKr’s factors are whole', async () => {
+    const file = await network([node('Conv', '/a/Conv', ['x', 'w'])], [tensor('w', [2, 2, 1, 1], [0, 0, 0, 0])]);
+    const one = (shape: number[], ...data: number[]) => ({ shape, data: Float32Array.from(data) });
+    const loha = adapterFile({
+      'lora_unet_a.hada_w1_a': one([2, 1], 1, 2),
+      'lora_unet_a.hada_w1_b': one([1, 2], 3, 4),
+      'lora_unet_a.hada_w2_a': one([2, 1], 1, 1),
+      'lora_unet_a.hada_w2_b': one([1, 2], 1, 10),
+      'lora_unet_a.alpha': one([], 0.5),
+    });
+    // ½·[[3, 4], [6, 8]] ⊙ [[1, 10], [1, 10]]
+    expect(only((await merge(file, [{ file: loha, scale: 1 }])).weights)).toEqual([1.5, 20, 3, 40]);
+    const lokr = adapterFile({
+      'lora_unet_a.lokr_w1': one([2, 1], 1, 2),
+      'lora_unet_a.lokr_w2': one([1, 2], 3, 4),
+      'lora_unet_a.alpha': one([], 5),
+    });
+    expect(only((await merge(file, [{ file: lokr, scale: 1 }])).weights)).toEqual([3, 4, 6, 8]);
+    const half = { 'lora_unet_a.lokr_w1': one([2, 1], 1, 2), 'lora_unet_a.lokr_w2_a': one([1, 1], 3) };
+    await expect(merge(file, [{ file: adapterFile(half), scale: 1 }])).rejects.toThrow('needs lokr_w2, or lokr_w2_a');
+    await expect(
+      merge(file, [{ file: adapterFile({ 'lora_unet_a.hada_w1_a': one([2, 1], 1, 2) }), scale: 1 }]),
+    ).rejects.toThrow('lacks hada_w1_b, hada_w2_a, hada_w2_b');
+    await expect(
+      merge(file, [{ file: adapterFile({ 'lora_unet_a.hada_t1': one([2, 1], 1, 2) }), scale: 1 }]),
+    ).rejects.toThrow('"lora_unet_a.hada_t1" is a Tucker decomposition');
+  });
+});
+
 describe('refusals', () => {
   it('keys that match no weight are listed, the first eight of many', async () => {
     const file = await network([matmul('/a')], [tensor('onnx::MatMul_1', [3, 2], weight)]);
@@ -224,9 +352,9 @@ describe('refusals', () => {
       read({ 'unet.a.lora.down.weight': down, 'unet.a.lora.up.weight': { shape: [2, 3], data: new Float32Array(6) } }),
     ).rejects.toThrow('"unet.a.lora.down.weight" has rank 2 below and 3 above.');
     await expect(read({ ...pair('unet.a'), 'unet.a.weight': down, 'x.bias': down })).rejects.toThrow(
-      '2 keys are of no LoRA style that visavis knows: unet.a.weight, x.bias.',
+      '2 keys are of no adapter style that visavis knows: unet.a.weight, x.bias.',
     );
-    await expect(read({})).rejects.toThrow('holds no LoRA matrices.');
+    await expect(read({})).rejects.toThrow("holds no adapter's matrices.");
   });
 });
 
@@ -288,10 +416,52 @@ describe('key styles', () => {
       'mid_block_attentions_0_transformer_blocks_9_attn2_to_v',
     ],
     ['original names, up', 'lora_unet_output_blocks_5_1_proj_out', kohya, 'unet', 'up_blocks_1_attentions_2_proj_out'],
+    // Convolutions and embeddings, by diffusers' convert_unet_vae_state_dict and sgm's openaimodel.py.
+    ...[
+      ['input_blocks_0_0', 'conv_in'],
+      ['input_blocks_1_0_in_layers_2', 'down_blocks_0_resnets_0_conv1'],
+      ['input_blocks_2_0_emb_layers_1', 'down_blocks_0_resnets_1_time_emb_proj'],
+      ['input_blocks_3_0_op', 'down_blocks_0_downsamplers_0_conv'],
+      ['input_blocks_4_0_skip_connection', 'down_blocks_1_resnets_0_conv_shortcut'],
+      ['middle_block_0_out_layers_3', 'mid_block_resnets_0_conv2'],
+      ['middle_block_2_in_layers_2', 'mid_block_resnets_1_conv1'],
+      ['output_blocks_2_0_skip_connection', 'up_blocks_0_resnets_2_conv_shortcut'],
+      ['output_blocks_2_2_conv', 'up_blocks_0_upsamplers_0_conv'],
+      ['output_blocks_8_0_out_layers_3', 'up_blocks_2_resnets_2_conv2'],
+      ['time_embed_0', 'time_embedding_linear_1'],
+      ['label_emb_0_2', 'add_embedding_linear_2'],
+      ['out_2', 'conv_out'],
+    ].map(([from, to]) => [`original names, ${from}`, `lora_unet_${from}`, kohya, 'unet', to]),
+    [
+      'diffusers, older text',
+      'text_encoder.text_model.encoder.layers.0.self_attn.to_q',
+      { down: '_lora.down.weight', up: '_lora.up.weight' },
+      'text_encoder',
+      'text_model_encoder_layers_0_self_attn_q_proj',
+    ],
+    [
+      'diffusers, older text, out',
+      'text_encoder_2.text_model.encoder.layers.0.self_attn.to_out',
+      { down: '_lora.down.weight', up: '_lora.up.weight' },
+      'text_encoder_2',
+      'text_model_encoder_layers_0_self_attn_out_proj',
+    ],
+    [
+      'diffusers, text layers',
+      'text_encoder.text_model.encoder.layers.0.mlp.fc1',
+      { down: '.lora_linear_layer.down.weight', up: '.lora_linear_layer.up.weight' },
+      'text_encoder',
+      'text_model_encoder_layers_0_mlp_fc1',
+    ],
   ] as [string, string, typeof ends, NetworkName, string][])('%s: %s', async (_, path, style, name, expected) => {
     const { modules, file } = await readAdapter(adapterFile({ [path + style.down]: down, [path + style.up]: up }));
     expect([...modules[name].keys()]).toEqual([expected]);
-    expect(modules[name].get(expected)).toMatchObject({ scaling: 1, down, up });
+    expect(modules[name].get(expected)).toMatchObject({
+      scaling: 1,
+      kind: 'LoRA',
+      rank: 2,
+      parts: { down: { data: down.data }, up: { data: up.data } },
+    });
     expect(file).toMatch(/adapter\.safetensors$/);
     expect(Object.values(modules).reduce((n, { size }) => n + size, 0)).toBe(1);
   });

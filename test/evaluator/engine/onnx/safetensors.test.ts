@@ -38,6 +38,28 @@ describe('safetensors', () => {
     expect([...read.values()].map(({ data }) => [...data])).toEqual([[1.5], [1.5], [1.5]]);
   });
 
+  it('both float8 types become float32, and a single whole number', async () => {
+    // torch.tensor([…], dtype=torch.uint8).view(torch.float8_e4m3fn) and e5m2 of PyTorch 2.13.
+    const bytes = [0x38, 0x7e, 0x08, 0x01, 0xc4, 0x7f, 0x3c, 0x7b, 0x01, 0xc5, 0xfc, 16, 0, 0, 0, 0];
+    const header = JSON.stringify({
+      e4m3: { dtype: 'F8_E4M3', shape: [6], data_offsets: [0, 6] },
+      e5m2: { dtype: 'F8_E5M2', shape: [5], data_offsets: [6, 11] },
+      alpha: { dtype: 'I32', shape: [], data_offsets: [11, 15] },
+    });
+    const file = withHeader(header);
+    file.set(bytes, file.length - 16);
+    const { tensors: read } = await readBytes(file);
+    expect([...read.get('e4m3')!.data]).toEqual([1, 448, 2 ** -6, 2 ** -9, -3, NaN]);
+    expect([...read.get('e5m2')!.data]).toEqual([1, 57344, 2 ** -16, -5, -Infinity]);
+    expect([...read.get('alpha')!.data]).toEqual([16]);
+    const long = withHeader(JSON.stringify({ alpha: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }));
+    long.set([4, 0, 0, 0, 0, 0, 0, 0], long.length - 16);
+    expect([...(await readBytes(long)).tensors.get('alpha')!.data]).toEqual([4]);
+    await expect(
+      readBytes(withHeader(JSON.stringify({ w: { dtype: 'I8', shape: [16], data_offsets: [0, 16] } }))),
+    ).rejects.toThrow('"w" is I8; weights must be F64, F32, F16, BF16, F8_E4M3, F8_E5M2.');
+  });
+
   it.each([
     ['no complete safetensors file (3 bytes)', Buffer.from('abc')],
     ['its header is no JSON object', withHeader('{')],

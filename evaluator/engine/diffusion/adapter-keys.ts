@@ -1,0 +1,146 @@
+/**
+ * @file The names of an adapter's tensors. Four programs write four styles: diffusers (also its older attention processors and
+ * text-encoder layers), PEFT, kohya's trainer (also with SDXL's original block names), LyCORIS in kohya's or PEFT's names.
+ * Source: diffusers loaders/lora_conversion_utils.py and utils/state_dict_utils.py, convert_unet_state_dict.
+ */
+
+export type NetworkName = 'unet' | 'text_encoder' | 'text_encoder_2';
+
+/** What a tensor is to its module. */
+export type Part =
+  | 'down'
+  | 'up'
+  | 'alpha'
+  | 'magnitude'
+  | 'hada_w1_a'
+  | 'hada_w1_b'
+  | 'hada_w2_a'
+  | 'hada_w2_b'
+  | 'lokr_w1'
+  | 'lokr_w1_a'
+  | 'lokr_w1_b'
+  | 'lokr_w2'
+  | 'lokr_w2_a'
+  | 'lokr_w2_b';
+
+export interface ParsedKey {
+  network: NetworkName;
+  /** With "_" for ".": kohya's keys do not tell them apart. */
+  path: string;
+  /** With dots, where the key has them. */
+  module: string;
+  part: Part;
+}
+
+const parts: [RegExp, Part | undefined][] = [
+  [/(?:\.lora\.down|\.lora_down|\.lora_A(?:\.\w+)?|_lora\.down|\.lora_linear_layer\.down)\.weight$/, 'down'],
+  [/(?:\.lora\.up|\.lora_up|\.lora_B(?:\.\w+)?|_lora\.up|\.lora_linear_layer\.up)\.weight$/, 'up'],
+  [/\.alpha$/, 'alpha'],
+  [/\.dora_scale$|\.lora_magnitude_vector(?:\.\w+)?$|\.lora_magnitude_vector\.\w+\.weight$/, 'magnitude'],
+  // The named part; LyCORIS and PEFT's LoHa and LoKr.
+  [/\.((?:hada_w[12]_[ab])|(?:lokr_w[12](?:_[ab])?))(?:\.default)?$/, undefined],
+];
+
+const kohyaNetworks: [string, NetworkName][] = [
+  ['lora_unet_', 'unet'],
+  ['lora_te1_', 'text_encoder'],
+  ['lora_te2_', 'text_encoder_2'],
+  ['lora_te_', 'text_encoder'],
+];
+
+/** @returns undefined for a key of no style that is known here */
+export function parseKey(key: string): ParsedKey | undefined {
+  for (const [pattern, named] of parts) {
+    const found = pattern.exec(key);
+    if (found === null) continue;
+    const place = moduleOf(key.slice(0, found.index));
+    return place === undefined ? undefined : { ...place, part: named ?? (found[1] as Part) };
+  }
+  return undefined;
+}
+
+function moduleOf(bare: string): Omit<ParsedKey, 'part'> | undefined {
+  for (const [prefix, network] of kohyaNetworks) {
+    if (bare.startsWith(prefix)) {
+      const path = fromOriginalLayout(bare.slice(prefix.length));
+      return { network, path, module: path };
+    }
+  }
+  const match = /^(?:base_model\.model\.)?(?:(unet|text_encoder|text_encoder_2)\.)?(.+)$/.exec(bare);
+  if (match === null) return undefined;
+  // PEFT's own files name no network.
+  const isText = /^(?:text_model\.)?encoder\.layers\./.test(match[2]!) || match[2]!.startsWith('text_model.');
+  const network = (match[1] ?? (isText ? 'text_encoder' : 'unet')) as NetworkName;
+  const module =
+    network === 'unet'
+      ? // Attention processors of older diffusers: attn1.processor.to_q_lora → attn1.to_q, to_out_lora → to_out.0.
+        match[2]!.replace(/\.processor\./, '.').replace(/\.to_out$/, '.to_out.0')
+      : // Its text encoders' older layers: self_attn.to_q_lora → self_attn.q_proj.
+        match[2]!.replace(/\.to_(q|k|v|out)$/, '.$1_proj');
+  return { network, path: module.replaceAll('.', '_'), module };
+}
+
+const resnetParts: Record<string, string> = {
+  in_layers_2: 'conv1',
+  emb_layers_1: 'time_emb_proj',
+  out_layers_3: 'conv2',
+  skip_connection: 'conv_shortcut',
+};
+const single: Record<string, string> = {
+  input_blocks_0_0: 'conv_in',
+  time_embed_0: 'time_embedding_linear_1',
+  time_embed_2: 'time_embedding_linear_2',
+  label_emb_0_0: 'add_embedding_linear_1',
+  label_emb_0_2: 'add_embedding_linear_2',
+  out_2: 'conv_out',
+};
+
+/**
+ * The original U-Net's names, as kohya's trainer writes them for SDXL, in diffusers' words. Two layers a block: input block 1 + 3i + j
+ * is layer j of down block i, output block 3i + j is layer j of up block i.
+ */
+function fromOriginalLayout(path: string): string {
+  if (Object.hasOwn(single, path)) return single[path]!;
+  const middle = /^middle_block_([012])_(.+)$/.exec(path);
+  if (middle !== null) {
+    const [, place, rest] = middle as unknown as [string, string, string];
+    return place === '1'
+      ? `mid_block_attentions_0_${rest}`
+      : `mid_block_resnets_${place === '0' ? 0 : 1}_${resnetParts[rest] ?? rest}`;
+  }
+  const match = /^(input_blocks|output_blocks)_(\d+)_(\d+)_(.+)$/.exec(path);
+  if (match === null) return path;
+  const [, side, first, second, rest] = match as unknown as [string, string, string, string, string];
+  const index = Number(first) - (side === 'input_blocks' ? 1 : 0);
+  const [block, layer] = [Math.floor(index / 3), index % 3];
+  const half = side === 'input_blocks' ? 'down' : 'up';
+  if (rest === 'op' || rest === 'conv') return `${half}_blocks_${block}_${half}samplers_0_conv`;
+  if (Object.hasOwn(resnetParts, rest)) return `${half}_blocks_${block}_resnets_${layer}_${resnetParts[rest]!}`;
+  return second === '0' ? path : `${half}_blocks_${block}_attentions_${layer}_${rest}`;
+}
+
+/** The names of modules in the U-Net and in CLIP's text encoders; those with "_" in them first. */
+const words = new RegExp(
+  `^(?:${[
+    'down_blocks|up_blocks|mid_block|transformer_blocks|time_emb_proj|time_embedding|add_embedding|linear_[12]',
+    'conv_in|conv_out|conv_shortcut|conv_norm_out|proj_in|proj_out|to_[qkv]|to_out|add_[qkv]_proj',
+    'text_model|text_projection|final_layer_norm|self_attn|[qkv]_proj|out_proj',
+    'attentions|resnets|downsamplers|upsamplers|conv[12]?|attn[12]|ff|net|proj|norm[123]?|encoder|layers|mlp|fc[12]',
+    String.raw`\d+`,
+  ].join('|')})(?=_|$)`,
+);
+
+/**
+ * A path with its dots again.
+ * @returns undefined where it has a word that no U-Net and no text encoder has
+ */
+export function withDots(path: string): string | undefined {
+  const found: string[] = [];
+  for (let rest = path; rest !== '';) {
+    const word = words.exec(rest)?.[0];
+    if (word === undefined) return undefined;
+    found.push(word);
+    rest = rest.slice(word.length + 1);
+  }
+  return found.join('.');
+}
