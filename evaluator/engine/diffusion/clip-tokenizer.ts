@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { BadInput } from '../files/bad-input.ts';
+import { requireConfig } from './config-fields.ts';
 import { readJson } from '../files/read-json.ts';
 
 export interface ClipTokenizer {
@@ -39,7 +40,9 @@ interface Definition {
 
 /** @throws BadInput when the folder holds no tokenizer */
 export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> {
-  const config = (await readJson(join(folder, 'tokenizer_config.json'))) as TokenizerConfig;
+  const file = join(folder, 'tokenizer_config.json');
+  const config = (await readJson(file)) as TokenizerConfig;
+  requireConfig('tokenizer', { ...config }, file);
   const padding = (await padToken(folder)) ?? config.pad_token ?? '<|endoftext|>';
   const definition = withAddedTokens(
     (existsSync(join(folder, 'tokenizer.json'))

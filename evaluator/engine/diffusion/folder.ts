@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '../files/bad-input.ts';
 import { readJson } from '../files/read-json.ts';
+import { requireConfig, requireIndex } from './config-fields.ts';
 import { defaultSamplerId } from './samplers/choose.ts';
 import { parseSchedulerConfig, type SchedulerConfig } from './schedule.ts';
 
@@ -16,6 +17,10 @@ export interface PipelineFolder {
   vaeFactor: number;
   vaeScaling: number;
   latentChannels: number;
+  /** SDXL: of each channel; latents are multiplied by the deviation and the mean added before they are decoded. */
+  latentStatistics: { mean: readonly number[]; deviation: readonly number[] } | null;
+  /** Of the guidance scale's embedding, which a distilled U-Net (LCM) takes instead of two runs; null where it takes none. */
+  guidanceWidth: number | null;
   /** SDXL: a missing negative prompt becomes zeros instead of the encoding of "". */
   zerosForMissingNegative: boolean;
   /** `sampler` throws when the folder names one that is not built here: only who needs the default meets it. */
@@ -38,8 +43,15 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
   if (!existsSync(join(folder, 'model_index.json'))) {
     throw new BadInput(`${folder} has no model_index.json; export the pipeline with optimum-cli (docs/models.md).`);
   }
-  const index = (await readJson(join(folder, 'model_index.json'))) as Record<string, unknown>;
-  const kind = index['text_encoder_2'] !== undefined && index['tokenizer_2'] !== undefined ? 'sdxl' : 'sd';
+  const indexFile = join(folder, 'model_index.json');
+  const index = (await readJson(indexFile)) as Record<string, unknown>;
+  const has = (part: string) => Array.isArray(index[part]) && index[part].some((name) => name !== null);
+  if (has('text_encoder_2') && !has('text_encoder'))
+    throw new BadInput(
+      `${folder} has no first text encoder: it is SDXL's refiner, which goes over another model's images; visavis renders text-to-image pipelines alone.`,
+    );
+  requireIndex(index, indexFile);
+  const kind = has('text_encoder_2') && has('tokenizer_2') ? 'sdxl' : 'sd';
   for (const part of networks[kind]) {
     if (!existsSync(join(folder, part, 'model.onnx'))) {
       throw new BadInput(
@@ -49,12 +61,26 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
   }
   const schedulerFile = join(folder, 'scheduler', 'scheduler_config.json');
   const scheduler = parseSchedulerConfig((await readJson(schedulerFile)) as Record<string, unknown>, schedulerFile);
-  const vae = (await readJson(join(folder, 'vae_decoder', 'config.json'))) as {
+  const read = async (part: string, table: Parameters<typeof requireConfig>[0]) => {
+    const file = join(folder, part, 'config.json');
+    const config = (await readJson(file)) as Record<string, unknown>;
+    requireConfig(table, config, file);
+    return config;
+  };
+  const vae = (await read('vae_decoder', 'vae')) as {
     block_out_channels?: number[];
     scaling_factor?: number;
     latent_channels?: number;
+    latents_mean?: number[] | null;
+    latents_std?: number[] | null;
   };
-  const unet = (await readJson(join(folder, 'unet', 'config.json'))) as { sample_size?: number; in_channels?: number };
+  const unet = (await read('unet', `${kind} unet`)) as {
+    sample_size?: number | [number, number];
+    in_channels?: number;
+    time_cond_proj_dim?: number | null;
+  };
+  for (const part of kind === 'sdxl' ? ['text_encoder', 'text_encoder_2'] : ['text_encoder'])
+    if (existsSync(join(folder, part, 'config.json'))) await read(part, 'text');
   const vaeFactor = 2 ** ((vae.block_out_channels ?? [1, 1, 1, 1]).length - 1);
   const latentChannels = vae.latent_channels ?? 4;
   if (unet.in_channels !== undefined && unet.in_channels !== latentChannels) {
@@ -62,7 +88,9 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
       `${folder}: the U-Net takes ${unet.in_channels} channels, the VAE makes ${latentChannels}; visavis renders text-to-image pipelines alone.`,
     );
   }
-  const size = (unet.sample_size ?? 64) * vaeFactor;
+  const sides =
+    typeof unet.sample_size === 'object' ? unet.sample_size : [unet.sample_size ?? 64, unet.sample_size ?? 64];
+  const [height, width] = sides.map((side) => side * vaeFactor) as [number, number];
   return {
     folder,
     kind,
@@ -70,15 +98,30 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
     vaeFactor,
     vaeScaling: vae.scaling_factor ?? (kind === 'sdxl' ? 0.13025 : 0.18215),
     latentChannels,
+    latentStatistics: statisticsOf(vae, latentChannels, kind, folder),
+    guidanceWidth: unet.time_cond_proj_dim ?? null,
     zerosForMissingNegative: index['force_zeros_for_empty_prompt'] !== false && kind === 'sdxl',
     defaults: {
       get sampler() {
         return defaultSamplerId(scheduler);
       },
-      width: size,
-      height: size,
+      width,
+      height,
     },
   };
+}
+
+/** diffusers' SDXL pipeline alone takes them; its SD pipeline passes them over. */
+function statisticsOf(
+  { latents_mean: mean, latents_std: deviation }: { latents_mean?: number[] | null; latents_std?: number[] | null },
+  channels: number,
+  kind: PipelineFolder['kind'],
+  folder: string,
+): PipelineFolder['latentStatistics'] {
+  if (kind !== 'sdxl' || !mean || !deviation) return null;
+  if (mean.length !== channels || deviation.length !== channels)
+    throw new BadInput(`${folder}: the VAE's latents_mean and latents_std must have ${channels} numbers each.`);
+  return { mean, deviation };
 }
 
 /** @throws BadInput for a side that latents cannot be made for */

@@ -83,6 +83,9 @@ export class Pipeline {
     const encoders: Session[] = [];
     for (const name of names) encoders.push(await open(name));
     const unet = await open('unet');
+    const unknown = unet.inputs.find(({ name }) => !knownInputs.includes(name));
+    if (unknown !== undefined)
+      throw new BadInput(`${source.folder}: the U-Net takes an input ${unknown.name}, which visavis cannot give it.`);
     const vae = await createSession({ file: join(source.folder, 'vae_decoder', 'model.onnx') }, device, threads);
     return new Pipeline(folder, await createPromptEncoder(source.folder, encoders), unet, vae, encoders);
   }
@@ -105,7 +108,7 @@ export class Pipeline {
     const latents = draw();
     for (let i = 0; i < latents.length; i++) latents[i]! *= sampler.initNoiseSigma;
 
-    const guided = settings.guidance > 1;
+    const guided = settings.guidance > 1 && this.folder.guidanceWidth === null;
     const condition = await this.#condition(prompts, settings, guided);
     const dims = [prompts.length, latentChannels, rows, columns];
     const output = new Float32Array(latents.length);
@@ -177,6 +180,12 @@ export class Pipeline {
       const all = Float32Array.from(rows.flatMap(() => ids));
       condition['time_ids'] = floatTensor(this.#port('time_ids'), all, [rows.length, ids.length]);
     }
+    const { guidanceWidth } = this.folder;
+    if (guidanceWidth !== null) {
+      const embedding = guidanceEmbedding(settings.guidance - 1, guidanceWidth);
+      const all = concat(rows.map(() => embedding));
+      condition['timestep_cond'] = floatTensor(this.#port('timestep_cond'), all, [rows.length, guidanceWidth]);
+    }
     return condition;
   }
 
@@ -197,17 +206,25 @@ export class Pipeline {
   /** x/2 + ½ to bytes, halves to even as numpy rounds. */
   async #decode(latents: Float32Array, dims: readonly number[]): Promise<Uint8Array> {
     const port = this.#vae.inputs[0]!;
-    const unscaled = latents.map((x) => x / this.folder.vaeScaling);
+    const { vaeScaling, latentStatistics } = this.folder;
+    const plane = latents.length / dims[1]!;
+    const unscaled =
+      latentStatistics === null
+        ? latents.map((x) => x / vaeScaling)
+        : latents.map((x, i) => {
+            const channel = Math.floor(i / plane);
+            return (x * latentStatistics.deviation[channel]!) / vaeScaling + latentStatistics.mean[channel]!;
+          });
     const outputs = await this.#vae.run({ [port.name]: floatTensor(port, unscaled, dims) });
     const value = outputs[this.#vae.outputs[0]!.name]!;
     const sample = toFloat32(value);
     const [height, width] = [value.dims[2]!, value.dims[3]!];
-    const plane = height * width;
+    const area = height * width;
     // Stored bytes round half to even, the same rule as numpy's.
-    const pixels = new Uint8ClampedArray(plane * 3);
-    for (let p = 0; p < plane; p++) {
+    const pixels = new Uint8ClampedArray(area * 3);
+    for (let p = 0; p < area; p++) {
       for (let c = 0; c < 3; c++) {
-        const x = sample[c * plane + p]!;
+        const x = sample[c * area + p]!;
         if (Number.isNaN(x)) {
           throw new BadInput(
             `The VAE of ${this.folder.folder} made NaN; float16 VAEs of SDXL overflow: export it as float32.`,
@@ -225,6 +242,25 @@ export class Pipeline {
       throw new BadInput(`${this.folder.folder}: the U-Net has no input ${name}; export it with optimum-cli.`);
     return port;
   }
+}
+
+/** What a U-Net can be told beside sample and timestep. */
+const knownInputs = ['sample', 'timestep', 'encoder_hidden_states', 'text_embeds', 'time_ids', 'timestep_cond'];
+
+/**
+ * The guidance scale as distilled U-Nets take it: sines, then cosines, of 1000·w over frequencies from 1 down to 1/10000
+ * (diffusers' get_guidance_scale_embedding).
+ */
+export function guidanceEmbedding(w: number, width: number): Float32Array {
+  const half = Math.floor(width / 2);
+  const out = new Float32Array(width);
+  const step = Math.fround(Math.log(10000) / (half - 1));
+  for (let i = 0; i < half; i++) {
+    const angle = Math.fround(Math.fround(w * 1000) * Math.fround(Math.exp(Math.fround(i * -step))));
+    out[i] = Math.sin(angle);
+    out[half + i] = Math.cos(angle);
+  }
+  return out;
 }
 
 function concat(arrays: readonly Float32Array[]): Float32Array {
