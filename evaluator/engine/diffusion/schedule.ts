@@ -23,6 +23,9 @@ export interface SchedulerConfig {
   stepsOffset: number;
   setAlphaToOne: boolean;
   useKarrasSigmas: boolean;
+  useExponentialSigmas: boolean;
+  /** Noise without signal at the last training timestep (Lin et al. 2023). */
+  zeroTerminalSnr: boolean;
   clipSample: boolean;
   clipSampleRange: number;
   /** The file's own words, for fields that a sampler's class alone has, and its name. */
@@ -39,13 +42,7 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
   const refuse = (key: string): never => {
     throw new BadInput(`${file} asks for ${key} = ${JSON.stringify(json[key])}, which visavis cannot do.`);
   };
-  for (const key of [
-    'thresholding',
-    'rescale_betas_zero_snr',
-    'use_exponential_sigmas',
-    'use_beta_sigmas',
-    'use_lu_lambdas',
-  ]) {
+  for (const key of ['thresholding', 'use_beta_sigmas', 'use_lu_lambdas']) {
     if (json[key] === true) refuse(key);
   }
   if (Array.isArray(json['trained_betas'])) refuse('trained_betas');
@@ -72,7 +69,9 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
     // What a class's own config leaves out has that class's default; another class's config means Stable Diffusion's.
     setAlphaToOne: flag(json['set_alpha_to_one'], className === 'DDIMScheduler'),
     useKarrasSigmas: json['use_karras_sigmas'] === true,
-    clipSample: flag(json['clip_sample'], className === 'DDIMScheduler'),
+    useExponentialSigmas: json['use_exponential_sigmas'] === true,
+    zeroTerminalSnr: json['rescale_betas_zero_snr'] === true,
+    clipSample: flag(json['clip_sample'], className === 'DDIMScheduler' || className === 'DDPMScheduler'),
     clipSampleRange: number(json['clip_sample_range'], 1),
     json,
     file,
@@ -93,7 +92,29 @@ function string(value: unknown, fallback: string): string {
 
 /** ᾱ_t for t = 0 … trainTimesteps − 1, each rounded to float32; equal to diffusers' `alphas_cumprod` bit for bit. */
 export function alphaBars(config: SchedulerConfig): Float32Array {
-  const betas = betasOf(config);
+  return cumulative(betasOf(config));
+}
+
+/**
+ * ᾱ of samplers whose class may rescale the schedule so that its end has no signal. Lin et al. (2023), arXiv:2305.08891,
+ * algorithm 1: √ᾱ is shifted by its last value and stretched to keep its first.
+ * @param last ᾱ at the end: 0, or what keeps the first σ finite
+ */
+export function rescaledAlphaBars(config: SchedulerConfig, last: number): Float32Array {
+  const bars = alphaBars(config);
+  if (!config.zeroTerminalSnr) return bars;
+  const fround = Math.fround;
+  const roots = bars.map(Math.sqrt);
+  const [first, end] = [roots[0]!, roots.at(-1)!];
+  const stretch = fround(first / fround(first - end));
+  const squares = roots.map((root) => fround(fround(root - end) * stretch) ** 2);
+  const betas = squares.map((square, t) => 1 - (t === 0 ? square : fround(square / squares[t - 1]!)));
+  const out = cumulative(betas);
+  out[out.length - 1] = last;
+  return out;
+}
+
+function cumulative(betas: Float32Array): Float32Array {
   const out = new Float32Array(betas.length);
   let product = 1;
   for (let t = 0; t < betas.length; t++) {
@@ -154,9 +175,9 @@ export function spacedTimesteps(spacing: Spacing, steps: number, config: Schedul
   return Float64Array.from({ length: steps }, (_, i) => (steps === 1 ? 0 : ((T - 1) * (steps - 1 - i)) / (steps - 1)));
 }
 
-/** σ_t for every training timestep, float32. */
+/** σ_t for every training timestep, rounded after each operation as diffusers' float32 is. */
 export function allSigmas(alphaBar: Float32Array): Float32Array {
-  return alphaBar.map((a) => Math.sqrt((1 - a) / a));
+  return alphaBar.map((a) => Math.sqrt(Math.fround(Math.fround(1 - a) / a)));
 }
 
 /** numpy.interp of σ at a fractional timestep. */
@@ -176,12 +197,22 @@ export function karrasSigmas(sigmaMax: number, sigmaMin: number, steps: number):
   );
 }
 
+/** Equal ratios from the first to the last of the given σ. */
+export function exponentialSigmas(sigmaMax: number, sigmaMin: number, steps: number): Float64Array {
+  const [high, low] = [Math.log(sigmaMax), Math.log(sigmaMin)];
+  return Float64Array.from({ length: steps }, (_, i) =>
+    Math.exp(high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)),
+  );
+}
+
 /** The fractional timestep whose log σ is this one's, between the two training timesteps around it. */
 export function timestepOfSigma(sigma: number, sigmas: Float32Array): number {
   const logSigma = Math.log(Math.max(sigma, 1e-10));
   let low = 0;
-  while (low < sigmas.length - 2 && Math.log(sigmas[low + 1]!) <= logSigma) low++;
-  const [logLow, logHigh] = [Math.log(sigmas[low]!), Math.log(sigmas[low + 1]!)];
+  // numpy's logarithm of a float32 is one: a σ at the end may come out below the last timestep.
+  const logOf = (t: number) => Math.fround(Math.log(sigmas[t]!));
+  while (low < sigmas.length - 2 && logOf(low + 1) <= logSigma) low++;
+  const [logLow, logHigh] = [logOf(low), logOf(low + 1)];
   const weight = Math.min(1, Math.max(0, (logLow - logSigma) / (logLow - logHigh)));
   return (1 - weight) * low + weight * (low + 1);
 }

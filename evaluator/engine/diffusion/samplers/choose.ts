@@ -2,12 +2,16 @@
 import { BadInput } from '../../files/bad-input.ts';
 import type { SchedulerConfig, Spacing } from '../schedule.ts';
 import { ddim } from './ddim.ts';
+import { ddpm } from './ddpm.ts';
 import { dpmpp2m } from './dpmpp-2m.ts';
 import { eulerAncestral } from './euler-ancestral.ts';
 import { euler } from './euler.ts';
+import { heun } from './heun.ts';
+import { lcm } from './lcm.ts';
 import { pndm } from './pndm.ts';
 import { requireKnownFields } from './scheduler-fields.ts';
 import type { Sampler } from './sampler.ts';
+import { unipc } from './unipc.ts';
 
 interface Kind {
   make(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler;
@@ -20,8 +24,26 @@ const kinds: Record<string, Kind> = {
   pndm: { make: pndm, spacing: 'leading' },
   euler: { make: euler, spacing: 'linspace' },
   'euler-a': { make: eulerAncestral, spacing: 'linspace' },
-  'dpmpp-2m': { make: (c, s, n) => dpmpp2m(c, s, n, c.useKarrasSigmas), spacing: 'linspace' },
-  'dpmpp-2m-karras': { make: (c, s, n) => dpmpp2m(c, s, n, true), spacing: 'linspace' },
+  heun: { make: heun, spacing: 'linspace' },
+  unipc: { make: unipc, spacing: 'linspace' },
+  ddpm: { make: ddpm, spacing: 'leading' },
+  lcm: { make: lcm, spacing: 'leading' },
+  'dpmpp-2m': {
+    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: c.useKarrasSigmas, isStochastic: false }),
+    spacing: 'linspace',
+  },
+  'dpmpp-2m-karras': {
+    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: true, isStochastic: false }),
+    spacing: 'linspace',
+  },
+  'dpmpp-2m-sde': {
+    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: c.useKarrasSigmas, isStochastic: true }),
+    spacing: 'linspace',
+  },
+  'dpmpp-2m-sde-karras': {
+    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: true, isStochastic: true }),
+    spacing: 'linspace',
+  },
 };
 
 const kindOfClass: Record<string, string> = {
@@ -30,6 +52,10 @@ const kindOfClass: Record<string, string> = {
   EulerDiscreteScheduler: 'euler',
   EulerAncestralDiscreteScheduler: 'euler-a',
   DPMSolverMultistepScheduler: 'dpmpp-2m',
+  HeunDiscreteScheduler: 'heun',
+  UniPCMultistepScheduler: 'unipc',
+  DDPMScheduler: 'ddpm',
+  LCMScheduler: 'lcm',
 };
 
 const spacings: readonly Spacing[] = ['leading', 'trailing', 'linspace'];
@@ -39,6 +65,7 @@ export const samplerIds = Object.keys(kinds);
 /** The id of the sampler that the folder names. @throws BadInput when it names one that is not built here */
 export function defaultSamplerId(config: SchedulerConfig): string {
   const id = kindOfClass[config.className];
+  if (id === 'dpmpp-2m' && config.json['algorithm_type'] === 'sde-dpmsolver++') return 'dpmpp-2m-sde';
   if (id === undefined) {
     throw new BadInput(
       `The folder's scheduler is ${config.className || 'not named'}; choose one with --sampler: ${samplerIds.join(', ')}.`,

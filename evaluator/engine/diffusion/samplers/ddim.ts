@@ -5,11 +5,11 @@
  * alphaBar[t]    α_t (the paper's α is the cumulative product)
  * output         ε_θ(x_t, t), or v for v-prediction
  */
-import { alphaBars, roundHalfEven, spacedTimesteps, type SchedulerConfig, type Spacing } from '../schedule.ts';
+import { rescaledAlphaBars, roundHalfEven, spacedTimesteps, type SchedulerConfig, type Spacing } from '../schedule.ts';
 import type { Sampler } from './sampler.ts';
 
 export function ddim(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
-  const alphaBar = alphaBars(config);
+  const alphaBar = rescaledAlphaBars(config, 0);
   const timesteps = spacedTimesteps(spacing, steps, config).map(roundHalfEven);
   const finalAlphaBar = config.setAlphaToOne ? 1 : alphaBar[0]!;
   const stride = Math.floor(config.trainTimesteps / steps);

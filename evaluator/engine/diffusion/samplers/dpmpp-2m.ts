@@ -1,6 +1,6 @@
 /**
- * @file DPM-Solver++(2M), midpoint. Lu et al. (2022), arXiv:2211.01095, algorithm 2; diffusers
- * scheduling_dpmsolver_multistep.py with solver_order 2 and a final σ of 0.
+ * @file DPM-Solver++(2M), midpoint, and its stochastic form SDE-DPM-Solver++(2M). Lu et al. (2022), arXiv:2211.01095, algorithm 2
+ * and appendix; diffusers scheduling_dpmsolver_multistep.py with solver_order 2 and a final σ of 0.
  *
  * Here            In the paper
  * alpha, sigma    α_t, σ_t with α² + σ² = 1; `noiseLevel` is their ratio σ_t / α_t
@@ -9,8 +9,8 @@
  */
 import {
   allSigmas,
-  alphaBars,
   karrasSigmas,
+  rescaledAlphaBars,
   roundHalfEven,
   sigmaAt,
   spacedTimesteps,
@@ -18,42 +18,41 @@ import {
   type SchedulerConfig,
   type Spacing,
 } from '../schedule.ts';
+import { smallestAlphaBar } from './euler.ts';
 import type { Sampler } from './sampler.ts';
 
-export function dpmpp2m(config: SchedulerConfig, spacing: Spacing, steps: number, karras: boolean): Sampler {
-  const all = allSigmas(alphaBars(config));
-  let timesteps: Float64Array = dpmTimesteps(spacing, steps, config);
-  let levels: Float64Array = timesteps.map((t) => sigmaAt(t, all));
-  if (karras) {
-    // Over the whole range of training noise levels, unlike Euler, which takes the chosen ones' ends.
-    levels = karrasSigmas(all[all.length - 1]!, all[0]!, steps);
-    timesteps = levels.map((sigma) => roundHalfEven(timestepOfSigma(sigma, all)));
-  }
-  const noiseLevels = Float64Array.from([...levels, 0], Math.fround);
+export interface DpmOptions {
+  isKarras: boolean;
+  /** Noise is added at every step (drawn at the last one too, where it has no effect). */
+  isStochastic: boolean;
+}
+
+export function dpmpp2m(config: SchedulerConfig, spacing: Spacing, steps: number, options: DpmOptions): Sampler {
+  const { timesteps, noiseLevels } = dpmLevels(config, spacing, steps, options.isKarras);
   let m1: Float32Array | undefined;
   let lambdaBefore = 0;
   return {
     timesteps,
     initNoiseSigma: 1,
     inputScale: () => 1,
-    step(index, output, x) {
-      const [alphaS, sigmaS] = split(noiseLevels[index]!);
+    step(index, output, x, noise) {
+      const [, sigmaS] = split(noiseLevels[index]!);
       const [alphaT, sigmaT] = split(noiseLevels[index + 1]!);
-      const velocity = config.predictionType === 'v_prediction';
-      const m0 = new Float32Array(x.length);
-      for (let i = 0; i < x.length; i++) {
-        m0[i] = velocity ? alphaS * x[i]! - sigmaS * output[i]! : (x[i]! - sigmaS * output[i]!) / alphaS;
-      }
-      const lambdaS = Math.log(alphaS) - Math.log(sigmaS);
-      const h = Math.log(alphaT) - Math.log(sigmaT) - lambdaS;
-      const keep = sigmaT / sigmaS;
-      // e^{−h} − 1; at the last step h is infinite, so that x becomes x_θ.
-      const move = -alphaT * Math.expm1(-h);
+      const m0 = dataPrediction(config, noiseLevels[index]!, output, x);
+      const lambdaS = lambda(noiseLevels[index]!);
+      const h = lambda(noiseLevels[index + 1]!) - lambdaS;
+      const { isStochastic } = options;
+      const keep = (sigmaT / sigmaS) * (isStochastic ? Math.exp(-h) : 1);
+      // e^{−h} − 1, e^{−2h} − 1 with noise; at the last step h is infinite, so that x becomes x_θ.
+      const lost = Math.expm1(isStochastic ? -2 * h : -h);
+      const move = -alphaT * lost;
       const secondOrder = index > 0 && index < steps - 1;
       const halfOverR0 = secondOrder ? h / (2 * (lambdaS - lambdaBefore)) : 0;
+      const z = isStochastic ? noise() : undefined;
+      const spread = sigmaT * Math.sqrt(-lost);
       for (let i = 0; i < x.length; i++) {
         const d = secondOrder ? m0[i]! + halfOverR0 * (m0[i]! - m1![i]!) : m0[i]!;
-        x[i] = keep * x[i]! + move * d;
+        x[i] = keep * x[i]! + move * d + (z === undefined ? 0 : spread * z[i]!);
       }
       m1 = m0;
       lambdaBefore = lambdaS;
@@ -61,8 +60,44 @@ export function dpmpp2m(config: SchedulerConfig, spacing: Spacing, steps: number
   };
 }
 
+/** The σ/α of the multistep solvers, a 0 at the end, and the timesteps at which the U-Net is asked. */
+export function dpmLevels(
+  config: SchedulerConfig,
+  spacing: Spacing,
+  steps: number,
+  isKarras: boolean,
+): { timesteps: Float64Array; noiseLevels: Float64Array } {
+  const all = allSigmas(rescaledAlphaBars(config, smallestAlphaBar));
+  let timesteps: Float64Array = dpmTimesteps(spacing, steps, config);
+  let levels: Float64Array = timesteps.map((t) => sigmaAt(t, all));
+  if (isKarras) {
+    // Over the whole range of training noise levels, unlike Euler, which takes the chosen ones' ends.
+    levels = karrasSigmas(all[all.length - 1]!, all[0]!, steps);
+    timesteps = levels.map((sigma) => roundHalfEven(timestepOfSigma(sigma, all)));
+  }
+  return { timesteps, noiseLevels: Float64Array.from([...levels, 0], Math.fround) };
+}
+
+/** x_θ of a U-Net that predicts ε or v. */
+export function dataPrediction(
+  config: SchedulerConfig,
+  noiseLevel: number,
+  output: Float32Array,
+  x: Float32Array,
+): Float32Array {
+  const [alpha, sigma] = split(noiseLevel);
+  const isVelocity = config.predictionType === 'v_prediction';
+  return x.map((value, i) => (isVelocity ? alpha * value - sigma * output[i]! : (value - sigma * output[i]!) / alpha));
+}
+
+/** λ = log α − log σ; infinite without noise. */
+export function lambda(noiseLevel: number): number {
+  const [alpha, sigma] = split(noiseLevel);
+  return Math.log(alpha) - Math.log(sigma);
+}
+
 /** α and σ of the variance-preserving process at a ratio σ/α. */
-function split(noiseLevel: number): [number, number] {
+export function split(noiseLevel: number): [number, number] {
   const alpha = 1 / Math.sqrt(noiseLevel ** 2 + 1);
   return [alpha, noiseLevel * alpha];
 }

@@ -9,7 +9,7 @@ import { denoised, eulerLevels } from './euler.ts';
 import type { Sampler } from './sampler.ts';
 
 export function eulerAncestral(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
-  const { timesteps, sigmas, initNoiseSigma } = eulerLevels(config, spacing, steps, false);
+  const { timesteps, sigmas, initNoiseSigma } = eulerLevels(config, spacing, steps, undefined);
   return {
     timesteps,
     initNoiseSigma,

@@ -8,8 +8,9 @@
  */
 import {
   allSigmas,
-  alphaBars,
+  exponentialSigmas,
   karrasSigmas,
+  rescaledAlphaBars,
   sigmaAt,
   spacedTimesteps,
   timestepOfSigma,
@@ -18,24 +19,36 @@ import {
 } from '../schedule.ts';
 import type { Sampler } from './sampler.ts';
 
-/** The noise levels of both Euler samplers, a 0 at the end, and the timesteps that belong to them. */
+/** What keeps the first σ of a schedule without signal finite: half precision's smallest number. */
+export const smallestAlphaBar = 2 ** -24;
+
+/** The noise levels of Euler's and Heun's samplers, a 0 at the end, and the timesteps that belong to them. */
 export function eulerLevels(
   config: SchedulerConfig,
   spacing: Spacing,
   steps: number,
-  karras: boolean,
+  curve: 'karras' | 'exponential' | undefined,
 ): { timesteps: Float64Array; sigmas: Float64Array; initNoiseSigma: number } {
-  const all = allSigmas(alphaBars(config));
+  const all = allSigmas(rescaledAlphaBars(config, smallestAlphaBar));
   // float32, and never rounded: linspace gives fractions and the U-Net is asked at them.
   let timesteps: Float64Array = spacedTimesteps(spacing, steps, config).map(Math.fround);
   let levels: Float64Array = timesteps.map((t) => sigmaAt(t, all));
-  if (karras) {
-    levels = karrasSigmas(levels[0]!, levels[steps - 1]!, steps);
+  if (curve !== undefined) {
+    const along = curve === 'karras' ? karrasSigmas : exponentialSigmas;
+    levels = along(levels[0]!, levels[steps - 1]!, steps);
     timesteps = levels.map((sigma) => Math.fround(timestepOfSigma(sigma, all)));
   }
   const sigmas = Float64Array.from([...levels, 0], Math.fround);
   const highest = sigmas.reduce((a, b) => Math.max(a, b));
   return { timesteps, sigmas, initNoiseSigma: spacing === 'leading' ? Math.sqrt(highest ** 2 + 1) : highest };
+}
+
+/** How the noise levels lie between the first and the last. */
+export function curveOf({
+  useKarrasSigmas,
+  useExponentialSigmas,
+}: SchedulerConfig): 'karras' | 'exponential' | undefined {
+  return useKarrasSigmas ? 'karras' : useExponentialSigmas ? 'exponential' : undefined;
 }
 
 /** x̂0 = c1·output + c2·x. */
@@ -46,7 +59,7 @@ export function denoised(config: SchedulerConfig, sigma: number): { c1: number; 
 }
 
 export function euler(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
-  const { timesteps, sigmas, initNoiseSigma } = eulerLevels(config, spacing, steps, config.useKarrasSigmas);
+  const { timesteps, sigmas, initNoiseSigma } = eulerLevels(config, spacing, steps, curveOf(config));
   return {
     timesteps,
     initNoiseSigma,

@@ -25,12 +25,38 @@ const shared: Record<string, Rule> = {
   timestep_spacing: 'honoured',
   steps_offset: 'honoured',
 };
-const zeroSnr: Record<string, Rule> = { rescale_betas_zero_snr: off };
+const zeroSnr: Record<string, Rule> = { rescale_betas_zero_snr: 'honoured' };
 /** Of thresholding alone, which is refused. */
 const thresholds: Record<string, Rule> = {
   thresholding: off,
   dynamic_thresholding_ratio: 'no effect',
   sample_max_value: 'no effect',
+};
+
+/** DPM-Solver++ of both kinds. */
+const multistep: Record<string, Rule> = {
+  ...shared,
+  ...zeroSnr,
+  ...thresholds,
+  solver_order: is(2),
+  solver_type: is('midpoint'),
+  // With a last σ of 0 the last step is of first order whatever these say.
+  lower_order_final: 'no effect',
+  euler_at_final: 'no effect',
+  use_karras_sigmas: 'honoured',
+  // The first timestep is cut from 999 or 998.9999…, by the rounding of the machine: it cannot be told which.
+  use_exponential_sigmas: off,
+  use_beta_sigmas: off,
+  use_lu_lambdas: off,
+  use_flow_sigmas: off,
+  // Of flow sigmas and dynamic shifting alone, which are refused.
+  flow_shift: 'no effect',
+  use_dynamic_shifting: off,
+  time_shift_type: 'no effect',
+  final_sigmas_type: is('zero'),
+  lambda_min_clipped: (value) => none(value) || value === -Infinity,
+  // Of networks with a learned variance: their U-Net has twice the channels and is refused by its shape.
+  variance_type: none,
 };
 
 /** By the sampler's id without its suffix. */
@@ -57,7 +83,7 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
       ...zeroSnr,
       interpolation_type: is('linear'),
       use_karras_sigmas: 'honoured',
-      use_exponential_sigmas: off,
+      use_exponential_sigmas: 'honoured',
       use_beta_sigmas: off,
       sigma_min: none,
       sigma_max: none,
@@ -66,35 +92,78 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
     },
   },
   'euler-a': { className: 'EulerAncestralDiscreteScheduler', fields: { ...shared, ...zeroSnr } },
-  'dpmpp-2m': {
+  'dpmpp-2m': { className: 'DPMSolverMultistepScheduler', fields: { ...multistep, algorithm_type: is('dpmsolver++') } },
+  // Chosen by name on any folder; by a folder where it says sde-dpmsolver++.
+  'dpmpp-2m-sde': {
     className: 'DPMSolverMultistepScheduler',
+    fields: { ...multistep, algorithm_type: is('dpmsolver++', 'sde-dpmsolver++') },
+  },
+  heun: {
+    className: 'HeunDiscreteScheduler',
+    fields: {
+      ...shared,
+      use_karras_sigmas: 'honoured',
+      use_exponential_sigmas: 'honoured',
+      use_beta_sigmas: off,
+      clip_sample: 'honoured',
+      clip_sample_range: 'honoured',
+    },
+  },
+  unipc: {
+    className: 'UniPCMultistepScheduler',
     fields: {
       ...shared,
       ...zeroSnr,
       ...thresholds,
-      solver_order: is(2),
-      algorithm_type: is('dpmsolver++'),
-      solver_type: is('midpoint'),
-      // With a last σ of 0 the last step is of first order whatever these say.
-      lower_order_final: 'no effect',
-      euler_at_final: 'no effect',
+      solver_order: is(1, 2),
+      predict_x0: is(true),
+      // bh1 ends in NaN with a last σ of 0, in diffusers too.
+      solver_type: is('bh2'),
+      lower_order_final: is(true),
+      disable_corrector: 'honoured',
+      solver_p: none,
       use_karras_sigmas: 'honoured',
       use_exponential_sigmas: off,
       use_beta_sigmas: off,
-      use_lu_lambdas: off,
       use_flow_sigmas: off,
-      // Of flow sigmas and dynamic shifting alone, which are refused.
       flow_shift: 'no effect',
+      final_sigmas_type: is('zero'),
       use_dynamic_shifting: off,
       time_shift_type: 'no effect',
-      final_sigmas_type: is('zero'),
-      lambda_min_clipped: (value) => none(value) || value === -Infinity,
-      // Of networks with a learned variance: their U-Net has twice the channels and is refused by its shape.
-      variance_type: none,
+      // Of flow sigmas and of karras, exponential and beta ones, whose ends they would be.
+      sigma_min: none,
+      sigma_max: none,
+      shift_terminal: none,
+    },
+  },
+  ddpm: {
+    className: 'DDPMScheduler',
+    fields: {
+      ...shared,
+      ...thresholds,
+      variance_type: is('fixed_small'),
+      clip_sample: 'honoured',
+      clip_sample_range: 'honoured',
+      rescale_betas_zero_snr: off,
+    },
+  },
+  lcm: {
+    className: 'LCMScheduler',
+    fields: {
+      ...shared,
+      ...thresholds,
+      original_inference_steps: 'honoured',
+      timestep_scaling: 'honoured',
+      clip_sample: 'honoured',
+      clip_sample_range: 'honoured',
+      // Of the timestep below the first, which no step of this class reaches.
+      set_alpha_to_one: 'no effect',
+      rescale_betas_zero_snr: off,
     },
   },
 };
 tables['dpmpp-2m-karras'] = tables['dpmpp-2m']!;
+tables['dpmpp-2m-sde-karras'] = tables['dpmpp-2m-sde']!;
 
 /**
  * @param id of the sampler that is used, which need not be the one that the config names: then fields of that one's class count,

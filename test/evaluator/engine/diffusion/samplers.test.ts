@@ -14,8 +14,12 @@ interface Case {
   timesteps: number[];
   initNoiseSigma: number;
   result: number[];
+  /** Of noise, in the second file alone. */
+  draws?: number;
 }
-const { cases } = JSON.parse(readFileSync(join(golden, 'schedulers.json'), 'utf8')) as { cases: Case[] };
+const cases = ['schedulers.json', 'more-schedulers.json'].flatMap(
+  (name) => (JSON.parse(readFileSync(join(golden, name), 'utf8')) as { cases: Case[] }).cases,
+);
 const size = 6;
 
 /** As the golden file describes itself. */
@@ -37,15 +41,16 @@ function run({ sampler: id, steps, config }: Pick<Case, 'sampler' | 'steps' | 'c
 
 describe('samplers', () => {
   it('the golden file has every sampler', () => {
-    expect(cases).toHaveLength(166);
+    expect(cases).toHaveLength(166 + 124);
     const seen = new Set(cases.map(({ sampler, config }) => sampler + (config['use_karras_sigmas'] ? '-karras' : '')));
     for (const id of samplerIds) expect(seen).toContain(id);
   });
 
   it.each(cases.map((one, index) => ({ index, ...one })))(
     'case $index: $sampler, $steps steps of $config.timestep_spacing, $config.prediction_type is diffusers’',
-    ({ sampler: id, steps, config, timesteps, initNoiseSigma, result }) => {
-      const { sampler, x } = run({ sampler: id, steps, config });
+    ({ sampler: id, steps, config, timesteps, initNoiseSigma, result, draws: expectedDraws }) => {
+      const { sampler, x, draws } = run({ sampler: id, steps, config });
+      if (expectedDraws !== undefined) expect(draws).toBe(expectedDraws);
       expect(Array.from(sampler.timesteps)).toEqual(timesteps.map((t) => expect.closeTo(t, 3)));
       expect(sampler.timesteps).toHaveLength(timesteps.length);
       expect(sampler.initNoiseSigma / initNoiseSigma).toBeCloseTo(1, 6);
@@ -79,7 +84,9 @@ describe('samplers', () => {
     for (const id of samplerIds) {
       const base = id.replace('-karras', '');
       const { config } = cases.find(({ sampler }) => sampler === base)!;
-      expect(run({ sampler: id, steps: 4, config }).draws, id).toBe(id === 'euler-a' ? 4 : 0);
+      // DDPM draws none at t = 0, LCM none at its last step.
+      const draws: Record<string, number> = { 'euler-a': 4, 'dpmpp-2m-sde': 4, ddpm: 4, lcm: 3 };
+      expect(run({ sampler: id, steps: 4, config }).draws, id).toBe(draws[base] ?? 0);
     }
   });
 
@@ -106,8 +113,15 @@ describe('samplers', () => {
     expect(defaultSamplerId(of('EulerDiscreteScheduler'))).toBe('euler');
     expect(defaultSamplerId(of('EulerAncestralDiscreteScheduler'))).toBe('euler-a');
     expect(defaultSamplerId(of('DPMSolverMultistepScheduler'))).toBe('dpmpp-2m');
-    expect(() => defaultSamplerId(of('HeunDiscreteScheduler'))).toThrow(
-      "The folder's scheduler is HeunDiscreteScheduler; choose one with --sampler: ddim, pndm, euler, euler-a, dpmpp-2m, dpmpp-2m-karras.",
+    expect(defaultSamplerId(of('HeunDiscreteScheduler'))).toBe('heun');
+    expect(defaultSamplerId(of('UniPCMultistepScheduler'))).toBe('unipc');
+    expect(defaultSamplerId(of('DDPMScheduler'))).toBe('ddpm');
+    expect(defaultSamplerId(of('LCMScheduler'))).toBe('lcm');
+    const stochastic = { _class_name: 'DPMSolverMultistepScheduler', algorithm_type: 'sde-dpmsolver++' };
+    expect(defaultSamplerId(parseSchedulerConfig(stochastic, 'c'))).toBe('dpmpp-2m-sde');
+    // Its Brownian tree is not built here.
+    expect(() => defaultSamplerId(of('DPMSolverSDEScheduler'))).toThrow(
+      "The folder's scheduler is DPMSolverSDEScheduler; choose one with --sampler: ddim, pndm, euler, euler-a, heun,",
     );
     expect(() => defaultSamplerId(of(''))).toThrow('is not named');
     // Classes' defaults: leading for DDIM and PNDM, linspace for the others.
@@ -133,8 +147,6 @@ describe('samplers', () => {
 describe('scheduler_config.json', () => {
   it.each([
     ['thresholding', true],
-    ['rescale_betas_zero_snr', true],
-    ['use_exponential_sigmas', true],
     ['use_beta_sigmas', true],
     ['use_lu_lambdas', true],
     ['trained_betas', [0.1, 0.2]],
@@ -170,6 +182,8 @@ describe('scheduler_config.json', () => {
       useKarrasSigmas: false,
       clipSample: false,
       clipSampleRange: 1,
+      useExponentialSigmas: false,
+      zeroTerminalSnr: false,
     };
     expect(parseSchedulerConfig({}, 'c')).toEqual({ ...defaults, json: {}, file: 'c' });
     expect(
@@ -240,6 +254,12 @@ describe('every field of a scheduler’s class', () => {
     ['dpmpp-2m', 'lambda_min_clipped', -5.1],
     ['dpmpp-2m-karras', 'solver_order', 1],
     ['dpmpp-2m-trailing', 'variance_type', 'learned_range'],
+    ['dpmpp-2m', 'use_exponential_sigmas', true],
+    ['unipc', 'use_exponential_sigmas', true],
+    ['unipc', 'solver_type', 'bh1'],
+    ['unipc', 'solver_order', 3],
+    ['lcm', 'rescale_betas_zero_snr', true],
+    ['ddpm', 'variance_type', 'fixed_large'],
     ['euler', 'timestep_type', 'continuous'],
     ['euler', 'sigma_min', 0.03],
     ['euler', 'sigma_max', 14],
@@ -296,6 +316,10 @@ describe('every field of a scheduler’s class', () => {
     const known = knownFields();
     expect(Object.fromEntries(Object.entries(known).map(([name, fields]) => [name, fields.length]))).toEqual({
       DDIMScheduler: 15,
+      DDPMScheduler: 15,
+      HeunDiscreteScheduler: 13,
+      LCMScheduler: 17,
+      UniPCMultistepScheduler: 29,
       PNDMScheduler: 10,
       EulerDiscreteScheduler: 17,
       EulerAncestralDiscreteScheduler: 9,
