@@ -42,6 +42,7 @@ export function renderCommand(): Command {
             shard,
             devices,
             signal: interruptSignal(),
+            onNote: (note) => console.error(`visavis: ${note}`),
             onProgress: ({ done, failed, total, partial }) => {
               progress ??= startProgress(options.model, total, 'images');
               progress.update(done + failed, partial);

@@ -1,6 +1,7 @@
-/** @file One image without a database: a pipeline's folder and a prompt in, pixels and latents out. */
+/** @file Images without a database: a pipeline's folder and a prompt in, pixels and latents out. */
 import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
 import { readPipelineFolder } from '../engine/diffusion/folder.ts';
+import { cutFrom } from '../engine/diffusion/prompt-encoding.ts';
 import { encodePng } from '../engine/images/png.ts';
 import { chooseDevices } from '../engine/onnx/choose-device.ts';
 import { defaultSettings, type SettingsRequest } from '../models/add.ts';
@@ -12,6 +13,8 @@ export interface ImageRequest extends SettingsRequest {
   prompt: string;
   /** As torch.manual_seed takes it; its lower 32 bits decide the noise. */
   seed: number;
+  /** A prompt of more than 77 tokens is read in chunks of 77, one after the other, instead of cut. */
+  longPrompts?: boolean;
   /** LoRA files, merged in this order. */
   adapters?: readonly { file: string; scale: number }[];
   /** auto, cpu, cuda[:ID], webgpu; auto by default. */
@@ -29,19 +32,69 @@ export interface RenderedImage {
   settings: GenerationSettings;
 }
 
+export interface ImagesRequest extends ImageRequest {
+  /** So many images of the prompt. */
+  count: number;
+  /**
+   * list: the seeds are seed, seed + 1, …, as diffusers draws with a list of generators. stream: all images come from the first
+   * seed's generator, in one batch, as diffusers draws with one.
+   */
+  seeds?: 'list' | 'stream';
+}
+
 /** @throws BadInput when a part is missing, a setting cannot be or the device does not work */
 export async function renderImage(request: ImageRequest): Promise<RenderedImage> {
-  const { pipeline, prompt, seed, adapters = [], device = 'auto', signal, onNote } = request;
+  for await (const image of renderImages({ ...request, count: 1 })) return image;
+  throw new Error('No image came.');
+}
+
+/** Several images of one prompt, each as soon as it is made. @throws BadInput as renderImage */
+export async function* renderImages(request: ImagesRequest): AsyncGenerator<RenderedImage & { seed: number }> {
+  const {
+    pipeline,
+    prompt,
+    seed,
+    adapters = [],
+    device = 'auto',
+    signal,
+    onNote,
+    count,
+    longPrompts = false,
+  } = request;
   const settings = defaultSettings(await readPipelineFolder(pipeline), request);
+  if (!longPrompts) {
+    const { lost, tokens } = await cutFrom(pipeline, [prompt]);
+    if (lost[0] !== '')
+      onNote?.(
+        `the prompt is cut at ${tokens} tokens; ${JSON.stringify(lost[0])} is not read (--long-prompts reads all).`,
+      );
+  }
   const { devices, notes } = await chooseDevices(device);
   for (const note of notes) onNote?.(note);
   const renderer = await Renderer.start({ folder: pipeline, adapters: [...adapters] }, devices[0]!);
   const stop = () => renderer.stop();
   signal?.addEventListener('abort', stop);
+  const isStream = request.seeds === 'stream' && count > 1;
+  const seeds = Array.from({ length: count }, (_, i) => (isStream ? seed : seed + i));
+  const about = { ...settings, ...(longPrompts ? { longPrompts } : {}) };
   try {
-    const [image] = await renderer.generate({ prompts: [prompt], seeds: [seed], settings });
-    const png = await encodePng(image!.pixels, settings.width, settings.height, { prompt, seed, ...settings });
-    return { png, latents: image!.latents, settings };
+    for (const batch of isStream ? [seeds] : seeds.map((each) => [each])) {
+      const images = await renderer.generate({
+        prompts: batch.map(() => prompt),
+        seeds: batch,
+        settings,
+        options: { longPrompts, noise: isStream ? 'stream' : 'list' },
+      });
+      for (const [i, { pixels, latents }] of images.entries()) {
+        const said = { prompt, seed: batch[i]!, ...(isStream ? { imageOfStream: i } : {}), ...about };
+        yield {
+          png: await encodePng(pixels, settings.width, settings.height, said),
+          latents,
+          settings,
+          seed: batch[i]!,
+        };
+      }
+    }
   } finally {
     signal?.removeEventListener('abort', stop);
     await renderer.close();

@@ -10,6 +10,7 @@ import { insertRender, promptsWithoutRender, recordRenderFailure } from '../../d
 import { BadInput } from '../engine/files/bad-input.ts';
 import type { GeneratedImage } from '../engine/diffusion/pipeline.ts';
 import { Renderer } from './renderer.ts';
+import { cutFrom } from '../engine/diffusion/prompt-encoding.ts';
 import { encodePng } from '../engine/images/png.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import { deviceName, type Device } from '../engine/onnx/device.ts';
@@ -27,6 +28,8 @@ export interface RenderRequest {
   /** Images in one run of the U-Net. More than one may change the last bits of an image. */
   batch: number;
   signal?: AbortSignal | undefined;
+  /** What is worth knowing before it begins. */
+  onNote?: (sentence: string) => void;
   onProgress?: ((progress: RenderProgress) => void) | undefined;
 }
 
@@ -61,10 +64,29 @@ export async function renderPromptSet(
   const summary: RenderSummary = { rendered: 0, failed: [], skipped, stopped: false };
   if (queue.length === 0) return summary;
   await checkModelFiles(model.name, settings);
+  await tellOfCuts(settings.pipeline, queue, request.onNote);
 
   const run = new Run(db, images, model, settings, request, queue, summary);
   await run.finish();
   return summary;
+}
+
+async function tellOfCuts(
+  pipeline: string,
+  queue: readonly Prompt[],
+  onNote: ((sentence: string) => void) | undefined,
+): Promise<void> {
+  if (onNote === undefined) return;
+  const { lost, tokens } = await cutFrom(
+    pipeline,
+    queue.map(({ text }) => text),
+  );
+  const first = lost.findIndex((words) => words !== '');
+  if (first === -1) return;
+  const count = lost.filter((words) => words !== '').length;
+  onNote(
+    `${count} of ${queue.length} prompts ${count === 1 ? 'is' : 'are'} longer than the text encoder's ${tokens} tokens and cut; of ${JSON.stringify(queue[first]!.text.slice(0, 60))} it does not read ${JSON.stringify(lost[first]!)}.`,
+  );
 }
 
 async function requireNames(db: Database, request: RenderRequest): Promise<{ promptSet: PromptSet; model: Model }> {

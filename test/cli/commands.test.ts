@@ -36,6 +36,67 @@ describe('command line', () => {
     }
   }, 60_000);
 
+  it('generate: several images by a list of seeds or one stream, and what a long prompt loses is said', async () => {
+    const folder = temporaryFolder();
+    const draw = (name: string, ...more: string[]) =>
+      visavis(
+        folder,
+        ...['generate', '--pipeline', starter.pipeline, '--prompt', 'a red circle '.repeat(40), '--seed', '3'],
+        ...['--out', join(folder, `${name}.png`), '--latents', join(folder, `${name}.f32`), '--steps', '1'],
+        ...['--device', 'cpu', '--json', ...more],
+      );
+    const list = await draw('list', '--count', '2');
+    expect(list.code, list.stderr).toBe(0);
+    expect(list.stderr).toContain('the prompt is cut at 24 tokens; "');
+    expect((JSON.parse(list.stdout) as { images: object[] }).images).toEqual(
+      [0, 1].map((i) => ({
+        out: join(folder, `list-${i}.png`),
+        latents: join(folder, `list-${i}.f32`),
+        seed: 3 + i,
+      })),
+    );
+    const stream = await draw('stream', '--count', '2', '--seeds', 'stream', '--long-prompts');
+    expect(stream.stderr).not.toContain('is cut');
+    expect((JSON.parse(stream.stdout) as { images: { seed: number }[] }).images.map(({ seed }) => seed)).toEqual([
+      3, 3,
+    ]);
+    const bytes = await Promise.all(
+      ['list-0', 'list-1', 'stream-1'].map((name) => readFile(join(folder, `${name}.png`))),
+    );
+    expect(new Set(bytes.map((one) => one.toString('base64'))).size).toBe(3);
+    const refused = await draw('x', '--seeds', 'stream');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--seeds is for several images')]);
+  }, 60_000);
+
+  it('adapters: inspect in words, convert, and the same image either way', async () => {
+    const folder = temporaryFolder();
+    const adapter = starter.models[0].adapter;
+    const words = await visavis(folder, 'adapters', 'inspect', adapter);
+    expect(words.stdout).toContain('LoRA, rank 16, F32.\nChanges 56 layers of the U-Net: to_k (14)');
+    const out = join(folder, 'kohya.safetensors');
+    expect((await visavis(folder, 'adapters', 'convert', adapter, out, '--to', 'kohya')).code).toBe(0);
+    const draw = async (file: string, name: string) => {
+      const png = join(folder, name);
+      const flags = ['--pipeline', starter.pipeline, '--prompt', 'x', '--seed', '1', '--steps', '1', '--device', 'cpu'];
+      const { code, stderr } = await visavis(
+        folder,
+        'generate',
+        ...flags,
+        '--adapter',
+        file,
+        '--latents',
+        png,
+        '--out',
+        `${png}.png`,
+      );
+      expect(code, stderr).toBe(0);
+      return readFile(png);
+    };
+    expect((await draw(out, 'a')).equals(await draw(adapter, 'b'))).toBe(true);
+    const refused = await visavis(folder, 'adapters', 'convert', adapter, out, '--to', 'sgm');
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('diffusers, kohya, peft')]);
+  }, 60_000);
+
   it('a simulation whose images are missing ends with a sentence instead of waiting for ever', async () => {
     const folder = temporaryFolder();
     const db = await openDatabase(join(folder, 'visavis.db'));

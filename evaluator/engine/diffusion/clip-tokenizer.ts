@@ -15,8 +15,10 @@ export interface ClipTokenizer {
   readonly length: number;
   /** Ids of exactly `length` tokens; a longer text is cut and keeps its end token. */
   encode(text: string): number[];
-  /** The same ids, and how many of them are not padding. */
-  encodeCounted(text: string): { ids: number[]; used: number };
+  /** The same ids, how many of them are not padding, and the words that were cut off; '' where all fit. */
+  encodeCounted(text: string): { ids: number[]; used: number; lost: string };
+  /** The whole text as one or more lists of ids, each with its own start and end. */
+  encodeInChunks(text: string): number[][];
 }
 
 interface AddedToken {
@@ -66,10 +68,24 @@ export async function loadClipTokenizer(folder: string): Promise<ClipTokenizer> 
   const encodeCounted = (text: string) => {
     // The library strips outer white space from an empty result only; CLIP's normaliser collapses it either way.
     const { ids } = tokenizer.encode(text);
-    const kept = ids.length > length ? [...ids.slice(0, length - 1), end] : ids;
-    return { ids: [...kept, ...Array<number>(length - kept.length).fill(pad)], used: kept.length };
+    const isCut = ids.length > length;
+    const kept = isCut ? [...ids.slice(0, length - 1), end] : ids;
+    return {
+      ids: padded(kept),
+      used: kept.length,
+      lost: isCut ? tokenizer.decode(ids.slice(length - 1, -1)).trim() : '',
+    };
   };
-  return { length, encodeCounted, encode: (text) => encodeCounted(text).ids };
+  const padded = (ids: readonly number[]) => [...ids, ...Array<number>(length - ids.length).fill(pad)];
+  const encodeInChunks = (text: string) => {
+    const { ids } = tokenizer.encode(text);
+    const room = length - 2;
+    const words = ids.slice(1, -1);
+    return Array.from({ length: Math.max(1, Math.ceil(words.length / room)) }, (_, i) =>
+      padded([ids[0]!, ...words.slice(i * room, (i + 1) * room), end]),
+    );
+  };
+  return { length, encodeCounted, encodeInChunks, encode: (text) => encodeCounted(text).ids };
 }
 
 /**

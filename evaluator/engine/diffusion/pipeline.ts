@@ -44,6 +44,13 @@ export interface GenerationHooks {
   onStep(step: number, steps: number): void;
 }
 
+export interface GenerationOptions {
+  /** A prompt of more than 77 tokens is read in chunks instead of cut. */
+  longPrompts?: boolean;
+  /** One generator a seed, or the first seed's generator for all images, as diffusers draws a batch with one generator. */
+  noise?: 'list' | 'stream';
+}
+
 /** The render was told to stop between two denoising steps. */
 export class Stopped extends Error {
   override name = 'Stopped';
@@ -96,6 +103,7 @@ export class Pipeline {
     seeds: readonly number[],
     settings: GenerationSettings,
     hooks: GenerationHooks,
+    { longPrompts = false, noise = 'list' }: GenerationOptions = {},
   ): Promise<GeneratedImage[]> {
     const { vaeFactor, latentChannels } = this.folder;
     checkSize('width', settings.width, vaeFactor);
@@ -103,13 +111,14 @@ export class Pipeline {
     const sampler = chooseSampler(settings.sampler, this.folder.scheduler, settings.steps);
     const [rows, columns] = [settings.height / vaeFactor, settings.width / vaeFactor];
     const size = latentChannels * rows * columns;
-    const generators = seeds.map((seed) => new TorchGenerator(seed));
-    const draw = (): Float32Array => concat(generators.map((generator) => generator.randn(size)));
+    const generators = (noise === 'stream' ? seeds.slice(0, 1) : seeds).map((seed) => new TorchGenerator(seed));
+    const perGenerator = (size * prompts.length) / generators.length;
+    const draw = (): Float32Array => concat(generators.map((generator) => generator.randn(perGenerator)));
     const latents = draw();
     for (let i = 0; i < latents.length; i++) latents[i]! *= sampler.initNoiseSigma;
 
     const guided = settings.guidance > 1 && this.folder.guidanceWidth === null;
-    const condition = await this.#condition(prompts, settings, guided);
+    const condition = await this.#condition(prompts, settings, guided, longPrompts);
     const dims = [prompts.length, latentChannels, rows, columns];
     const output = new Float32Array(latents.length);
     for (const [index, timestep] of sampler.timesteps.entries()) {
@@ -149,13 +158,18 @@ export class Pipeline {
     prompts: readonly string[],
     settings: GenerationSettings,
     guided: boolean,
+    longPrompts: boolean,
   ): Promise<Record<string, Value>> {
+    const said = guided ? [...prompts, settings.negativePrompt ?? ''] : prompts;
+    const chunks = longPrompts ? Math.max(...said.map((prompt) => this.#encoder.chunksOf(prompt))) : undefined;
     const positive: PromptEmbedding[] = [];
-    for (const prompt of prompts) positive.push(await this.#encoder.encode(prompt));
+    for (const prompt of prompts) positive.push(await this.#encoder.encode(prompt, chunks));
     let rows = positive;
     if (guided) {
       const zeros = settings.negativePrompt === null && this.folder.zerosForMissingNegative;
-      const negative = zeros ? zeroEmbedding(positive[0]!) : await this.#encoder.encode(settings.negativePrompt ?? '');
+      const negative = zeros
+        ? zeroEmbedding(positive[0]!)
+        : await this.#encoder.encode(settings.negativePrompt ?? '', chunks);
       rows = [...prompts.map(() => negative), ...positive];
     }
     const { tokens, width } = rows[0]!;
@@ -166,6 +180,11 @@ export class Pipeline {
         `${this.folder.folder}: the text encoder makes ${width} numbers a token, the U-Net takes ${expected}; the parts are of different models.`,
       );
     }
+    const room = port.shape[1];
+    if (typeof room === 'number' && room !== tokens)
+      throw new BadInput(
+        `${this.folder.folder}: the U-Net takes ${room} tokens, the prompt has ${tokens}; export it with a free sequence length.`,
+      );
     const condition: Record<string, Value> = {
       encoder_hidden_states: floatTensor(port, concat(rows.map((row) => row.states)), [rows.length, tokens, width]),
     };

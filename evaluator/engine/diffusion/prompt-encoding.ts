@@ -19,7 +19,10 @@ export interface PromptEmbedding {
 }
 
 export interface PromptEncoder {
-  encode(prompt: string): Promise<PromptEmbedding>;
+  /** @param chunks of 77 tokens (as many as the tokenizer says), empty ones at the end; without, the prompt is cut at them */
+  encode(prompt: string, chunks?: number): Promise<PromptEmbedding>;
+  /** How many chunks hold the whole prompt. */
+  chunksOf(prompt: string): number;
 }
 
 /** Prompts whose embeddings are kept; a set is rendered model by model, so each is asked again soon. */
@@ -31,27 +34,48 @@ export async function createPromptEncoder(folder: string, sessions: readonly Ses
   const tokenizers = await Promise.all(names.map((name) => loadClipTokenizer(join(folder, name))));
   const cache = new Map<string, PromptEmbedding>();
   return {
-    async encode(prompt) {
-      const known = cache.get(prompt);
+    chunksOf: (prompt) => Math.max(...tokenizers.map((tokenizer) => tokenizer.encodeInChunks(prompt).length)),
+    async encode(prompt, chunks) {
+      const key = `${chunks ?? ''} ${prompt}`;
+      const known = cache.get(key);
       if (known !== undefined) return known;
       const encodings: PromptEmbedding[] = [];
       for (const [i, session] of sessions.entries()) {
-        encodings.push(await encodeWith(session, tokenizers[i]!, prompt, sessions.length > 1));
+        const rows = chunks === undefined ? [tokenizers[i]!.encode(prompt)] : inChunks(tokenizers[i]!, prompt, chunks);
+        const parts: PromptEmbedding[] = [];
+        for (const ids of rows) parts.push(await encodeWith(session, ids, sessions.length > 1));
+        encodings.push(oneAfterAnother(parts));
       }
       const embedding = encodings.length === 1 ? encodings[0]! : sideBySide(encodings[0]!, encodings[1]!);
       if (cache.size >= cacheSize) cache.delete(cache.keys().next().value!);
-      cache.set(prompt, embedding);
+      cache.set(key, embedding);
       return embedding;
     },
   };
 }
 
-async function encodeWith(
-  session: Session,
-  tokenizer: ClipTokenizer,
-  prompt: string,
-  sdxl: boolean,
-): Promise<PromptEmbedding> {
+/** What a text encoder does not read of a prompt; '' where all of it fits. */
+export async function cutFrom(folder: string, prompts: readonly string[]): Promise<{ lost: string[]; tokens: number }> {
+  const tokenizer = await loadClipTokenizer(join(folder, 'tokenizer'));
+  return { lost: prompts.map((prompt) => tokenizer.encodeCounted(prompt).lost), tokens: tokenizer.length };
+}
+
+function inChunks(tokenizer: ClipTokenizer, prompt: string, count: number): number[][] {
+  const chunks = tokenizer.encodeInChunks(prompt);
+  const empty = tokenizer.encode('');
+  return [...chunks, ...Array<number[]>(count - chunks.length).fill(empty)];
+}
+
+/** [tokens, width] each → [all tokens, width]; the pooled embedding is the first's, as A1111 and ComfyUI have it. */
+function oneAfterAnother(parts: readonly PromptEmbedding[]): PromptEmbedding {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
+  const states = new Float32Array(parts.reduce((sum, part) => sum + part.states.length, 0));
+  parts.forEach((part, i) => states.set(part.states, i * first!.states.length));
+  return { ...first!, states, tokens: first!.tokens * parts.length };
+}
+
+async function encodeWith(session: Session, ids: number[], sdxl: boolean): Promise<PromptEmbedding> {
   const port = session.inputs.find((input) => input.name === 'input_ids') ?? session.inputs[0]!;
   const names = session.outputs.map((output) => output.name);
   const state = sdxl ? secondToLast(names) : 'last_hidden_state';
@@ -59,7 +83,7 @@ async function encodeWith(
   if (!names.includes(state))
     throw new BadInput(`The text encoder has no output ${state}; export it with optimum-cli.`);
   const wanted = sdxl && pooledName !== undefined ? [state, pooledName] : [state];
-  const outputs = await session.run({ [port.name]: idsTensor(port, [tokenizer.encode(prompt)]) }, wanted);
+  const outputs = await session.run({ [port.name]: idsTensor(port, [ids]) }, wanted);
   const value: Value = outputs[state]!;
   return {
     states: toFloat32(value),

@@ -25,11 +25,11 @@ import { changeNetwork, copyOfStarter, externalise } from '../../support/pipelin
 
 const count = 200;
 
-async function setUp(prompts = count) {
+async function setUp(prompts = count, last = '') {
   const { db, location } = await freshSqlite();
   const folder = join(location, '..');
   const file = join(temporaryFolder(), 'prompts.txt');
-  await writeFile(file, Array.from({ length: prompts }, (_, i) => `prompt number ${i}`).join('\n'));
+  await writeFile(file, [...Array.from({ length: prompts }, (_, i) => `prompt number ${i}`), last].join('\n'));
   await importPrompts(db, { file, name: 'prompts' });
   await addModel(db, { name: 'model', pipeline: starter.pipeline, adapters: [], steps: 1, guidance: 1 });
   const images = new ImageStore(folder);
@@ -74,6 +74,19 @@ describe('rendering a set', () => {
       prompt: expect.stringContaining('prompt number'),
       seed: 0,
     });
+  });
+
+  it('a prompt that the text encoder does not read to its end is said before the first render', async () => {
+    const { render } = await setUp(2, `a${' b'.repeat(21)} c d`);
+    const notes: string[] = [];
+    await render({ onNote: (note) => notes.push(note) });
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^1 of 3 prompts is longer than the text encoder's 24 tokens and cut; of "a b .* does not read "c d"\.$/,
+      ),
+    ]);
+    await render({ onNote: (note) => notes.push(note), seed: 1, limit: 2 });
+    expect(notes).toHaveLength(1);
   });
 
   it('interrupted five times it ends with the same bytes', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadClipTokenizer } from '../../../../evaluator/engine/diffusion/clip-tokenizer.ts';
 import { readPipelineFolder } from '../../../../evaluator/engine/diffusion/folder.ts';
+import { cutFrom } from '../../../../evaluator/engine/diffusion/prompt-encoding.ts';
 import { guidanceEmbedding, Pipeline } from '../../../../evaluator/engine/diffusion/pipeline.ts';
 import { golden, temporaryFolder } from '../../../support/folders.ts';
 
@@ -88,6 +89,68 @@ describe('a folder', () => {
     expect(one).not.toEqual(plain);
     expect(await pixels('sd', of(2, 0.125))).toEqual(await pixels('sd', { scaling_factor: 0.125 }));
   });
+});
+
+describe('a prompt of more than 77 tokens', () => {
+  const folder = join(golden, 'sd-tiny');
+  // Words of one token each.
+  const words = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 'a' : 'b'));
+  const [first, rest] = [words.slice(0, 75).join(' '), words.slice(75).join(' ')];
+
+  it('is cut, and what was lost is told; or read in chunks, each with its own start and end', async () => {
+    const tokenizer = await loadClipTokenizer(join(folder, 'tokenizer'));
+    const { ids, lost, used } = tokenizer.encodeCounted(words.join(' '));
+    expect([ids, lost, used]).toEqual([tokenizer.encode(first), rest, 77]);
+    expect(tokenizer.encodeCounted(first).lost).toBe('');
+    expect(tokenizer.encodeInChunks(words.join(' '))).toEqual([tokenizer.encode(first), tokenizer.encode(rest)]);
+    expect(tokenizer.encodeInChunks(first)).toEqual([tokenizer.encode(first)]);
+    expect(tokenizer.encodeInChunks('')).toEqual([tokenizer.encode('')]);
+    expect(await cutFrom(folder, [words.join(' '), first])).toEqual({ lost: [rest, ''], tokens: 77 });
+  });
+
+  it.each(['sd', 'sdxl'] as const)(
+    '%s: a short one gives the same image either way, a long one another',
+    async (kind) => {
+      const pipeline = await Pipeline.load({ folder: join(golden, `${kind}-tiny`), adapters: [] }, { kind: 'cpu' });
+      const settings = { sampler: 'euler', steps: 2, guidance: 5, negativePrompt: 'grey', width: 32, height: 32 };
+      const hooks = { shouldStop: () => false, onStep: () => undefined };
+      const draw = async (prompt: string, longPrompts: boolean) =>
+        (await pipeline.generate([prompt], [1], settings, hooks, { longPrompts }))[0]!.latents;
+      expect(await draw('a red circle', true)).toEqual(await draw('a red circle', false));
+      const cut = await draw(words.join(' '), false);
+      expect(cut).toEqual(await draw(first, false));
+      const whole = await draw(words.join(' '), true);
+      expect(whole).not.toEqual(cut);
+      // The second chunk counts, and its order too.
+      expect(whole).not.toEqual(await draw(`${first} ${words.slice(74, 99).join(' ')}`, true));
+      await pipeline.release();
+    },
+  );
+});
+
+it('several images of one prompt: a generator each, or one for all', async () => {
+  const pipeline = await Pipeline.load({ folder: join(golden, 'sd-tiny'), adapters: [] }, { kind: 'cpu' });
+  const settings = { sampler: 'ddim', steps: 2, guidance: 1, negativePrompt: null, width: 32, height: 32 };
+  const hooks = { shouldStop: () => false, onStep: () => undefined };
+  const draw = async (seeds: number[], noise: 'list' | 'stream') =>
+    (
+      await pipeline.generate(
+        seeds.map(() => 'a red circle'),
+        seeds,
+        settings,
+        hooks,
+        { noise },
+      )
+    ).map(({ latents }) => latents);
+  const list = await draw([5, 6], 'list');
+  const stream = await draw([5, 5], 'stream');
+  const far = (a: Float32Array, b: Float32Array) => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
+  // The first of both is seed 5's; the second of a stream is what its generator draws next, no seed's first.
+  expect(far(list[0]!, (await draw([5], 'list'))[0]!)).toBeLessThan(1e-5);
+  expect(far(stream[0]!, list[0]!)).toBeLessThan(1e-5);
+  expect(far(list[1]!, (await draw([6], 'list'))[0]!)).toBeLessThan(1e-5);
+  for (const other of [list[0]!, list[1]!, stream[0]!]) expect(far(stream[1]!, other)).toBeGreaterThan(0.1);
+  await pipeline.release();
 });
 
 it('the guidance scale is embedded as diffusers does for distilled U-Nets', () => {
