@@ -43,9 +43,21 @@ const manifestSchema = z.strictObject({
 });
 type Manifest = z.infer<typeof manifestSchema>;
 
+/** What CLIP's steps are with; null is as good as nothing. */
+const always = z.literal(true).nullish();
 const preprocessorSchema = z.object({
+  image_processor_type: z.string().nullish(),
+  do_resize: always,
+  do_center_crop: always,
+  do_rescale: always,
+  do_normalize: always,
+  do_pad: z.literal(false).nullish(),
+  rescale_factor: z
+    .number()
+    .refine((factor) => Math.abs(factor * 255 - 1) < 1e-6)
+    .nullish(),
   crop_size: z.union([z.number(), z.object({ height: z.number(), width: z.number() })]).optional(),
-  size: z.union([z.number(), z.object({ shortest_edge: z.number() }).partial()]).optional(),
+  size: z.union([z.number(), z.strictObject({ shortest_edge: z.number() })]).optional(),
   resample: z.number().optional(),
   image_mean: z.array(z.number()).length(3).optional(),
   image_std: z.array(z.number()).length(3).optional(),
@@ -75,6 +87,7 @@ export async function readNetworkFolder(path: string, kind: string): Promise<Rew
   const head = scorer.network === 'head' ? (named.head ?? find(folder, ['head.onnx']) ?? null) : null;
   if (scorer.network === 'head' && head === null)
     throw new BadInput(`${folder} has no head.onnx; ${kind} is a head on CLIP's image embedding.`);
+  if (scorer.network !== 'joint') await requireClip(folder, kind);
   const files = await filesOf(folder, [vision, text, head], manifest !== undefined);
   const image = await readModel(join(folder, vision));
   checkPorts(image, join(folder, vision), scorer.network === 'joint');
@@ -89,6 +102,26 @@ export async function readNetworkFolder(path: string, kind: string): Promise<Rew
     logitScale: manifest?.logitScale ?? null,
     files,
   };
+}
+
+/**
+ * Other families have the same ports and another score: SigLIP's logit has a bias, its text another tokenizer.
+ * @throws BadInput where the configs or the graph say that it is none of CLIP's
+ */
+async function requireClip(folder: string, kind: string): Promise<void> {
+  for (const [name, field, isClip] of [
+    ['config.json', 'model_type', /^(?:clip|clip_vision_model|clip_text_model)$/],
+    ['preprocessor_config.json', 'image_processor_type', /^CLIPImageProcessor|^CLIPFeatureExtractor/],
+    ['tokenizer_config.json', 'tokenizer_class', /^CLIPTokenizer|^PreTrainedTokenizerFast$/],
+  ] as const) {
+    const file = join(folder, name);
+    if (!existsSync(file)) continue;
+    const value = ((await readJson(file)) as Record<string, unknown>)[field];
+    if (typeof value === 'string' && !isClip.test(value))
+      throw new BadInput(
+        `${file} says ${field} = ${JSON.stringify(value)}; ${kind} is computed by a CLIP network alone.`,
+      );
+  }
 }
 
 async function readManifest(folder: string): Promise<Manifest | undefined> {
@@ -110,6 +143,10 @@ function checkPorts({ graph }: OnnxModel, file: string, joint: boolean): void {
     throw new BadInput(`${file} has no input pixel_values (it has ${inputs.join(', ')}); it is no reward network.`);
   }
   const outputs = graph.output.map(({ name }) => name);
+  if (!joint && graph.initializer.some(({ name }) => name?.includes('logit_bias') === true))
+    throw new BadInput(
+      `${file} adds a bias to its logits, as SigLIP does; the scorers here are of CLIP networks alone.`,
+    );
   if (!joint && !outputs.includes('image_embeds')) {
     throw new BadInput(
       `${file} has no output image_embeds (it has ${outputs.join(', ')}); export CLIP with its projection.`,
@@ -134,12 +171,23 @@ async function preprocessingOf(
       throw new BadInput(`${folder} has no preprocessor_config.json that says the image's size.`);
     return { kind, size: fixed, mean: clipMean, std: clipStd };
   }
-  const parsed = preprocessorSchema.safeParse(await readJson(file));
-  if (!parsed.success) throw new BadInput(`${file}: ${parsed.error.issues[0]!.message}.`);
+  const config = (await readJson(file)) as Record<string, unknown>;
+  const parsed = preprocessorSchema.safeParse(config);
+  if (!parsed.success) {
+    const field = String(parsed.error.issues[0]!.path[0] ?? '');
+    throw new BadInput(
+      `${file} has ${field} = ${JSON.stringify(config[field])}; visavis prepares images as CLIP's processor does, and cannot do that.`,
+    );
+  }
   const { crop_size: crop, size, resample = 3, image_mean: mean = clipMean, image_std: std = clipStd } = parsed.data;
   if (resample !== 3)
     throw new BadInput(`${file} asks for resampling ${resample}; every scorer here uses bicubic (3).`);
   const said = typeof crop === 'object' ? crop.width : (crop ?? (typeof size === 'object' ? size.shortest_edge : size));
+  const edge = typeof size === 'object' ? size.shortest_edge : size;
+  if (kind === 'clip' && edge !== undefined && said !== undefined && edge !== said)
+    throw new BadInput(
+      `${file} resizes to ${edge} pixels and cuts ${said} out of them; visavis resizes to what is cut.`,
+    );
   const chosen = said ?? fixed;
   if (chosen === undefined) throw new BadInput(`${file} does not say the image's size.`);
   if (fixed !== undefined && fixed !== chosen)

@@ -153,6 +153,45 @@ describe('networks', () => {
     cpSync(starter.reward.network, folder, { recursive: true });
     return folder;
   };
+  it.each([
+    [
+      'config.json',
+      { model_type: 'siglip' },
+      'says model_type = "siglip"; pickscore is computed by a CLIP network alone',
+    ],
+    ['config.json', { model_type: 'siglip2' }, 'model_type = "siglip2"'],
+    ['config.json', { model_type: 'chinese_clip' }, 'model_type = "chinese_clip"'],
+    [
+      'preprocessor_config.json',
+      { image_processor_type: 'SiglipImageProcessor' },
+      'image_processor_type = "SiglipImageProcessor"',
+    ],
+    ['tokenizer_config.json', { tokenizer_class: 'GemmaTokenizer' }, 'tokenizer_class = "GemmaTokenizer"'],
+    [
+      'preprocessor_config.json',
+      { size: { height: 64, width: 64 } },
+      'has size = {"height":64,"width":64}; visavis prepares',
+    ],
+    ['preprocessor_config.json', { size: { shortest_edge: 72 } }, 'resizes to 72 pixels and cuts 64 out of them'],
+    ['preprocessor_config.json', { do_center_crop: false }, 'has do_center_crop = false'],
+    ['preprocessor_config.json', { do_normalize: false }, 'has do_normalize = false'],
+    ['preprocessor_config.json', { rescale_factor: 1 }, 'has rescale_factor = 1'],
+    ['preprocessor_config.json', { do_pad: true }, 'has do_pad = true'],
+  ])('%s with %j is refused', async (name, fields, message) => {
+    const folder = copy();
+    const before = JSON.parse(readFileSync(join(folder, name), 'utf8')) as object;
+    writeFileSync(join(folder, name), JSON.stringify({ ...before, ...fields }));
+    await expect(readNetworkFolder(folder, 'pickscore')).rejects.toThrow(message);
+  });
+  it('SigLIP without its configs is known by the bias of its logits', async () => {
+    const folder = copy();
+    rmSync(join(folder, 'config.json'));
+    const model = await readModel(join(folder, 'model.onnx'));
+    const bias = new Uint8Array(Float32Array.of(-10).buffer);
+    model.graph.initializer.push({ name: 'logit_bias', dims: [1], dataType: 1, rawData: bias });
+    await writeModel(join(folder, 'model.onnx'), model);
+    await expect(readNetworkFolder(folder, 'pickscore')).rejects.toThrow('adds a bias to its logits, as SigLIP does');
+  });
   it('one of another kind is refused', async () => {
     await expect(readNetworkFolder(starter.reward.network, 'hps-v2')).rejects.toThrow('is pickscore, not hps-v2');
     await expect(readNetworkFolder(join(starter.pipeline, 'unet'), 'clip-score')).rejects.toThrow(
