@@ -26,7 +26,7 @@ export function promptsCommand(): Command {
     });
   prompts
     .command('fetch <set>')
-    .description('download a published set and check it: parti-prompts')
+    .description('download a published set and check it; prompts list --available names them')
     .option('--name <name>', 'the set’s name; its own by default', newName)
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
@@ -36,14 +36,23 @@ export function promptsCommand(): Command {
         fetchPrompts(db, { set, name: options.name ?? set, cacheFolder: dataFolder }),
       );
       if (options.json) printJson(imported);
-      else console.log(describe(imported));
+      else {
+        const { licence, cite, source, sha256, note } = imported;
+        console.log(describe(imported));
+        console.log(`From ${source} (SHA-256 ${sha256}), ${licence}. Cite ${cite}.${note === null ? '' : ` ${note}`}`);
+      }
     });
   prompts
     .command('list')
     .description('list the prompt sets')
+    .option('--available', 'the published sets that fetch knows, instead')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (options: Options) => {
+    .action(async (options: Options & { available?: boolean }) => {
+      if (options.available === true) {
+        await listAvailable(options.json === true);
+        return;
+      }
       const sets = await withWorkspace(options, ({ db }) => listPromptSets(db));
       if (options.json) printJson(sets);
       else
@@ -80,6 +89,21 @@ export function promptsCommand(): Command {
         );
     });
   return prompts;
+}
+
+async function listAvailable(isJson: boolean): Promise<void> {
+  const { publishedSets } = await import('../evaluator/prompts/published.ts');
+  const rows = Object.entries(publishedSets).map(([name, { prompts, repository, licence, cite, folder, note }]) => ({
+    ...{ name, prompts, source: `github.com/${repository}`, licence, cite },
+    ...{ isPinned: folder === undefined, note: note ?? null },
+  }));
+  if (isJson) printJson(rows);
+  else
+    printTable(
+      ['name', 'prompts', 'source', 'licence', 'cite'],
+      rows.map(({ name, prompts, source, licence, cite }) => [name, prompts, source, licence, cite]),
+      [1],
+    );
 }
 
 function describe(imported: { name: string; prompts: number; categories: object; challenges: object }): string {

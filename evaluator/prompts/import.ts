@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Database } from '../../db/open.ts';
 import { findPromptSet, insertPromptSet } from '../../db/queries/prompts.ts';
 import { BadInput, cannotRead } from '../engine/files/bad-input.ts';
-import { parsePrompts } from './parse.ts';
+import { parsePrompts, type ParsedPrompt } from './parse.ts';
 
 export interface ImportedPrompts {
   name: string;
@@ -25,7 +25,19 @@ export async function importPrompts(
   } catch (error) {
     throw cannotRead(file, error);
   }
-  const prompts = parsePrompts(bytes, file);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return storePrompts(db, { name, prompts: parsePrompts(bytes, file), sha256 }, now);
+}
+
+/**
+ * @param sha256 of what they were read from
+ * @throws BadInput when the name is taken
+ */
+export async function storePrompts(
+  db: Database,
+  { name, prompts, sha256 }: { name: string; prompts: readonly ParsedPrompt[]; sha256: string },
+  now = Date.now(),
+): Promise<ImportedPrompts> {
   const setId = randomUUID();
   await db.transaction().execute(async (tx) => {
     if ((await findPromptSet(tx, name)) !== undefined) {
@@ -33,7 +45,7 @@ export async function importPrompts(
     }
     await insertPromptSet(
       tx,
-      { id: setId, name, sourceSha256: createHash('sha256').update(bytes).digest('hex'), createdAt: now },
+      { id: setId, name, sourceSha256: sha256, createdAt: now },
       prompts.map(({ text, category, challenge, note }, position) => ({
         id: randomUUID(),
         promptSetId: setId,
