@@ -116,18 +116,25 @@ async function folderEntries(folder: string, prompts: readonly Prompt[]): Promis
 async function manifestEntries(file: string, prompts: readonly Prompt[]): Promise<Entry[]> {
   const text = (await readForeign(file)).toString('utf8');
   const rows = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
-  const byText = new Map(prompts.map((prompt) => [prompt.text, prompt]));
+  // Some published sets have a prompt twice: its rows are then for one after the other, in the set's order.
+  const byText = new Map<string, Prompt[]>();
+  for (const prompt of prompts) byText.set(prompt.text, [...(byText.get(prompt.text) ?? []), prompt]);
+  const met = new Map<string, number>();
   return rows.map(({ line, fields }) => {
     const place = `${file}, line ${line}`;
     const { prompt: text, path, seed } = fields;
     if (typeof text !== 'string' || typeof path !== 'string' || text === '' || path === '') {
       throw new BadInput(`${place}: a row needs a prompt and a path.`);
     }
-    const prompt = byText.get(text);
-    if (prompt === undefined) throw new BadInput(`${place}: the prompt ${JSON.stringify(text)} is not in the set.`);
+    const same = byText.get(text);
+    if (same === undefined) throw new BadInput(`${place}: the prompt ${JSON.stringify(text)} is not in the set.`);
     const number = seed === undefined || seed === '' ? 0 : Number(seed);
     if (!Number.isSafeInteger(number) || number < 0)
       throw new BadInput(`${place}: the seed is ${String(seed)}; it must be a whole number.`);
+    const key = `${number} ${text}`;
+    const before = met.get(key) ?? 0;
+    met.set(key, before + 1);
+    const prompt = same[Math.min(before, same.length - 1)]!;
     return { prompt, file: resolve(dirname(file), path), seed: number, place };
   });
 }

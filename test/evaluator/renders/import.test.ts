@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { ImageStore } from '../../../evaluator/engine/images/store.ts';
-import { importPrompts } from '../../../evaluator/prompts/import.ts';
+import { importPrompts, storePrompts } from '../../../evaluator/prompts/import.ts';
 import { importRenders } from '../../../evaluator/renders/import.ts';
 import { freshSqlite } from '../../support/databases.ts';
 import { temporaryFolder } from '../../support/folders.ts';
@@ -81,6 +81,46 @@ describe('importing renders', () => {
     writeFileSync(manifest, 'prompt,path,seed\na dog,images/x.png,7\na fox,images/y.png,7\n');
     expect(await run(manifest)).toMatchObject({ imported: 2, prompts: 2 });
     expect((await db.selectFrom('render').select('seed').execute()).map((row) => row.seed)).toEqual([7, 7]);
+  });
+
+  it('a prompt that a set has twice takes two rows of a manifest, in order, and no third', async () => {
+    const { db, folder, images } = await setUp();
+    const prompts = ['a', 'b', 'a'].map((text, i) => ({
+      text,
+      category: null,
+      challenge: null,
+      note: null,
+      line: i + 1,
+    }));
+    await storePrompts(db, { name: 'twice', prompts, sha256: '0'.repeat(64) });
+    for (const colour of ['red', 'green', 'blue'])
+      writeFileSync(join(folder, `${colour}.png`), await image(colour).png().toBuffer());
+    const manifest = join(folder, 'manifest.csv');
+    const run = () => importRenders(db, images, { source: manifest, prompts: 'twice', model: 'm' });
+    writeFileSync(manifest, 'prompt,path,seed\na,red.png,0\na,blue.png,0\nb,green.png,0\na,red.png,0\n');
+    await expect(run()).rejects.toThrow('line 5: prompt "a" with seed 0 has an image already');
+    writeFileSync(manifest, 'prompt,path,seed\na,red.png,0\na,blue.png,0\nb,green.png,0\n');
+    expect(await run()).toMatchObject({ imported: 3, prompts: 3 });
+    const rows = await db
+      .selectFrom('render as r')
+      .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
+      .select(['p.position', 'r.image_sha256'])
+      .orderBy('p.position')
+      .execute();
+    const colours = await Promise.all(
+      rows.map(async (row) => [
+        ...(
+          await sharp(await images.read(row.image_sha256))
+            .raw()
+            .toBuffer()
+        ).subarray(0, 3),
+      ]),
+    );
+    expect(colours).toEqual([
+      [255, 0, 0],
+      [0, 128, 0],
+      [0, 0, 255],
+    ]);
   });
 
   it('says what it did to pixels that were not 8-bit sRGB, and does it', async () => {
