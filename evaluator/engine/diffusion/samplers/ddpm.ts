@@ -3,12 +3,12 @@
  * scheduling_ddpm.py. Noise is drawn at every step but the one at t = 0.
  */
 import { alphaBars, roundHalfEven, spacedTimesteps, type SchedulerConfig, type Spacing } from '../schedule.ts';
+import { clipLimit, predictedData } from './predicted-data.ts';
 import type { Sampler } from './sampler.ts';
 
 export function ddpm(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
   const alphaBar = alphaBars(config);
   const timesteps = spacedTimesteps(spacing, steps, config).map(roundHalfEven);
-  const limit = config.clipSample ? config.clipSampleRange : Infinity;
   return {
     timesteps,
     initNoiseSigma: 1,
@@ -18,17 +18,15 @@ export function ddpm(config: SchedulerConfig, spacing: Spacing, steps: number): 
       const bar = alphaBar[t]!;
       const next = timesteps[index + 1];
       const barBefore = next === undefined ? 1 : alphaBar[next]!;
-      const [rootA, rootB] = [Math.sqrt(bar), Math.sqrt(1 - bar)];
+      const x0 = predictedData(config, [Math.sqrt(bar), Math.sqrt(1 - bar)], output, x, clipLimit(config));
       const alpha = bar / barBefore;
       const beta = 1 - alpha;
       const ofData = (Math.sqrt(barBefore) * beta) / (1 - bar);
       const ofNow = (Math.sqrt(alpha) * (1 - barBefore)) / (1 - bar);
       const deviation = Math.sqrt(Math.max(1e-20, ((1 - barBefore) / (1 - bar)) * beta));
-      const isVelocity = config.predictionType === 'v_prediction';
       const z = t > 0 ? noise() : undefined;
       for (let i = 0; i < x.length; i++) {
-        const x0 = isVelocity ? rootA * x[i]! - rootB * output[i]! : (x[i]! - rootB * output[i]!) / rootA;
-        const mean = ofData * Math.min(limit, Math.max(-limit, x0)) + ofNow * x[i]!;
+        const mean = ofData * x0[i]! + ofNow * x[i]!;
         x[i] = z === undefined ? mean : mean + deviation * z[i]!;
       }
     },

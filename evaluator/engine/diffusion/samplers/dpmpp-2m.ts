@@ -19,6 +19,7 @@ import {
   type Spacing,
 } from '../schedule.ts';
 import { smallestAlphaBar } from './euler.ts';
+import { predictedData } from './predicted-data.ts';
 import type { Sampler } from './sampler.ts';
 
 export interface DpmOptions {
@@ -38,7 +39,7 @@ export function dpmpp2m(config: SchedulerConfig, spacing: Spacing, steps: number
     step(index, output, x, noise) {
       const [, sigmaS] = split(noiseLevels[index]!);
       const [alphaT, sigmaT] = split(noiseLevels[index + 1]!);
-      const m0 = dataPrediction(config, noiseLevels[index]!, output, x);
+      const m0 = predictedData(config, split(noiseLevels[index]!), output, x);
       const lambdaS = lambda(noiseLevels[index]!);
       const h = lambda(noiseLevels[index + 1]!) - lambdaS;
       const { isStochastic } = options;
@@ -76,18 +77,6 @@ export function dpmLevels(
     timesteps = levels.map((sigma) => roundHalfEven(timestepOfSigma(sigma, all)));
   }
   return { timesteps, noiseLevels: Float64Array.from([...levels, 0], Math.fround) };
-}
-
-/** x_θ of a U-Net that predicts ε or v. */
-export function dataPrediction(
-  config: SchedulerConfig,
-  noiseLevel: number,
-  output: Float32Array,
-  x: Float32Array,
-): Float32Array {
-  const [alpha, sigma] = split(noiseLevel);
-  const isVelocity = config.predictionType === 'v_prediction';
-  return x.map((value, i) => (isVelocity ? alpha * value - sigma * output[i]! : (value - sigma * output[i]!) / alpha));
 }
 
 /** λ = log α − log σ; infinite without noise. */

@@ -4,6 +4,7 @@
  */
 import type { SchedulerConfig, Spacing } from '../schedule.ts';
 import { curveOf, denoised, eulerLevels } from './euler.ts';
+import { clipLimit } from './predicted-data.ts';
 import type { Sampler } from './sampler.ts';
 
 export function heun(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
@@ -11,7 +12,7 @@ export function heun(config: SchedulerConfig, spacing: Spacing, steps: number): 
   // Index 2k is the first look of step k at σ_k, 2k + 1 the second at σ_{k+1}.
   const levelOf = (index: number) => levels.sigmas[Math.ceil(index / 2)]!;
   const timesteps = Float64Array.from({ length: 2 * steps - 1 }, (_, index) => levels.timesteps[Math.ceil(index / 2)]!);
-  const limit = config.clipSample ? config.clipSampleRange : Infinity;
+  const limit = clipLimit(config);
   let start: Float32Array | undefined;
   let slope: Float32Array | undefined;
   return {

@@ -6,6 +6,7 @@
  */
 import { BadInput } from '../../files/bad-input.ts';
 import { alphaBars, type SchedulerConfig, type Spacing } from '../schedule.ts';
+import { clipLimit, predictedData } from './predicted-data.ts';
 import type { Sampler } from './sampler.ts';
 
 const sigmaData = 0.5;
@@ -26,25 +27,23 @@ export function lcm(config: SchedulerConfig, _spacing: Spacing, steps: number): 
     { length: steps },
     (_, i) => (originalSteps - Math.floor((i * originalSteps) / steps)) * stride - 1,
   );
-  const limit = config.clipSample ? config.clipSampleRange : Infinity;
   return {
     timesteps,
     initNoiseSigma: 1,
     inputScale: () => 1,
     step(index, output, x, noise) {
       const t = timesteps[index]!;
-      const [rootA, rootB] = [Math.sqrt(alphaBar[t]!), Math.sqrt(1 - alphaBar[t]!)];
+      const roots = [Math.sqrt(alphaBar[t]!), Math.sqrt(1 - alphaBar[t]!)] as const;
+      const x0 = predictedData(config, roots, output, x, clipLimit(config));
       const next = timesteps[index + 1];
       const scaled = t * scaling;
       const cSkip = sigmaData ** 2 / (scaled ** 2 + sigmaData ** 2);
       const cOut = scaled / Math.sqrt(scaled ** 2 + sigmaData ** 2);
-      const isVelocity = config.predictionType === 'v_prediction';
       const z = next === undefined ? undefined : noise();
       const nextBar = next === undefined ? 1 : alphaBar[next]!;
       const [keep, spread] = [Math.sqrt(nextBar), Math.sqrt(1 - nextBar)];
       for (let i = 0; i < x.length; i++) {
-        const x0 = isVelocity ? rootA * x[i]! - rootB * output[i]! : (x[i]! - rootB * output[i]!) / rootA;
-        const consistent = cOut * Math.min(limit, Math.max(-limit, x0)) + cSkip * x[i]!;
+        const consistent = cOut * x0[i]! + cSkip * x[i]!;
         x[i] = z === undefined ? consistent : keep * consistent + spread * z[i]!;
       }
     },

@@ -8,7 +8,8 @@
  * m0, m1          x_θ at the step before this transition, and one earlier
  */
 import type { SchedulerConfig, Spacing } from '../schedule.ts';
-import { dataPrediction, dpmLevels, lambda, split } from './dpmpp-2m.ts';
+import { dpmLevels, lambda, split } from './dpmpp-2m.ts';
+import { predictedData } from './predicted-data.ts';
 import type { Sampler } from './sampler.ts';
 
 export function unipc(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
@@ -61,7 +62,7 @@ export function unipc(config: SchedulerConfig, spacing: Spacing, steps: number):
     inputScale: () => 1,
     step(index, output, x) {
       if (index === 0) [models, before] = [[], undefined];
-      const there = dataPrediction(config, noiseLevels[index]!, output, x);
+      const there = predictedData(config, split(noiseLevels[index]!), output, x);
       if (before !== undefined && !uncorrected.has(index - 1)) x.set(correct(index - 1, orderBefore, before, there));
       models = [there, ...models].slice(0, 2);
       const order = Math.min(highest, steps - index, index + 1);
