@@ -59,16 +59,17 @@ function curvesFigure(
         })
         .sort((a, b) => a.x - b.x),
     );
+  const ringed = rows.find(({ model }) => model === best?.model)?.model ?? null;
   const level = rows[0]!.baselineMedian.value;
   const asPercent = (share: number | null) => (share === null ? null : 100 * share);
   return {
     kind: 'curves',
     name,
     title: `${reward} while training, against ${baseline}`,
-    caption: `Median of ${reward} (${kind}) and win rate over ${baseline} at each checkpoint, with their 95 % intervals over prompts. Ringed: the highest median.`,
+    caption: `Median of ${reward} (${kind}) and win rate over ${baseline} at each checkpoint, with their 95 % intervals over prompts.${ringed === null ? '' : ' Ringed: the highest median.'}`,
     runs,
     unit,
-    best: best?.model ?? null,
+    best: ringed,
     panels: [
       ...(level === null
         ? []

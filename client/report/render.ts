@@ -1,14 +1,14 @@
 /** @file The figures and the whole report as text, without a DOM: the same report gives the same bytes. */
+import type { Component } from 'svelte';
 import { render } from 'svelte/server';
 import type { PrescreenResult } from '../../contract/prescreen.ts';
 import type { AnyReport } from '../../contract/report.ts';
-import { escapeMarkup } from '../../evaluator/engine/files/markup.ts';
 import type { StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import Chart from './Chart.svelte';
+import FigureTitle from './FigureTitle.svelte';
 import { figuresOf, type Figure } from './figures.ts';
 import Page from './Page.svelte';
 import type { ReportAbout } from './page-data.ts';
-import { fontFamily } from './palette.ts';
 import { prescreenFigures } from './prescreen-figures.ts';
 
 /** What has figures. */
@@ -36,7 +36,7 @@ export function allFiguresSvg(result: Result): string {
   const parts = figuresIn(result).map((figure) => {
     const drawing = drawingOf(figure);
     const [, across, down] = /^<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(drawing)!.map(Number);
-    const title = `<text x="${margin}" y="${height + 18}" font-family="${fontFamily}" font-size="14" font-weight="bold">${escapeMarkup(figure.title)}</text>`;
+    const title = drawn(FigureTitle, { title: figure.title, x: margin, y: height + 18 });
     const part = `${title}${drawing.replace('<svg ', `<svg x="${margin}" y="${height + titleHeight}" `)}`;
     width = Math.max(width, across! + 2 * margin);
     height += down! + titleHeight + margin;
@@ -51,9 +51,14 @@ export function pageBody(about: ReportAbout, report: AnyReport, votes: StudyVote
   return withoutMarkers(render(Page, { props: { about, report, votes } }).body);
 }
 
-/** Outside a page there are no variables: what stands for each holds. */
 function drawingOf(figure: Figure): string {
-  return withoutMarkers(render(Chart, { props: { figure } }).body).replace(/var\(--[\w-]+, ([^)]+)\)/g, '$1');
+  return drawn(Chart, { figure });
+}
+
+/** Outside a page there are no variables: what stands for each holds. */
+function drawn<Props extends Record<string, unknown>>(component: Component<Props>, props: Props): string {
+  const { body } = render(component as Component<Record<string, unknown>>, { props });
+  return withoutMarkers(body).replace(/var\(--[\w-]+, ([^)]+)\)/g, '$1');
 }
 
 /** Without what would let the page be taken over in a browser. */

@@ -63,11 +63,12 @@ export async function* renderImages(request: ImagesRequest): AsyncGenerator<Rend
   } = request;
   const settings = defaultSettings(await readPipelineFolder(pipeline), request);
   if (!longPrompts) {
-    const { lost, tokens } = await cutFrom(pipeline, [prompt]);
-    if (lost[0] !== '')
-      onNote?.(
-        `the prompt is cut at ${tokens} tokens; ${JSON.stringify(lost[0])} is not read (--long-prompts reads all).`,
-      );
+    const { lost, tokens } = await cutFrom(pipeline, [prompt, settings.negativePrompt ?? '']);
+    for (const [i, what] of ['prompt', 'negative prompt'].entries())
+      if (lost[i] !== '')
+        onNote?.(
+          `the ${what} is cut at ${tokens} tokens; ${JSON.stringify(lost[i])} is not read (--long-prompts reads all).`,
+        );
   }
   const { devices, notes } = await chooseDevices(device);
   for (const note of notes) onNote?.(note);

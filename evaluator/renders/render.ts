@@ -64,7 +64,7 @@ export async function renderPromptSet(
   const summary: RenderSummary = { rendered: 0, failed: [], skipped, stopped: false };
   if (queue.length === 0) return summary;
   await checkModelFiles(model.name, settings);
-  await tellOfCuts(settings.pipeline, queue, request.onNote);
+  await tellOfCuts(settings, queue, request.onNote);
 
   const run = new Run(db, images, model, settings, request, queue, summary);
   await run.finish();
@@ -72,15 +72,15 @@ export async function renderPromptSet(
 }
 
 async function tellOfCuts(
-  pipeline: string,
+  { pipeline, negativePrompt }: ModelSettings,
   queue: readonly Prompt[],
   onNote: ((sentence: string) => void) | undefined,
 ): Promise<void> {
   if (onNote === undefined) return;
-  const { lost, tokens } = await cutFrom(
-    pipeline,
-    queue.map(({ text }) => text),
-  );
+  const { lost, tokens } = await cutFrom(pipeline, [...queue.map(({ text }) => text), negativePrompt ?? '']);
+  const ofNegative = lost.pop()!;
+  if (ofNegative !== '')
+    onNote(`The negative prompt is cut at ${tokens} tokens; ${JSON.stringify(ofNegative)} is not read.`);
   const first = lost.findIndex((words) => words !== '');
   if (first === -1) return;
   const count = lost.filter((words) => words !== '').length;

@@ -183,7 +183,7 @@ export class ImportedVotesReader {
     if (cells.votes_per_pair !== undefined) {
       this.#takeVotesPerPair(cells.votes_per_pair);
       // Of our own exports alone: elsewhere the word may mean anything.
-      if (cells.primary) this.#primary = cells.primary;
+      if (cells.primary) this.#takePrimary(this.#spelling.criterion.of(cells.primary));
     }
     const [a, b] = [cells.model_a, cells.model_b].map((name) => this.#spelling.model.of(name ?? '')) as [
       string,
@@ -299,6 +299,14 @@ export class ImportedVotesReader {
     if (a !== '' && (name === a || name === b)) return name === a ? 'a' : 'b';
     this.#counts.sideUnknown += 1;
     return '';
+  }
+
+  #takePrimary(criterion: string): void {
+    if (this.#primary !== undefined && this.#primary !== criterion)
+      throw new BadInput(
+        `${this.#file}, row ${this.#row()}: the plan's primary criterion is ${criterion} here and ${this.#primary} above; analyse the studies one by one.`,
+      );
+    this.#primary = criterion;
   }
 
   #takeVotesPerPair(cell: string): void {

@@ -43,11 +43,12 @@ describe('command line', () => {
         folder,
         ...['generate', '--pipeline', starter.pipeline, '--prompt', 'a red circle '.repeat(40), '--seed', '3'],
         ...['--out', join(folder, `${name}.png`), '--latents', join(folder, `${name}.f32`), '--steps', '1'],
-        ...['--device', 'cpu', '--json', ...more],
+        ...['--negative-prompt', 'a blue star '.repeat(40), '--device', 'cpu', '--json', ...more],
       );
     const list = await draw('list', '--count', '2');
     expect(list.code, list.stderr).toBe(0);
     expect(list.stderr).toContain('the prompt is cut at 24 tokens; "');
+    expect(list.stderr).toContain('the negative prompt is cut at 24 tokens; "');
     expect((JSON.parse(list.stdout) as { images: object[] }).images).toEqual(
       [0, 1].map((i) => ({
         out: join(folder, `list-${i}.png`),

@@ -105,7 +105,7 @@ function byNetwork(file: string, text: string): Map<string, LoraConfig> {
 const isOff = (value: unknown) =>
   value === undefined || value === null || value === false || (Array.isArray(value) && value.length === 0);
 /** Initialisations that change the base's weights too: the adapter alone is not what was trained. */
-const changesBase = /^(pissa|olora|corda|loftq)/i;
+const changesBase = /^(pissa|olora|corda|loftq|lora_ga)/i;
 const allowed: Record<string, (value: unknown) => boolean> = {
   peft_type: (value) => value === undefined || value === 'LORA' || value === 'LOHA' || value === 'LOKR',
   use_qalora: isOff,
@@ -119,7 +119,23 @@ const allowed: Record<string, (value: unknown) => boolean> = {
   init_lora_weights: (value) => typeof value !== 'string' || !changesBase.test(value),
 };
 
+/** Of PEFT 0.21's LoraConfig, LoHaConfig and LoKrConfig: read here, of the training, or said by the weights' names and shapes. */
+const passedOver = new Set(
+  [
+    'task_type auto_mapping peft_version base_model_name_or_path revision inference_mode r lora_alpha alpha rank_pattern',
+    'alpha_pattern use_rslora use_dora target_modules exclude_modules lora_dropout rank_dropout module_dropout rank_dropout_scale',
+    'fan_in_fan_out layers_to_transform layers_pattern megatron_core loftq_config eva_config corda_config lora_ga_config',
+    'qalora_group_size runtime_config ensure_weight_tying init_weights use_effective_conv2d decompose_both decompose_factor',
+  ].flatMap((line) => line.split(' ')),
+);
+
 function requireKnown(file: string, config: LoraConfig): void {
+  for (const [field, value] of Object.entries(config)) {
+    if (!passedOver.has(field) && !Object.hasOwn(allowed, field) && !isOff(value))
+      throw new BadInput(
+        `${file} has ${field} = ${JSON.stringify(value)}, which visavis does not know; whether it changes the picture cannot be told.`,
+      );
+  }
   for (const [field, isRight] of Object.entries(allowed)) {
     if (!isRight(config[field]))
       throw new BadInput(`${file} has ${field} = ${JSON.stringify(config[field])}, which visavis cannot do.`);

@@ -10,7 +10,8 @@ import { BadInput } from '../files/bad-input.ts';
 import type { SafeTensor } from '../onnx/safetensors.ts';
 import type { Part } from './adapter-keys.ts';
 
-export type AdapterParts = Partial<Record<Part, SafeTensor>>;
+/** As `magnitudeOf` leaves them: DoRA's magnitudes under one name. */
+export type AdapterParts = Partial<Record<Exclude<Part, 'dora_scale'>, SafeTensor>>;
 export type AdapterKind = 'LoRA' | 'LoHa' | 'LoKr';
 
 export interface Matrix {
@@ -19,11 +20,28 @@ export interface Matrix {
   data: Float32Array;
 }
 
-const needed: Record<AdapterKind, readonly Part[]> = {
+const needed: Record<AdapterKind, readonly (keyof AdapterParts)[]> = {
   LoRA: ['down', 'up'],
   LoHa: ['hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b'],
   LoKr: [],
 };
+
+/**
+ * DoRA's magnitudes in one form: [out, 1, …] of each output, [1, in, …] of each input (LyCORIS's older dora_scale, OneTrainer's). PEFT's
+ * are of outputs always, [out] or [1, out, 1, 1].
+ */
+export function withMagnitude({ dora_scale: scale, ...parts }: Partial<Record<Part, SafeTensor>>): AdapterParts {
+  if (scale !== undefined) return { ...parts, magnitude: scale };
+  const { magnitude } = parts;
+  if (magnitude === undefined) return parts;
+  const ones = magnitude.shape.length === 4 ? [1, 1, 1] : [1];
+  return { ...parts, magnitude: { ...magnitude, shape: [magnitude.data.length, ...ones] } };
+}
+
+/** Whether a DoRA magnitude is one of each input. */
+export function isOfInputs({ shape, data }: SafeTensor): boolean {
+  return shape.length > 1 && shape[0] === 1 && data.length > 1;
+}
 
 /**
  * Which kind the tensors are, and their rank; null where none of them has one (LoKr of whole factors).
@@ -120,7 +138,7 @@ function kronecker(w1: Matrix, w2: Matrix): Matrix {
 /**
  * What DoRA adds: m·(W + sΔW)/‖W + sΔW‖ − W.
  * @param weight [out, in]
- * @param magnitude of each output, or of each input ([1, in], LyCORIS's older form): the norm is over the others
+ * @param magnitude of each output, or of each input: the norm is over the others
  */
 export function doraChange(
   weight: Matrix,
@@ -130,9 +148,9 @@ export function doraChange(
   { file, key }: { file: string; key: string },
 ): Matrix {
   const { rows, columns } = weight;
-  const isOfOutputs = magnitude.data.length === rows && !(magnitude.shape.length === 2 && magnitude.shape[0] === 1);
+  const isOfOutputs = !isOfInputs(magnitude);
   const kernel = columns / magnitude.data.length;
-  if (!isOfOutputs && !Number.isInteger(kernel))
+  if (isOfOutputs ? magnitude.data.length !== rows : !Number.isInteger(kernel))
     throw new BadInput(
       `${file}: the magnitude of "${key}" is [${magnitude.shape.join(', ')}], the weight [${rows}, ${columns}].`,
     );

@@ -11,6 +11,8 @@ export type Part =
   | 'down'
   | 'up'
   | 'alpha'
+  /** DoRA's: LyCORIS's dora_scale and PEFT's lora_magnitude_vector, whose shapes mean different things. */
+  | 'dora_scale'
   | 'magnitude'
   | 'hada_w1_a'
   | 'hada_w1_b'
@@ -36,7 +38,8 @@ const parts: [RegExp, Part | undefined][] = [
   [/(?:\.lora\.down|\.lora_down|\.lora_A(?:\.\w+)?|_lora\.down|\.lora_linear_layer\.down)\.weight$/, 'down'],
   [/(?:\.lora\.up|\.lora_up|\.lora_B(?:\.\w+)?|_lora\.up|\.lora_linear_layer\.up)\.weight$/, 'up'],
   [/\.alpha$/, 'alpha'],
-  [/\.dora_scale$|\.lora_magnitude_vector(?:\.\w+)?$|\.lora_magnitude_vector\.\w+\.weight$/, 'magnitude'],
+  [/\.dora_scale$/, 'dora_scale'],
+  [/\.lora_magnitude_vector(?:\.\w+)?$|\.lora_magnitude_vector\.\w+\.weight$/, 'magnitude'],
   // The named part; LyCORIS and PEFT's LoHa and LoKr.
   [/\.((?:hada_w[12]_[ab])|(?:lokr_w[12](?:_[ab])?))(?:\.default)?$/, undefined],
 ];
@@ -46,6 +49,8 @@ const kohyaNetworks: [string, NetworkName][] = [
   ['lora_te1_', 'text_encoder'],
   ['lora_te2_', 'text_encoder_2'],
   ['lora_te_', 'text_encoder'],
+  // LyCORIS on a bare U-Net.
+  ['lycoris_', 'unet'],
 ];
 
 /** @returns undefined for a key of no style that is known here */
@@ -66,6 +71,8 @@ function moduleOf(bare: string): Omit<ParsedKey, 'part'> | undefined {
       return { network, path, module: path };
     }
   }
+  // Networks of other families.
+  if (/^(?:transformer|(?:model\.)?diffusion_model|prior|unet_3d)\./.test(bare)) return undefined;
   const match = /^(?:base_model\.model\.)?(?:(unet|text_encoder|text_encoder_2)\.)?(.+)$/.exec(bare);
   if (match === null) return undefined;
   // PEFT's own files name no network.

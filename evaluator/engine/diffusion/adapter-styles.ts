@@ -1,12 +1,15 @@
 /**
  * @file An adapter in the words of other programs: diffusers' (PEFT's keys under the network's name, strength in the header), kohya's
- * and LyCORIS's (ComfyUI and A1111 read it), PEFT's folder. Numbers and types stay as they are, so that the way back gives them again.
+ * and LyCORIS's (ComfyUI and A1111 read it), PEFT's folder. Numbers stay as they are, and
+ * float16 and bfloat16 do, so that the way back gives them again; float64 and float8 become float32. An α of α/√r is rounded by kohya's
+ * float32.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadInput } from '../files/bad-input.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { encodeSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
+import { isOfInputs } from './adapter-delta.ts';
 import { withDots, type NetworkName, type Part } from './adapter-keys.ts';
 import { readAdapter, type Adapter, type AdapterModule } from './lora.ts';
 
@@ -176,8 +179,12 @@ const kohyaParts: Partial<Record<Part, string>> = {
   magnitude: 'dora_scale',
 };
 
-/** α in float32: what scaling · rank was before it was divided. */
-const alphaOf = ({ scaling, rank }: AdapterModule) => Math.fround(scaling * (rank ?? 1));
+/** What scaling · rank was before it was divided; a float32 where it was one, not one of α/√r. */
+function alphaOf({ scaling, rank }: AdapterModule): number {
+  const alpha = scaling * (rank ?? 1);
+  const single = Math.fround(alpha);
+  return Math.abs(alpha - single) < 1e-12 * Math.abs(alpha) ? single : alpha;
+}
 
 function kohyaTensors(adapter: Adapter): Map<string, SafeTensor> {
   const isXl = adapter.modules.text_encoder_2.size > 0 || baseOf(adapter) === 'SDXL';
@@ -197,30 +204,20 @@ function kohyaTensors(adapter: Adapter): Map<string, SafeTensor> {
       const place = `${prefixes[network]}${inner}`;
       const rest = Object.entries(parts)
         .filter(([part]) => part !== 'alpha')
-        .map(([part, tensor]): [string, SafeTensor] => [
-          `${place}.${kohyaParts[part as Part] ?? part}`,
-          part === 'magnitude' ? kohyaMagnitude(tensor, module) : tensor,
-        ]);
+        .map(([part, tensor]): [string, SafeTensor] => [`${place}.${kohyaParts[part as Part] ?? part}`, tensor]);
       const alpha: [string, SafeTensor] = [`${place}.alpha`, { shape: [], data: Float32Array.of(alphaOf(module)) }];
       return rank === null ? rest : [...rest, alpha];
     }),
   );
 }
 
-const isOfInputs = ({ shape }: SafeTensor) => shape.length === 2 && shape[0] === 1;
-
-/** LyCORIS keeps a weight's dimensions: [out, 1] of a layer, [out, 1, 1, 1] of a convolution. */
-function kohyaMagnitude(tensor: SafeTensor, { parts }: AdapterModule): SafeTensor {
-  if (isOfInputs(tensor)) return tensor;
-  return { ...tensor, shape: [tensor.data.length, ...(parts.down?.shape ?? [0, 0]).slice(1).map(() => 1)] };
-}
-
 /** [out] of a layer, [1, out, 1, 1] of a convolution. */
-function peftMagnitude(tensor: SafeTensor, { parts, key }: AdapterModule, file: string): SafeTensor {
-  const rows = tensor.data.length;
-  if (parts.up?.shape[0] !== rows || isOfInputs(tensor))
+function peftMagnitude(tensor: SafeTensor, { key, kind }: AdapterModule, file: string): SafeTensor {
+  if (kind !== 'LoRA') throw new BadInput(`${file}: "${key}" is ${kind} with DoRA, which PEFT does not have.`);
+  if (isOfInputs(tensor))
     throw new BadInput(`${file}: "${key}" has a magnitude of each input, which PEFT and diffusers do not have.`);
-  return { ...tensor, shape: parts.down!.shape.length === 4 ? [1, rows, 1, 1] : [rows] };
+  const { length } = tensor.data;
+  return { ...tensor, shape: tensor.shape.length === 4 ? [1, length, 1, 1] : [length] };
 }
 
 /** adapter_config.json: what most layers have, and the others by pattern. */

@@ -10,7 +10,15 @@
  */
 import { BadInput } from '../files/bad-input.ts';
 import { adapterFiles, LoraConfigs } from './adapter-config.ts';
-import { deltaOf, doraChange, kindOf, type AdapterKind, type AdapterParts, type Matrix } from './adapter-delta.ts';
+import {
+  deltaOf,
+  doraChange,
+  kindOf,
+  withMagnitude,
+  type AdapterKind,
+  type AdapterParts,
+  type Matrix,
+} from './adapter-delta.ts';
 import { parseKey, type NetworkName, type Part } from './adapter-keys.ts';
 import { float32ToFloat16 } from '../onnx/float16.ts';
 import {
@@ -81,7 +89,8 @@ export async function readAdapter(path: string): Promise<Adapter> {
       `${file}: ${unknown.length} keys are of no adapter style that visavis knows: ${firstFew(unknown)}.`,
     );
   }
-  for (const { network, path, module, key, parts } of found.values()) {
+  for (const { network, path, module, key, parts: named } of found.values()) {
+    const parts = withMagnitude(named);
     const { kind, rank } = kindOf(parts, file, key);
     const scaling = configs.scaling(network, module, rank, parts.alpha?.data[0]);
     configs.requireMagnitude(network, key, parts.magnitude !== undefined);

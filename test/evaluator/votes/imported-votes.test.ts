@@ -25,6 +25,20 @@ const skips = (rows: { skipped: { reason: string; count: number }[] }) =>
   rows.skipped.map(({ reason, count }) => `${count}: ${reason}`);
 
 describe('imported votes', () => {
+  it('the primary criterion is that of our own export alone, in one spelling, and one', async () => {
+    const own = `${header},criterion,votes_per_pair,primary\n`;
+    const rows = (...primaries: string[]) => primaries.map((name, i) => `${i},ann,a,caf\u00e9,3,${name}\n`).join('');
+    // The same word with the accent as a letter of its own, and a space after it.
+    expect((await importVotes(await file('p.csv', own + rows('cafe\u0301 ', 'cafe\u0301 ')))).primary).toBe(
+      'caf\u00e9',
+    );
+    await expect(importVotes(await file('q.csv', own + rows('caf\u00e9', 'taste')))).rejects.toThrow(
+      "row 3: the plan's primary criterion is taste here and caf\u00e9 above",
+    );
+    const foreign = `${header},criterion,primary\n1,ann,a,x,x\n2,bob,b,x,y\n`;
+    expect((await importVotes(await file('r.csv', foreign))).primary).toBeUndefined();
+  });
+
   it('CSV, CRLF, BOM, gzip and JSONL give one report', async () => {
     const jsonl = good
       .trim()

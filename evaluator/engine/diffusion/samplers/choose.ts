@@ -89,6 +89,8 @@ export function chooseSampler(id: string, config: SchedulerConfig, steps: number
       `The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`,
     );
   }
+  if (suffix !== undefined && bare === 'lcm')
+    throw new BadInput(`The sampler lcm has timesteps of its own; "${id}" would be the same as lcm.`);
   requireKnownFields(bare, config.json, config.file);
   return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps);
 }

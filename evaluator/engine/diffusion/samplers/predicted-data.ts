@@ -1,4 +1,4 @@
-/** @file x̂0 from what a U-Net predicts at α·x0 + σ·ε, α² + σ² = 1: (x − σε)/α, or αx − σv (Salimans & Ho 2022, arXiv:2202.00512). */
+/** @file The data that a U-Net predicts at α·x0 + σ·ε, α² + σ² = 1: (x − σε)/α, or αx − σv (Salimans & Ho 2022, arXiv:2202.00512). */
 import type { SchedulerConfig } from '../schedule.ts';
 
 /** @param limit x̂0 is clipped to ±limit, where the class does that */

@@ -15,6 +15,11 @@ const is =
   (value: unknown) =>
     none(value) || values.includes(value);
 
+const not =
+  (...values: unknown[]) =>
+  (value: unknown) =>
+    !values.includes(value);
+
 const shared: Record<string, Rule> = {
   num_train_timesteps: 'honoured',
   beta_start: 'honoured',
@@ -39,7 +44,8 @@ const multistep: Record<string, Rule> = {
   ...zeroSnr,
   ...thresholds,
   solver_order: is(2),
-  solver_type: is('midpoint'),
+  // Other solvers' words mean midpoint to this class.
+  solver_type: is('midpoint', 'logrho', 'bh1', 'bh2'),
   // With a last σ of 0 the last step is of first order whatever these say.
   lower_order_final: 'no effect',
   euler_at_final: 'no effect',
@@ -56,7 +62,7 @@ const multistep: Record<string, Rule> = {
   final_sigmas_type: is('zero'),
   lambda_min_clipped: (value) => none(value) || value === -Infinity,
   // Of networks with a learned variance: their U-Net has twice the channels and is refused by its shape.
-  variance_type: none,
+  variance_type: not('learned', 'learned_range'),
 };
 
 /** By the sampler's id without its suffix. */
@@ -118,7 +124,8 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
       solver_order: is(1, 2),
       predict_x0: is(true),
       // bh1 ends in NaN with a last σ of 0, in diffusers too.
-      solver_type: is('bh2'),
+      // Other solvers' words mean bh2 to this class.
+      solver_type: is('bh2', 'midpoint', 'heun', 'logrho'),
       lower_order_final: is(true),
       disable_corrector: 'honoured',
       solver_p: none,
@@ -165,6 +172,8 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
 tables['dpmpp-2m-karras'] = tables['dpmpp-2m']!;
 tables['dpmpp-2m-sde-karras'] = tables['dpmpp-2m-sde']!;
 
+const everyField = new Set(Object.values(tables).flatMap(({ fields }) => Object.keys(fields)));
+
 /**
  * @param id of the sampler that is used, which need not be the one that the config names: then fields of that one's class count,
  * as in diffusers' from_config
@@ -173,12 +182,31 @@ tables['dpmpp-2m-sde-karras'] = tables['dpmpp-2m-sde']!;
 export function requireKnownFields(id: string, json: Readonly<Record<string, unknown>>, file: string): void {
   const table = tables[id];
   if (table === undefined) return;
+  const className = String(json['_class_name'] ?? '');
+  if (/^EDM|Flow/.test(className) || !none(json['sigma_data']) || !none(json['shift']))
+    throw new BadInput(
+      `${file} is ${className === '' ? 'of a model' : `${className}'s`} whose noise is described in another way (EDM or flow matching); none of the samplers here fits it.`,
+    );
+  // The network was trained on it, whatever the class that is asked makes of it.
+  if (json['rescale_betas_zero_snr'] === true && table.fields['rescale_betas_zero_snr'] !== 'honoured')
+    throw new BadInput(`${file} asks for rescale_betas_zero_snr = true, which the sampler ${id} cannot do.`);
+  if (json['rescale_betas_zero_snr'] === true && id === 'ddim' && json['prediction_type'] !== 'v_prediction')
+    throw new BadInput(
+      `${file}: with rescale_betas_zero_snr the sampler ddim needs a network that predicts v_prediction.`,
+    );
   for (const [field, value] of Object.entries(json)) {
     const rule = table.fields[field];
     if (typeof rule === 'function' && !rule(value))
       throw new BadInput(`${file} asks for ${field} = ${shown(value)}, which visavis cannot do.`);
-    // A newer diffusers may have fields that nobody has looked at yet.
-    if (rule === undefined && !field.startsWith('_') && json['_class_name'] === table.className && !off(value))
+    // diffusers keeps what another class had, as SDXL's EulerDiscrete has PNDM's skip_prk_steps; its own class passes it over. A newer
+    // diffusers may have fields that nobody has looked at yet.
+    if (
+      rule === undefined &&
+      !everyField.has(field) &&
+      !field.startsWith('_') &&
+      json['_class_name'] === table.className &&
+      !off(value)
+    )
       throw new BadInput(
         `${file} has the field ${field} = ${shown(value)}, which visavis does not know; whether it changes the picture cannot be told.`,
       );

@@ -128,6 +128,54 @@ describe('converting', () => {
       await expect(convertAdapter(folder, out('diffusers'), 'diffusers')).rejects.toThrow('has no keys for');
   });
 
+  it('DoRA keeps its axis and its dimensions; what PEFT does not have is refused', async () => {
+    const conv = 'lora_unet_down_blocks_0_resnets_0_conv1';
+    const lora = (scale: number[]) =>
+      file({
+        [`${conv}.lora_down.weight`]: tensor([2, 4, 3, 3]),
+        [`${conv}.lora_up.weight`]: tensor([4, 2, 1, 1]),
+        [`${conv}.alpha`]: { shape: [], data: Float32Array.of(2) },
+        [`${conv}.dora_scale`]: tensor(scale),
+      });
+    for (const scale of [
+      [4, 1, 1, 1],
+      [1, 4, 1, 1],
+    ]) {
+      const first = lora(scale);
+      expect(readFileSync(await converted(first, 'kohya')).equals(readFileSync(first))).toBe(true);
+    }
+    const outputs = lora([4, 1, 1, 1]);
+    const peft = await converted(outputs, 'peft');
+    const { tensors } = await readSafeTensors(join(peft, 'adapter_model.safetensors'));
+    expect(tensors.get('base_model.model.down_blocks.0.resnets.0.conv1.lora_magnitude_vector')!.shape).toEqual([
+      1, 4, 1, 1,
+    ]);
+    expect(readFileSync(await converted(peft, 'kohya')).equals(readFileSync(outputs))).toBe(true);
+    await expect(convertAdapter(lora([1, 4, 1, 1]), out('peft'), 'peft')).rejects.toThrow(
+      'has a magnitude of each input',
+    );
+    const lokr = file({
+      [`${conv}.lokr_w1`]: tensor([2, 2]),
+      [`${conv}.lokr_w2`]: tensor([2, 2, 3, 3]),
+      [`${conv}.dora_scale`]: tensor([4, 1, 1, 1]),
+    });
+    expect(readFileSync(await converted(lokr, 'kohya')).equals(readFileSync(lokr))).toBe(true);
+    await expect(convertAdapter(lokr, out('peft'), 'peft')).rejects.toThrow(
+      'is LoKr with DoRA, which PEFT does not have',
+    );
+  });
+
+  it('a strength of α/√r is kept where it can be written', async () => {
+    const folder = await converted(file(layer(q, 3, [8, 8], 7)), 'peft');
+    const config = join(folder, 'adapter_config.json');
+    const before = JSON.parse(readFileSync(config, 'utf8')) as object;
+    writeFileSync(config, JSON.stringify({ ...before, use_rslora: true }));
+    const strength = (path: string) => inspectAdapter(path).then((summary) => summary.strength.high);
+    expect(await strength(folder)).toBe(7 / Math.sqrt(3));
+    for (const style of ['peft', 'diffusers'] as const)
+      expect(await strength(await converted(folder, style))).toBeCloseTo(7 / Math.sqrt(3), 14);
+  });
+
   it('is refused where dots cannot be told from underscores', async () => {
     const odd = file(layer('lora_unet_some_layer_1', 4, [8, 8]));
     await expect(convertAdapter(odd, out('diffusers'), 'diffusers')).rejects.toThrow(

@@ -287,6 +287,32 @@ describe('other kinds than LoRA', () => {
     ).toEqual(close([11, 16, 0, 13]));
   });
 
+  it('DoRA of a convolution’s inputs is not taken for its outputs’, where there are as many', async () => {
+    // Input 0 holds 1, 2, 5, 6 and input 1 holds 3, 4, 7, 8: √66 and √138 long.
+    const file = await network(
+      [node('Conv', '/a/Conv', ['x', 'w'])],
+      [tensor('w', [2, 2, 1, 2], [1, 2, 3, 4, 5, 6, 7, 8])],
+    );
+    const layer = (magnitude: Record<string, SafeTensor>) =>
+      adapterFile({
+        'lora_unet_a.lora_down.weight': { shape: [1, 2, 1, 2], data: new Float32Array(4) },
+        'lora_unet_a.lora_up.weight': { shape: [2, 1, 1, 1], data: new Float32Array(2) },
+        ...magnitude,
+      });
+    const own = Float32Array.of(Math.sqrt(66), 2 * Math.sqrt(138));
+    const inputs = layer({ 'lora_unet_a.dora_scale': { shape: [1, 2, 1, 1], data: own } });
+    const close = (values: number[]) => values.map((value) => expect.closeTo(value, 4) as number);
+    expect(only((await merge(file, [{ file: inputs, scale: 1 }])).weights)).toEqual(close([1, 2, 6, 8, 5, 6, 14, 16]));
+    // PEFT's shape is the same and means the outputs, √30 and √174 long.
+    const outputs = Float32Array.of(Math.sqrt(30), 2 * Math.sqrt(174));
+    const peft = layer({ 'unet.a.lora_magnitude_vector': { shape: [1, 2, 1, 1], data: outputs } });
+    expect(only((await merge(file, [{ file: peft, scale: 1 }])).weights)).toEqual(close([1, 2, 3, 4, 10, 12, 14, 16]));
+    const short = layer({ 'lora_unet_a.dora_scale': { shape: [3, 1, 1, 1], data: new Float32Array(3) } });
+    await expect(merge(file, [{ file: short, scale: 1 }])).rejects.toThrow(
+      'the magnitude of "lora_unet_a.dora_scale" is [3, 1, 1, 1]',
+    );
+  });
+
   it('LyCORIS’s own files: α over the rank, and none where LoKr’s factors are whole', async () => {
     const file = await network([node('Conv', '/a/Conv', ['x', 'w'])], [tensor('w', [2, 2, 1, 1], [0, 0, 0, 0])]);
     const one = (shape: number[], ...data: number[]) => ({ shape, data: Float32Array.from(data) });
@@ -354,6 +380,8 @@ describe('refusals', () => {
     await expect(read({ ...pair('unet.a'), 'unet.a.weight': down, 'x.bias': down })).rejects.toThrow(
       '2 keys are of no adapter style that visavis knows: unet.a.weight, x.bias.',
     );
+    for (const prefix of ['transformer.', 'diffusion_model.'])
+      await expect(read(pair(`${prefix}a`))).rejects.toThrow('2 keys are of no adapter style');
     await expect(read({})).rejects.toThrow("holds no adapter's matrices.");
   });
 });
@@ -396,6 +424,13 @@ describe('key styles', () => {
       kohya,
       'text_encoder',
       'text_model_encoder_layers_0_mlp_fc1',
+    ],
+    [
+      'LyCORIS on a bare U-Net',
+      'lycoris_mid_block_attentions_0_proj_in',
+      kohya,
+      'unet',
+      'mid_block_attentions_0_proj_in',
     ],
     ['kohya, SDXL text', 'lora_te1_text_model_encoder', kohya, 'text_encoder', 'text_model_encoder'],
     ['kohya, SDXL second text', 'lora_te2_text_model_encoder', kohya, 'text_encoder_2', 'text_model_encoder'],

@@ -258,7 +258,6 @@ describe('every field of a scheduler’s class', () => {
     ['unipc', 'use_exponential_sigmas', true],
     ['unipc', 'solver_type', 'bh1'],
     ['unipc', 'solver_order', 3],
-    ['lcm', 'rescale_betas_zero_snr', true],
     ['ddpm', 'variance_type', 'fixed_large'],
     ['euler', 'timestep_type', 'continuous'],
     ['euler', 'sigma_min', 0.03],
@@ -269,6 +268,67 @@ describe('every field of a scheduler’s class', () => {
     );
     // Another class has no such field; diffusers passes it over there too.
     expect(() => choose('ddim', { [field]: value })).not.toThrow();
+  });
+
+  // diffusers keeps another class's fields when a scheduler is made from another's config.
+  it.each<[string, string, Record<string, unknown>]>([
+    [
+      'SDXL',
+      'euler',
+      {
+        _class_name: 'EulerDiscreteScheduler',
+        interpolation_type: 'linear',
+        sample_max_value: 1,
+        set_alpha_to_one: false,
+        skip_prk_steps: true,
+        clip_sample: false,
+        use_karras_sigmas: false,
+      },
+    ],
+    [
+      'SDXL-Turbo',
+      'euler-a',
+      {
+        _class_name: 'EulerAncestralDiscreteScheduler',
+        interpolation_type: 'linear',
+        sample_max_value: 1,
+        set_alpha_to_one: false,
+        skip_prk_steps: true,
+        use_karras_sigmas: false,
+      },
+    ],
+    [
+      'SD 2.1',
+      'ddim',
+      { _class_name: 'DDIMScheduler', skip_prk_steps: true, set_alpha_to_one: false, prediction_type: 'v_prediction' },
+    ],
+    ['LCM of SD 1.5', 'lcm', { _class_name: 'LCMScheduler', skip_prk_steps: true, set_alpha_to_one: false }],
+    ['DDPM of SD 1.5', 'ddpm', { _class_name: 'DDPMScheduler', skip_prk_steps: true }],
+    ['UniPC on DPM', 'unipc', { _class_name: 'DPMSolverMultistepScheduler', solver_type: 'midpoint' }],
+    ['DPM on UniPC', 'dpmpp-2m-sde', { _class_name: 'UniPCMultistepScheduler', solver_type: 'bh2' }],
+    ['DPM on DDPM', 'dpmpp-2m', { _class_name: 'DDPMScheduler', variance_type: 'fixed_small' }],
+  ])('%s with %s is taken', (_, id, config) => {
+    expect(() => choose(id, config)).not.toThrow();
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    [
+      'dpmpp-2m',
+      { _class_name: 'EDMDPMSolverMultistepScheduler', sigma_max: 80, sigma_data: 0.5 },
+      'EDM or flow matching',
+    ],
+    [
+      'ddim',
+      { _class_name: 'FlowMatchEulerDiscreteScheduler', shift: 3 },
+      "FlowMatchEulerDiscreteScheduler's whose noise is described in another way",
+    ],
+    ['heun', { rescale_betas_zero_snr: true }, 'rescale_betas_zero_snr = true, which the sampler heun cannot do'],
+    ['pndm', { rescale_betas_zero_snr: true }, 'which the sampler pndm cannot do'],
+    ['lcm', { rescale_betas_zero_snr: true }, 'which the sampler lcm cannot do'],
+    ['ddim', { rescale_betas_zero_snr: true }, 'needs a network that predicts v_prediction'],
+    ['lcm-trailing', {}, '"lcm-trailing" would be the same as lcm'],
+  ])('%s on %j is refused', (id, config, message) => {
+    expect(() => choose(id, config)).toThrow(message);
   });
 
   it('DPMSolverMultistep as diffusers writes it is taken', () => {
