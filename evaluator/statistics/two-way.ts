@@ -36,7 +36,9 @@ export function twoWayMean(
   const mean = sum / n;
   const clustered = ({ sums, counts }: Groups) =>
     sumOf(sums.map((groupSum, g) => (groupSum - counts[g]! * mean) ** 2)) / n ** 2;
-  const own = sumOf(Float64Array.from(values, (value) => (value - mean) ** 2)) / n ** 2;
+  const squares = new Float64Array(n);
+  for (let i = 0; i < n; i++) squares[i] = (values[i]! - mean) ** 2;
+  const own = sumOf(squares) / n ** 2;
   const ofPrompts = (clustered(byPrompt) * rows) / (rows - 1);
   const ofAnnotators = (clustered(byAnnotator) * columns) / (columns - 1);
   const both = (own * n) / (n - 1);
@@ -63,9 +65,11 @@ interface Groups {
   filled: number;
 }
 
-/** The same whatever the order of the values; sorts them. */
+/** The same whatever the order of the values, of which most are equal to others. */
 function sumOf(values: Float64Array): number {
-  return values.sort().reduce((total, value) => total + value, 0);
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].sort(([a], [b]) => a - b).reduce((total, [value, count]) => total + value * count, 0);
 }
 
 function groupSums(values: ArrayLike<number>, groups: ArrayLike<number>): Groups {

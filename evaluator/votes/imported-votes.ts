@@ -229,7 +229,7 @@ export class ImportedVotesReader {
     const criterion = this.#spelling.criterion.of(cells.criterion ?? '');
     const criterionIndex = pairing.table.criterionIndex(criterion === '' ? 'general' : criterion);
     if (criterionIndex > 255) throw new BadInput(`${this.#file} has more than 256 criteria; is that the right column?`);
-    const time = Number(cells.response_time_ms ?? '');
+    const time = cells.response_time_ms ? Number(cells.response_time_ms) : NaN;
     pairing.add(
       {
         item: itemIndex,
@@ -237,8 +237,7 @@ export class ImportedVotesReader {
         criterion: criterionIndex,
         outcome: outcomes[choice] as OutcomeCode,
         sideOfA: left === '' ? sides.unknown : left === 'a' ? sides.left : sides.right,
-        responseTimeMs:
-          cells.response_time_ms === undefined || cells.response_time_ms === '' || !Number.isFinite(time) ? NaN : time,
+        responseTimeMs: Number.isFinite(time) ? time : NaN,
       },
       { row: this.read, isSwapped, isBothBad: meant === 'both' },
     );
@@ -282,7 +281,8 @@ export class ImportedVotesReader {
   }
 
   #word(cell: string): Choice | undefined {
-    if (this.#words.has(cell)) return this.#words.get(cell);
+    const known = this.#words.get(cell);
+    if (known !== undefined || this.#words.has(cell)) return known;
     const text = plain(cell).replace(/^(\d)\.0$/, '$1');
     if (/^\d$/.test(text)) this.#numbers.add(text);
     const choice = choiceOf(text);
@@ -292,6 +292,8 @@ export class ImportedVotesReader {
 
   /** Which of the row's models was on the left; '' where that cannot be told. */
   #left(cell: string, a: string, b: string): 'a' | 'b' | '' {
+    // As every export of ours has it.
+    if (cell === 'a' || cell === 'b' || cell === '') return cell;
     const text = plain(cell);
     if (text === '') return '';
     if (text === 'a' || text === 'b') return text;
@@ -493,10 +495,13 @@ class Pairing {
   #withoutRepeats(votes: VoteTable, skip: (reason: string, column: string, row: number) => void) {
     const people = votes.annotators.length;
     const criteria = votes.criteria.length;
-    const keyOf = (i: number) => (votes.item[i]! * people + votes.annotator[i]!) * criteria + votes.criterion[i]!;
-    const keys = Float64Array.from({ length: votes.count }, (_, i) => keyOf(i));
+    const keys = new Float64Array(votes.count);
+    for (let i = 0; i < votes.count; i++)
+      keys[i] = (votes.item[i]! * people + votes.annotator[i]!) * criteria + votes.criterion[i]!;
     const sorted = keys.slice().sort();
-    if (!sorted.some((key, i) => i > 0 && key === sorted[i - 1])) return { votes, kept: undefined, averaged: 0 };
+    let hasRepeats = false;
+    for (let i = 1; i < sorted.length && !hasRepeats; i++) hasRepeats = sorted[i] === sorted[i - 1];
+    if (!hasRepeats) return { votes, kept: undefined, averaged: 0 };
     const first = new Map<number, { place: number; row: number; isAveraged: boolean }>();
     const kept: number[] = [];
     let averaged = 0;

@@ -167,13 +167,18 @@ function signTestOf({ wins, losses }: Tally): CriterionReport['signTest'] {
 
 /** Prompts and annotators are both a sample: what other people might have said of other prompts. */
 function otherPeopleOf(votes: VoteTable, criterion: number): CriterionReport['otherPeople'] {
-  const rows: number[] = [];
-  for (let i = 0; i < votes.count; i++) if (votes.criterion[i] === criterion) rows.push(i);
-  const found = twoWayMean(
-    rows.map((row) => [1, 0, 0.5][votes.outcome[row]!]!),
-    rows.map((row) => votes.item[row]!),
-    rows.map((row) => votes.annotator[row]!),
-  );
+  const shares = [1, 0, 0.5] as const;
+  const values = new Float64Array(votes.count);
+  const [items, annotators] = [new Int32Array(votes.count), new Int32Array(votes.count)];
+  let n = 0;
+  for (let i = 0; i < votes.count; i++) {
+    if (votes.criterion[i] !== criterion) continue;
+    values[n] = shares[votes.outcome[i]!]!;
+    items[n] = votes.item[i]!;
+    annotators[n] = votes.annotator[i]!;
+    n += 1;
+  }
+  const found = twoWayMean(values.subarray(0, n), items.subarray(0, n), annotators.subarray(0, n));
   const method = 'two-way clustered, Student';
   const undefinedYet = { value: null, low: null, high: null, degreesOfFreedom: null, components: null };
   if (found === null) return { ...undefinedYet, method, says: '', why: 'it needs two prompts and two annotators' };

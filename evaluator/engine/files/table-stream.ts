@@ -222,13 +222,14 @@ async function readCsv(stream: Readable, sink: TableSink, given: string | undefi
     sink.note(`The columns are separated by ${names[delimiter]}.`);
   sink.headerRows = 1;
   let columns: string[] | undefined;
-  const take = (record: string[]): void => {
+  /** @param mayBeEscaped false where no cell begins with an apostrophe */
+  const take = (record: string[], mayBeEscaped = true): void => {
     if (columns === undefined) {
       columns = record;
       sink.begin(columns);
     } else if (record.length !== columns.length) {
       sink.skip(`it has ${record.length} fields, the header ${columns.length}`);
-    } else sink.row(columns, record.some(isQuoted) ? record.map(unescapeCell) : record);
+    } else sink.row(columns, mayBeEscaped && record.some(isQuoted) ? record.map(unescapeCell) : record);
   };
   await readRecords(stream, head.subarray(skipped), delimiter, take);
   if (columns === undefined) throw new BadInput('The file is empty.');
@@ -242,7 +243,7 @@ async function readRecords(
   stream: Readable,
   head: Buffer,
   delimiter: string,
-  take: (record: string[]) => void,
+  take: (record: string[], mayBeEscaped?: boolean) => void,
 ): Promise<void> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer | string>;
   const lineEnd = /^[^\r\n]*(\r?\n)/.exec(head.toString())?.[1];
@@ -253,7 +254,8 @@ async function readRecords(
     const text: string = rest + chunk.toString();
     const whole = (lines === 0 ? text.replace(/^\ufeff/, '') : text).split(lineEnd);
     rest = whole.pop()!;
-    for (const line of whole) if (line !== '') take(line.split(delimiter));
+    const mayBeEscaped = text.includes("'");
+    for (const line of whole) if (line !== '') take(line.split(delimiter), mayBeEscaped);
     lines += whole.length;
     const next = await chunks.next();
     chunk = next.done === true ? undefined : next.value;
