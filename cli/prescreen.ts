@@ -117,7 +117,7 @@ function progressByTask() {
 
 function printResult(id: string, result: PrescreenResult): void {
   console.log(
-    `${result.promptSet} (${result.prompts} prompts) against ${result.baseline}. Win rate: (W + T/2)/N, Wilson 95 %.`,
+    `${result.promptSet} (${result.prompts} prompts) against ${result.baseline}. Win rate: (W + T/2)/N, 95 % intervals by Tango (Wilson where nothing is tied).`,
   );
   for (const { reward, kind, candidates, best, equalTime } of result.rewards) {
     console.log(

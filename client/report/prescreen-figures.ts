@@ -29,7 +29,7 @@ function winRatesFigure(
     kind: 'intervals',
     name,
     title: `Win rate over ${baseline} by ${reward}`,
-    caption: `Share of prompts on which ${reward} (${kind}) scores the candidate’s image above ${baseline}’s, ties ½, with its 95 % interval over prompts.`,
+    caption: `Share of prompts on which ${named(reward, kind)} scores the candidate’s image above ${baseline}’s, ties ½, with its 95 % interval over prompts.`,
     labels: rows.map(({ model }) => model),
     panels: [{ title: '', points: rows.map(({ winRate }) => pointOf(winRate, true)) }],
     domain: [0, 100],
@@ -66,7 +66,7 @@ function curvesFigure(
     kind: 'curves',
     name,
     title: `${reward} while training, against ${baseline}`,
-    caption: `Median of ${reward} (${kind}) and win rate over ${baseline} at each checkpoint, with their 95 % intervals over prompts.${ringed === null ? '' : ' Ringed: the highest median.'}`,
+    caption: `Median of ${named(reward, kind)} and win rate over ${baseline} at each checkpoint, with their 95 % intervals over prompts.${ringed === null ? '' : ' Ringed: the highest median.'}`,
     runs,
     unit,
     best: ringed,
@@ -100,6 +100,8 @@ function curvesFigure(
     table: tableOf(rows),
   };
 }
+
+const named = (reward: string, kind: string) => (reward === kind ? reward : `${reward} (${kind})`);
 
 /** Which leaves readable numbers. */
 function timeUnit(longest: number): [unit: string, seconds: number] {
