@@ -94,5 +94,10 @@ describe('a CSV file', () => {
       /after row 2: Invalid Closing Quote.* line 5/,
     );
     await expect(recordsOf('x,y\n5,"6" 7\n')).rejects.toThrow(/line 2/);
+    // Beyond the first 256 KiB, which are read without the parser.
+    const many = '1,2\n'.repeat(90_000);
+    await expect(recordsOf(`x,y\n${many}5,"6" 7\n`)).rejects.toThrow(
+      /after row 90000: Invalid Closing Quote.* line 90002/,
+    );
   });
 });
