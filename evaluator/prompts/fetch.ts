@@ -62,7 +62,9 @@ async function readFiles(set: PublishedSet, name: string, folder: string, host: 
       bytes = await download(url).catch(() => {
         throw new BadInput(
           `${url} cannot be reached. Get ${file.path} of github.com/${set.repository} elsewhere, put it as ${kept}, and run the command again${
-            file.form === 'prompts' ? `; or: visavis prompts import ${basename(file.path)} --name ${name}` : ''
+            file.form !== 'json-list' && set.files.length === 1
+              ? `; or: visavis prompts import ${basename(file.path)} --name ${name}`
+              : ''
           }.`,
         );
       });

@@ -127,6 +127,10 @@ describe('prompts fetch', () => {
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, contents['a.tsv']!);
     expect((await fetched('table', cache, nowhere)).rows).toHaveLength(1);
+    await expect(fetched('tags', cache, nowhere)).rejects.toThrow('visavis prompts import g.jsonl --name tags');
+    // Neither one file's import is the whole set, nor is a JSON list one that import reads.
+    for (const name of ['parts', 'styles'])
+      await expect(fetched(name, cache, nowhere)).rejects.toThrow(/and run the command again\.$/);
     await expect(fetched('texts', cache, nowhere)).rejects.toThrow('visavis prompts import FILE.txt --name texts');
   });
 
