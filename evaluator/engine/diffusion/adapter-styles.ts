@@ -41,6 +41,15 @@ function modulesOf({ modules }: Adapter): { network: NetworkName; path: string; 
   return networks.flatMap((network) => [...modules[network]].map(([path, module]) => ({ network, path, module })));
 }
 
+function kindWords({ kind, parts }: AdapterModule): string {
+  return parts.magnitude === undefined ? kind : `${kind} with DoRA`;
+}
+
+/** All but α, which each style says in its own place. */
+function tensorsOf({ parts }: AdapterModule): [Part, SafeTensor][] {
+  return (Object.entries(parts) as [Part, SafeTensor][]).filter(([part]) => part !== 'alpha');
+}
+
 /** @throws BadInput as readAdapter */
 export async function inspectAdapter(path: string): Promise<AdapterSummary> {
   const adapter = await readAdapter(path);
@@ -58,7 +67,7 @@ export async function inspectAdapter(path: string): Promise<AdapterSummary> {
   }
   return {
     file: adapter.file,
-    kinds: [...new Set(all.map(({ module: { kind, parts } }) => kind + (parts.magnitude ? ' with DoRA' : '')))],
+    kinds: [...new Set(all.map(({ module }) => kindWords(module)))],
     rank: ranks.length === 0 ? null : span(ranks),
     strength: span(strengths),
     layers: Object.fromEntries(
@@ -69,15 +78,7 @@ export async function inspectAdapter(path: string): Promise<AdapterSummary> {
     ),
     targets,
     base: baseOf(adapter),
-    types: [
-      ...new Set(
-        all.flatMap(({ module: { parts } }) =>
-          Object.entries(parts)
-            .filter(([part]) => part !== 'alpha')
-            .map(([, { dtype }]) => dtype ?? 'F32'),
-        ),
-      ),
-    ].sort(),
+    types: [...new Set(all.flatMap(({ module }) => tensorsOf(module).map(([, { dtype }]) => dtype ?? 'F32')))].sort(),
   };
 }
 
@@ -102,7 +103,7 @@ export async function convertAdapter(path: string, out: string, style: AdapterSt
   const adapter = await readAdapter(path);
   const named = modulesOf(adapter).map((entry) => ({ ...entry, dotted: dottedOf(entry, adapter.file) }));
   if (style === 'kohya') {
-    await writeWhole(out, encodeSafeTensors(kohyaTensors(adapter)));
+    await writeWhole(out, encodeSafeTensors(kohyaTensors(adapter, named)));
     return;
   }
   const { file } = adapter;
@@ -115,12 +116,10 @@ export async function convertAdapter(path: string, out: string, style: AdapterSt
   const tensorsWith = (prefixOf: (network: NetworkName) => string) =>
     new Map(
       named.flatMap(({ network, dotted, module }) =>
-        Object.entries(module.parts)
-          .filter(([part]) => part !== 'alpha')
-          .map(([part, tensor]): [string, SafeTensor] => [
-            `${prefixOf(network)}${dotted}.${peftParts[part as Part] ?? part}`,
-            part === 'magnitude' ? peftMagnitude(tensor, module, file) : tensor,
-          ]),
+        tensorsOf(module).map(([part, tensor]): [string, SafeTensor] => [
+          `${prefixOf(network)}${dotted}.${peftParts[part] ?? part}`,
+          part === 'magnitude' ? peftMagnitude(tensor, module, file) : tensor,
+        ]),
       ),
     );
   if (style === 'diffusers') {
@@ -186,7 +185,7 @@ function alphaOf({ scaling, rank }: AdapterModule): number {
   return Math.abs(alpha - single) < 1e-12 * Math.abs(alpha) ? single : alpha;
 }
 
-function kohyaTensors(adapter: Adapter): Map<string, SafeTensor> {
+function kohyaTensors(adapter: Adapter, named: readonly Named[]): Map<string, SafeTensor> {
   const isXl = adapter.modules.text_encoder_2.size > 0 || baseOf(adapter) === 'SDXL';
   const prefixes = {
     unet: 'lora_unet_',
@@ -194,17 +193,17 @@ function kohyaTensors(adapter: Adapter): Map<string, SafeTensor> {
     text_encoder_2: 'lora_te2_',
   };
   return new Map(
-    modulesOf(adapter).flatMap(({ network, path, module }) => {
-      const { parts, rank, scaling } = module;
+    named.flatMap(({ network, dotted, module }) => {
+      const { rank, scaling } = module;
       if (rank === null && scaling !== 1)
         throw new BadInput(
           `${adapter.file}: "${module.key}" has the strength ${scaling} and no rank, which LyCORIS's LoKr of whole factors cannot say.`,
         );
-      const inner = network !== 'unet' && path.startsWith('encoder_') ? `text_model_${path}` : path;
-      const place = `${prefixes[network]}${inner}`;
-      const rest = Object.entries(parts)
-        .filter(([part]) => part !== 'alpha')
-        .map(([part, tensor]): [string, SafeTensor] => [`${place}.${kohyaParts[part as Part] ?? part}`, tensor]);
+      const place = `${prefixes[network]}${dotted.replaceAll('.', '_')}`;
+      const rest = tensorsOf(module).map(([part, tensor]): [string, SafeTensor] => [
+        `${place}.${kohyaParts[part] ?? part}`,
+        tensor,
+      ]);
       const alpha: [string, SafeTensor] = [`${place}.alpha`, { shape: [], data: Float32Array.of(alphaOf(module)) }];
       return rank === null ? rest : [...rest, alpha];
     }),
@@ -222,9 +221,7 @@ function peftMagnitude(tensor: SafeTensor, { key, kind }: AdapterModule, file: s
 
 /** adapter_config.json: what most layers have, and the others by pattern. */
 function peftSettings(named: readonly Named[], file: string): Record<string, unknown> {
-  const kinds = [
-    ...new Set(named.map(({ module: { kind, parts } }) => `${kind}${parts.magnitude ? ' with DoRA' : ''}`)),
-  ];
+  const kinds = [...new Set(named.map(({ module }) => kindWords(module)))];
   if (kinds.length > 1) throw new BadInput(`${file} mixes ${kinds.join(' and ')}, which one configuration cannot say.`);
   const { kind, parts } = named[0]!.module;
   const ranks = named.map(({ module }) => module.rank ?? 1);

@@ -5,34 +5,27 @@
  * models/unets/unet_2d_condition.py, transformers tokenization_utils_base.py.
  */
 import { BadInput } from '../files/bad-input.ts';
+import { is, none, off, type Allowed } from './field-rules.ts';
 
 type Config = Readonly<Record<string, unknown>>;
-type Rule = (value: unknown) => boolean;
-
-const none: Rule = (value) => value === null || value === undefined;
-const off: Rule = (value) => none(value) || value === false;
-const is =
-  (...values: unknown[]): Rule =>
-  (value) =>
-    none(value) || values.includes(value);
 const matches =
-  (pattern: RegExp): Rule =>
+  (pattern: RegExp): Allowed =>
   (value) =>
     none(value) || (typeof value === 'string' && pattern.test(value));
 
 const not =
-  (pattern: RegExp): Rule =>
+  (pattern: RegExp): Allowed =>
   (value) =>
     none(value) || (typeof value === 'string' && !pattern.test(value));
 
 /** Either kind's model_index.json. */
-const index: Record<string, Rule> = {
+const index: Record<string, Allowed> = {
   // The refiner and pipelines that start from an image.
   requires_aesthetics_score: off,
 };
 
 /** Inputs beside the prompt, as classes, images and hints, are refused. */
-const unet: Record<string, Rule> = {
+const unet: Record<string, Allowed> = {
   _class_name: not(/Transformer|ControlNet|Motion|UNet3D|Prior/),
   class_embed_type: none,
   num_class_embeds: none,
@@ -60,7 +53,7 @@ const tables = {
     truncation_side: is('right'),
     split_special_tokens: off,
   },
-} satisfies Record<string, Record<string, Rule>>;
+} satisfies Record<string, Record<string, Allowed>>;
 
 /** @throws BadInput for a field that would change the picture and is not built here */
 export function requireConfig(part: keyof typeof tables, config: Config, file: string): void {
@@ -79,7 +72,7 @@ export function requireIndex(config: Config, file: string): void {
   check(index, config, file);
 }
 
-function check(rules: Record<string, Rule>, config: Config, file: string): void {
+function check(rules: Record<string, Allowed>, config: Config, file: string): void {
   for (const [field, isRight] of Object.entries(rules)) {
     const value = config[field];
     if (!isRight(value))

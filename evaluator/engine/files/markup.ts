@@ -4,6 +4,5 @@ const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;
 
 /** For an element's text and for an attribute in double quotes. Control characters, which XML has no way to say, are left out. */
 export function escapeMarkup(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '').replace(/[&<>"]/g, (c) => entities[c]!);
+  return text.replace(/(?![\t\n\r\u007f-\u009f])\p{Cc}/gu, '').replace(/[&<>"]/g, (c) => entities[c]!);
 }

@@ -19,6 +19,15 @@ interface Kind {
   spacing: Spacing;
 }
 
+/** @param isAlwaysKarras or where the config says so */
+function dpm(isStochastic: boolean, isAlwaysKarras: boolean): Kind {
+  return {
+    make: (config, spacing, steps) =>
+      dpmpp2m(config, spacing, steps, { isKarras: isAlwaysKarras || config.useKarrasSigmas, isStochastic }),
+    spacing: 'linspace',
+  };
+}
+
 const kinds: Record<string, Kind> = {
   ddim: { make: ddim, spacing: 'leading' },
   pndm: { make: pndm, spacing: 'leading' },
@@ -28,22 +37,10 @@ const kinds: Record<string, Kind> = {
   unipc: { make: unipc, spacing: 'linspace' },
   ddpm: { make: ddpm, spacing: 'leading' },
   lcm: { make: lcm, spacing: 'leading' },
-  'dpmpp-2m': {
-    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: c.useKarrasSigmas, isStochastic: false }),
-    spacing: 'linspace',
-  },
-  'dpmpp-2m-karras': {
-    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: true, isStochastic: false }),
-    spacing: 'linspace',
-  },
-  'dpmpp-2m-sde': {
-    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: c.useKarrasSigmas, isStochastic: true }),
-    spacing: 'linspace',
-  },
-  'dpmpp-2m-sde-karras': {
-    make: (c, s, n) => dpmpp2m(c, s, n, { isKarras: true, isStochastic: true }),
-    spacing: 'linspace',
-  },
+  'dpmpp-2m': dpm(false, false),
+  'dpmpp-2m-karras': dpm(false, true),
+  'dpmpp-2m-sde': dpm(true, false),
+  'dpmpp-2m-sde-karras': dpm(true, true),
 };
 
 const kindOfClass: Record<string, string> = {

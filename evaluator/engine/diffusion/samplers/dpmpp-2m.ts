@@ -37,13 +37,13 @@ export function dpmpp2m(config: SchedulerConfig, spacing: Spacing, steps: number
     initNoiseSigma: 1,
     inputScale: () => 1,
     step(index, output, x, noise) {
-      const [, sigmaS] = split(noiseLevels[index]!);
+      const here = split(noiseLevels[index]!);
       const [alphaT, sigmaT] = split(noiseLevels[index + 1]!);
-      const m0 = predictedData(config, split(noiseLevels[index]!), output, x);
+      const m0 = predictedData(config, here, output, x);
       const lambdaS = lambda(noiseLevels[index]!);
       const h = lambda(noiseLevels[index + 1]!) - lambdaS;
       const { isStochastic } = options;
-      const keep = (sigmaT / sigmaS) * (isStochastic ? Math.exp(-h) : 1);
+      const keep = (sigmaT / here[1]) * (isStochastic ? Math.exp(-h) : 1);
       // e^{−h} − 1, e^{−2h} − 1 with noise; at the last step h is infinite, so that x becomes x_θ.
       const lost = Math.expm1(isStochastic ? -2 * h : -h);
       const move = -alphaT * lost;

@@ -8,7 +8,7 @@ import { clipLimit } from './predicted-data.ts';
 import type { Sampler } from './sampler.ts';
 
 export function heun(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
-  const levels = eulerLevels({ ...config, zeroTerminalSnr: false }, spacing, steps, curveOf(config));
+  const levels = eulerLevels(config, spacing, steps, curveOf(config));
   // Index 2k is the first look of step k at σ_k, 2k + 1 the second at σ_{k+1}.
   const levelOf = (index: number) => levels.sigmas[Math.ceil(index / 2)]!;
   const timesteps = Float64Array.from({ length: 2 * steps - 1 }, (_, index) => levels.timesteps[Math.ceil(index / 2)]!);

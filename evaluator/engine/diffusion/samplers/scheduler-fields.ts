@@ -4,16 +4,10 @@
  * schedulers/scheduling_*.py.
  */
 import { BadInput } from '../../files/bad-input.ts';
+import { is, none, off, type Allowed } from '../field-rules.ts';
 
 /** A field is honoured, changes no picture, or may only have values that change none. */
-type Rule = 'honoured' | 'no effect' | ((value: unknown) => boolean);
-
-const none = (value: unknown) => value === null || value === undefined;
-const off = (value: unknown) => value === false || none(value);
-const is =
-  (...values: unknown[]) =>
-  (value: unknown) =>
-    none(value) || values.includes(value);
+type Rule = 'honoured' | 'no effect' | Allowed;
 
 const not =
   (...values: unknown[]) =>
