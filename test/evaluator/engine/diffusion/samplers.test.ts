@@ -138,6 +138,12 @@ describe('samplers', () => {
   ])('%s with %d steps is refused', (id, steps, message) => {
     expect(() => chooseSampler(id, parseSchedulerConfig({}, 'c'), steps)).toThrow(message);
   });
+  it('LCM takes as many steps as it was distilled on, and no more', () => {
+    // diffusers' LCMScheduler().set_timesteps(50): 20·50 − 1 down to 20·1 − 1; of 51 it raises.
+    const { timesteps } = chooseSampler('lcm', parseSchedulerConfig({}, 'c'), 50);
+    expect([...timesteps]).toEqual(Array.from({ length: 50 }, (_, i) => 999 - 20 * i));
+    expect(() => chooseSampler('lcm', parseSchedulerConfig({}, 'c'), 51)).toThrow('takes at most 50');
+  });
   it('as many steps as the schedule has are allowed', () => {
     expect(chooseSampler('ddim', parseSchedulerConfig({}, 'c'), 1000).timesteps).toHaveLength(1000);
     expect(chooseSampler('ddim', parseSchedulerConfig({}, 'c'), 1).timesteps).toHaveLength(1);
