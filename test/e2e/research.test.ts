@@ -82,6 +82,7 @@ describe.skipIf(chromiumPath === undefined)('the research pages', () => {
       await page.click('button:has-text("Sign in")');
       await page.click('nav a:has-text("Prescreens")');
       await page.click('table a');
+      await page.waitForSelector('#curves-1 svg');
       // Two runs' curves in two panels, a band and a line each.
       expect(await page.locator('#curves-1 svg path[fill-opacity]').count()).toBe(4);
       expect(await page.locator('#curves-1 svg path[fill="none"]').count()).toBe(4);
