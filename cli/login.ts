@@ -14,19 +14,21 @@ interface Options extends DataOption {
 
 export function loginCommand(): Command {
   return new Command('login')
-    .description('print a researcher’s link, good for one sign-in within a day')
+    .description('print an owner’s link, or an account’s, good for one sign-in within a day')
+    .argument('[account]', 'whom it signs in, by name or id; an owner without an account')
     .option('--sign-out-everywhere', 'end every session and every token first')
     .option('--port <port>', 'the server’s port', portNumber, defaultPort)
     .option('--host <host>', 'the server’s address', defaultHost)
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (options: Options) => {
+    .action(async (name: string | undefined, options: Options) => {
       const { Sessions } = await import('../server/http/session.ts');
+      const { linkOf, requireAccount } = await import('../server/access/accounts.ts');
       const { commandLine } = await import('../server/access/audit.ts');
       const path = await withWorkspace(options, async ({ db }) => {
         const sessions = await Sessions.open(db);
         if (options.signOutEverywhere) await sessions.signOutEverywhere(commandLine);
-        return sessions.createLink();
+        return name === undefined ? sessions.createLink() : linkOf(sessions, await requireAccount(db, name));
       });
       const { publicUrl, host, port } = serverConfig(options);
       const url = (publicUrl ?? `http://${host}:${port}`) + path;

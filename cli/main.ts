@@ -1,5 +1,6 @@
 /** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
 import { Command, CommanderError } from 'commander';
+import { accountCommand } from './account.ts';
 import { adaptersCommand } from './adapters.ts';
 import { analyzeCommand } from './analyze.ts';
 import { auditCommand } from './audit.ts';
@@ -61,6 +62,7 @@ const commands = [
   restoreCommand,
   migrateCommand,
   loginCommand,
+  accountCommand,
   tokenCommand,
   auditCommand,
   doctorCommand,

@@ -1,6 +1,6 @@
 /** @file `visavis token`: bearer tokens for scripts; list, revoke. */
 import { Command, Option } from 'commander';
-import type { Scope } from '../server/http/session.ts';
+import { tokenScopes, type TokenScope } from '../contract/access.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
@@ -13,22 +13,25 @@ export function tokenCommand(): Command {
   const token = new Command('token')
     .description('print a bearer token for the HTTP API')
     .addOption(
-      new Option('--scope <scope>', 'all: a researcher’s rights; prescreen: prescreens alone')
-        .choices(['all', 'prescreen'])
+      new Option(
+        '--scope <scope>',
+        'all: an owner’s rights; read: studies, finished results, prescreens; prescreen: prescreens alone',
+      )
+        .choices(tokenScopes)
         .default('all'),
     )
     .option('--days <n>', 'days until it ends', wholeNumber(1), 90)
     .option('--label <text>', 'what it is for, shown by token list', '')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (options: Options & { days: number; scope: Scope; label: string }) => {
+    .action(async (options: Options & { days: number; scope: TokenScope; label: string }) => {
       const { Sessions } = await import('../server/http/session.ts');
       const { createToken } = await import('../server/access/tokens.ts');
-      const { commandLine } = await import('../server/access/audit.ts');
+      const { fromCommandLine } = await import('../server/access/audit.ts');
       const { scope, label } = options;
       const expires = Date.now() + options.days * 24 * 3600 * 1000;
       const { id, token } = await withWorkspace(options, async ({ db }) =>
-        createToken(db, await Sessions.open(db), { expires, scope, label }, commandLine),
+        createToken(db, await Sessions.open(db), { expires, scope, label }, fromCommandLine),
       );
       if (options.json) printJson({ token, id, expires, scope, label });
       else console.log(token);

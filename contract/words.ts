@@ -26,6 +26,7 @@ export const errorCodeSchema = z.enum([
   'bad-request',
   'bad-token',
   'unauthorized',
+  'forbidden',
   'not-found',
   'study-not-open',
   'study-paused',

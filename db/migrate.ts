@@ -21,6 +21,7 @@ import { exclusion } from './migrations/0019-exclusion.ts';
 import { archive } from './migrations/0020-archive.ts';
 import { pairing } from './migrations/0021-pairing.ts';
 import { plan } from './migrations/0022-plan.ts';
+import { account } from './migrations/0023-account.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -47,6 +48,7 @@ export const migrations: Record<string, Migration> = {
   '0020-archive': archive,
   '0021-pairing': pairing,
   '0022-plan': plan,
+  '0023-account': account,
 };
 
 /** A database that this version must not touch, or cannot open. */

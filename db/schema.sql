@@ -1,5 +1,15 @@
 -- Generated from db/migrations by npm run schema. Read this first.
 
+CREATE TABLE "account" (
+  "id" text primary key,
+  "name" text not null unique,
+  "role" text not null check (role in ('owner', 'researcher', 'viewer')),
+  "password_hash" text,
+  "openid_subject" text unique,
+  "generation" integer not null,
+  "created_at" bigint not null,
+  "disabled_at" bigint);
+
 CREATE TABLE "annotator" (
   "id" text primary key,
   "study_id" text not null references "study" ("id"),
@@ -75,6 +85,10 @@ CREATE TABLE "checkpoint" (
   "step" integer not null,
   "device_seconds" double precision);
 
+CREATE TABLE "ended_session" (
+  "id" text primary key,
+  "expires_at" bigint not null);
+
 CREATE TABLE "exclusion" (
   "id" text primary key,
   "study_id" text not null references "study" ("id"),
@@ -92,7 +106,7 @@ CREATE INDEX exclusion_study on exclusion (study_id);
 CREATE TABLE "login_link" (
   "key_sha256" text primary key,
   "expires_at" bigint not null,
-  "used_at" bigint);
+  "used_at" bigint, account_id text references account (id));
 
 CREATE TABLE "model" (
   "id" text primary key,
@@ -307,7 +321,7 @@ CREATE TABLE "token" (
   "label" text not null,
   "created_at" bigint not null,
   "expires_at" bigint not null,
-  "revoked_at" bigint);
+  "revoked_at" bigint, account_id text references account (id));
 
 CREATE TABLE "training_run" (
   "folder" text primary key,

@@ -252,9 +252,35 @@ export interface RetractionTable {
   created_at: number;
 }
 
+export type Role = 'owner' | 'researcher' | 'viewer';
+
+/** Somebody who signs in to the research page. */
+export interface AccountTable {
+  id: string;
+  /** Unique; lower case, in NFC. */
+  name: string;
+  role: Role;
+  /** scrypt in the PHC format; null until a password is set. */
+  password_hash: string | null;
+  /** The OpenID provider's issuer and subject, with a space between them. */
+  openid_subject: string | null;
+  /** Signed into the account's sessions and tokens: a higher one ends them. */
+  generation: number;
+  created_at: number;
+  disabled_at: number | null;
+}
+
+/** A session that was ended before its time; forgotten when that has come. */
+export interface EndedSessionTable {
+  id: string;
+  expires_at: number;
+}
+
 /** A token for scripts; its text is signed and kept nowhere. */
 export interface TokenTable {
   id: string;
+  /** Whose it is; null for the command line's. */
+  account_id: string | null;
   scope: string;
   label: string;
   created_at: number;
@@ -275,6 +301,8 @@ export interface AuditTable {
 
 export interface LoginLinkTable {
   key_sha256: string;
+  /** Whom it signs in; null: an owner without an account. */
+  account_id: string | null;
   expires_at: number;
   used_at: number | null;
 }
@@ -361,6 +389,8 @@ export interface Tables {
   problem: ProblemTable;
   tries: TriesTable;
   login_link: LoginLinkTable;
+  account: AccountTable;
+  ended_session: EndedSessionTable;
   token: TokenTable;
   audit: AuditTable;
   server_secret: ServerSecretTable;

@@ -14,6 +14,7 @@ import { annotateApi } from './http/annotate.ts';
 import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Limits } from './http/limits.ts';
+import type { OpenIdConfig } from './http/openid.ts';
 import { openApi } from './http/openapi.ts';
 import type { Origins } from './http/origins.ts';
 import { pages } from './http/pages.ts';
@@ -34,6 +35,7 @@ export interface AppParts {
   origins: Origins;
   limits: Limits;
   publicUrl: string | undefined;
+  openid: OpenIdConfig | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
 
@@ -49,6 +51,7 @@ export function createApp({
   origins,
   limits,
   publicUrl,
+  openid,
   prescreens,
 }: AppParts): Express {
   const app = express();
@@ -102,7 +105,7 @@ export function createApp({
   app.use(annotateApi(annotators, origins));
   app.use(annotatorImages(db, images, health));
   app.use(compression());
-  app.use(pages({ db, sessions, origins, limits }));
+  app.use(pages({ db, sessions, origins, limits, publicUrl, openid, log }));
   app.use(
     '/api',
     express.json({ limit: '100kb' }),

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { resolve } from 'node:path';
 import { trustedProxies, type TrustedProxies } from './http/origins.ts';
+import type { OpenIdConfig } from './http/openid.ts';
 import type { UploadLimits } from './http/upload.ts';
 import type { LeaseTimes } from './study/assignments.ts';
 
@@ -22,6 +23,8 @@ export interface ServerConfig {
   startsWorkers: boolean;
   /** People whom a study does not know yet that may join it from one address within an hour. VISAVIS_NEW_ANNOTATORS_PER_HOUR. */
   newAnnotatorsPerHour: number;
+  /** VISAVIS_OPENID_ISSUER, _CLIENT_ID, _CLIENT_SECRET, _LABEL, _ROLE; undefined without the first. */
+  openid: OpenIdConfig | undefined;
   /** Whether the database and the images are looked after while it runs. */
   checksFiles: boolean;
 }
@@ -67,8 +70,28 @@ export function serverConfig(
     },
     startsWorkers: env['VISAVIS_WORKER'] !== 'off',
     newAnnotatorsPerHour: count(env, 'VISAVIS_NEW_ANNOTATORS_PER_HOUR', 1000),
+    openid: openIdConfig(env),
     checksFiles: true,
   };
+}
+
+function openIdConfig(env: NodeJS.ProcessEnv): OpenIdConfig | undefined {
+  const issuer = env['VISAVIS_OPENID_ISSUER'] || undefined;
+  const [clientId, clientSecret] = [env['VISAVIS_OPENID_CLIENT_ID'], env['VISAVIS_OPENID_CLIENT_SECRET']];
+  const newcomers = env['VISAVIS_OPENID_ROLE'] || undefined;
+  if (issuer === undefined) return undefined;
+  if (!URL.canParse(issuer))
+    throw new ArgumentError(`VISAVIS_OPENID_ISSUER is "${issuer}"; it must be the address of an OpenID provider.`);
+  if (!clientId || !clientSecret)
+    throw new ArgumentError(
+      'VISAVIS_OPENID_ISSUER needs VISAVIS_OPENID_CLIENT_ID and VISAVIS_OPENID_CLIENT_SECRET, which the provider gives.',
+    );
+  if (newcomers !== undefined && newcomers !== 'viewer' && newcomers !== 'researcher')
+    throw new ArgumentError(
+      `VISAVIS_OPENID_ROLE is "${newcomers}"; it must be viewer or researcher. Without it people need an account first.`,
+    );
+  const label = env['VISAVIS_OPENID_LABEL'] || new URL(issuer).hostname;
+  return { issuer, clientId, clientSecret, label, newcomers };
 }
 
 function proxies(list: string): TrustedProxies {

@@ -28,6 +28,7 @@ export const httpStatus: Record<ErrorCode, number> = {
   'bad-request': 400,
   'bad-token': 404,
   unauthorized: 401,
+  forbidden: 403,
   'not-found': 404,
   'study-not-open': 409,
   'study-paused': 409,

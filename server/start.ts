@@ -77,6 +77,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     origins,
     limits,
     publicUrl: config.publicUrl,
+    openid: config.openid,
     prescreens: {
       dataFolder: config.dataFolder,
       inbox: config.inbox,

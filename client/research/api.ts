@@ -1,4 +1,14 @@
 /** @file Reading from the server; a refusal becomes an error with the server's sentence. */
+import type {
+  AccountLink,
+  AccountView,
+  Audit,
+  Me,
+  Role,
+  SignIn,
+  TokenScope,
+  TokenView,
+} from '../../contract/access.ts';
 import type { Prescreen } from '../../contract/prescreen.ts';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { CopySize } from '../../contract/copies.ts';
@@ -12,6 +22,12 @@ async function request<T>(path: string, init?: RequestInit): Promise<T> {
     throw Object.assign(new Error(body.error?.message ?? response.statusText), { status: response.status });
   return body;
 }
+
+const send = <T>(method: string, path: string, body?: object) =>
+  request<T>(path, {
+    method,
+    ...(body && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
+  });
 
 const study = (name: string) => `/studies/${encodeURIComponent(name)}`;
 
@@ -30,18 +46,37 @@ export const pairImage = (name: string, position: number, side: 'a' | 'b', at: C
   `/api${study(name)}/pairs/${position}/${side}?at=${at}`;
 export const readInvite = (name: string) => request<{ path: string; url?: string }>(`${study(name)}/invite`);
 export const setState = (name: string, state: StudySummary['state']) =>
-  request<StudySummary>(study(name), {
-    method: 'PATCH',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ state }),
-  });
+  send<StudySummary>('PATCH', study(name), { state });
 
 export const readPrescreens = () => request<{ prescreens: Prescreen[] }>('/prescreens');
 export const readPrescreen = (id: string) => request<Prescreen>(`/prescreens/${encodeURIComponent(id)}`);
 export const createStudy = (id: string, name: string) =>
-  request<{ name: string }>(`/prescreens/${encodeURIComponent(id)}/study`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ name }),
-  });
+  send<{ name: string }>('POST', `/prescreens/${encodeURIComponent(id)}/study`, { name });
 export const readRuns = () => request<{ runs: TrainingRun[] }>('/runs');
+
+/** The answer's status; undefined when there was none. Not a form: with the page's referrer policy it would not say where it comes from. */
+export const signIn = (fields: Record<string, string>) =>
+  fetch('/research/login', { method: 'POST', body: new URLSearchParams(fields) }).then(
+    ({ status }) => status,
+    () => undefined,
+  );
+export async function readWaysIn(): Promise<SignIn> {
+  const response = await fetch('/research/login/ways');
+  if (!response.ok) throw new Error('The server does not answer; try again.');
+  return (await response.json()) as SignIn;
+}
+export const readMe = () => request<Me>('/me');
+export const setPassword = (change: { current?: string; password: string }) => send('PUT', '/me/password', change);
+export const signOut = () => send('DELETE', '/me/session');
+export const endMySessions = () => send('DELETE', '/me/sessions');
+export const endEverySession = () => send('DELETE', '/sessions');
+export const readAccounts = () => request<{ accounts: AccountView[] }>('/accounts');
+export const addAccount = (account: { name: string; role: Role }) => send<AccountLink>('POST', '/accounts', account);
+export const changeAccount = (id: string, change: { role?: Role; disabled?: boolean }) =>
+  send<AccountView>('PATCH', `/accounts/${id}`, change);
+export const linkForAccount = (id: string) => send<AccountLink>('POST', `/accounts/${id}/link`);
+export const readTokens = () => request<{ tokens: TokenView[] }>('/tokens');
+export const addToken = (token: { label: string; scope: TokenScope }) =>
+  send<{ id: string; token: string }>('POST', '/tokens', token);
+export const revokeToken = (id: string) => send('DELETE', `/tokens/${encodeURIComponent(id)}`);
+export const readAudit = () => request<Audit>('/audit');

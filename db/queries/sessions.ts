@@ -1,10 +1,15 @@
 /** @file Queries on login links and secrets. */
 import type { Database } from '../open.ts';
-import type { TokenTable } from '../tables.ts';
+import type { LoginLinkTable, TokenTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
-export async function insertLoginLink(db: Database, keySha256: string, expiresAt: number): Promise<void> {
-  await db.insertInto('login_link').values({ key_sha256: keySha256, expires_at: expiresAt, used_at: null }).execute();
+export type LoginLink = ObjectOf<LoginLinkTable>;
+
+export async function insertLoginLink(db: Database, link: Omit<LoginLink, 'usedAt'>): Promise<void> {
+  await db
+    .insertInto('login_link')
+    .values(rowOf<LoginLinkTable>({ ...link, usedAt: null }))
+    .execute();
 }
 
 /** True for the first call with a key that exists and is still valid; false ever after. */
@@ -19,15 +24,16 @@ export async function useLoginLink(db: Database, keySha256: string, now: number)
   return numUpdatedRows === 1n;
 }
 
-export async function isLoginLinkGood(db: Database, keySha256: string, now: number): Promise<boolean> {
+/** A link that exists, was not used and is still valid. */
+export async function goodLoginLink(db: Database, keySha256: string, now: number): Promise<LoginLink | undefined> {
   const row = await db
     .selectFrom('login_link')
-    .select('key_sha256')
+    .selectAll()
     .where('key_sha256', '=', keySha256)
     .where('used_at', 'is', null)
     .where('expires_at', '>', now)
     .executeTakeFirst();
-  return row !== undefined;
+  return row && objectOf(row);
 }
 
 export type Token = ObjectOf<TokenTable>;

@@ -8,9 +8,10 @@ import { insertAuditEntry, lastAuditEntry, listAuditEntries, type AuditEntry } f
 
 /** Whoever may run commands on the server's machine. */
 export const commandLine = 'command line';
+export const fromCommandLine = { actor: commandLine, account: null };
 
 export interface Deed {
-  /** `command line`, `session ID` or `token ID`. */
+  /** `command line`, `account ID`, `session ID` or `token ID`. */
   actor: string;
   /** As `study open`. */
   action: string;

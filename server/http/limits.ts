@@ -1,7 +1,8 @@
 /**
- * @file What one address may try: wrong keys a minute, new annotators an hour. Whoever has a good key is never refused. Counted
+ * @file What one address may try: wrong keys a minute, passwords and new annotators an hour. Whoever has a good key is never refused. Counted
  * in the database, for all of its processes together.
  */
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
@@ -11,6 +12,8 @@ import type { Origins } from './origins.ts';
 
 /** Wrong keys that one address may try a minute. */
 const wrongPerMinute = 60;
+/** Passwords that may be tried for one account within an hour: from one address, and from all together. */
+const passwordsPerHour = { address: 20, all: 200 };
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
@@ -33,6 +36,20 @@ export class Limits {
   async countWrongKey(request: IncomingMessage): Promise<void> {
     if ((await this.#count(`key ${this.#origins.addressOf(request)}`, minuteMs)) > wrongPerMinute)
       throw new ServiceError('rate-limited', 'Too many tries; wait a minute.');
+  }
+
+  /**
+   * Call it before a password is looked at: a password can be guessed, so here right ones count too.
+   * @throws ServiceError rate-limited
+   */
+  async countPassword(request: IncomingMessage, name: string): Promise<void> {
+    const account = createHash('sha256').update(name).digest('hex');
+    const address = this.#origins.addressOf(request);
+    if (
+      (await this.#count(`password ${account} ${address}`, hourMs)) > passwordsPerHour.address ||
+      (await this.#count(`password ${account}`, hourMs)) > passwordsPerHour.all
+    )
+      throw new ServiceError('rate-limited', 'Too many tries; wait an hour, or ask an owner for a link.');
   }
 
   /**

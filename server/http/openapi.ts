@@ -1,5 +1,19 @@
 /** @file The HTTP API in OpenAPI 3.1, generated from the contract's schemas. */
 import { z } from 'zod';
+import {
+  accountChangeSchema,
+  accountLinkSchema,
+  accountListSchema,
+  accountRequestSchema,
+  accountSchema,
+  auditSchema,
+  createdTokenSchema,
+  doneSchema,
+  meSchema,
+  passwordChangeSchema,
+  tokenListSchema,
+  tokenRequestSchema,
+} from '../../contract/access.ts';
 import { manyModelsReportSchema, reportSchema } from '../../contract/report.ts';
 import { failureSchema } from '../../contract/annotate.ts';
 import {
@@ -20,7 +34,7 @@ import {
 } from '../../contract/research.ts';
 
 interface Row {
-  method: 'get' | 'patch' | 'post';
+  method: 'delete' | 'get' | 'patch' | 'post' | 'put';
   path: string;
   summary: string;
   body?: z.ZodType;
@@ -87,6 +101,58 @@ const rows: Row[] = [
     body: studyFromScreenSchema,
     answer: createdStudySchema,
   },
+  { method: 'get', path: '/api/me', summary: 'Whose session or token this is', answer: meSchema },
+  {
+    method: 'put',
+    path: '/api/me/password',
+    summary: "Set the account's password; its other sessions and tokens end",
+    body: passwordChangeSchema,
+    answer: doneSchema,
+  },
+  { method: 'delete', path: '/api/me/session', summary: 'Sign out', answer: doneSchema },
+  {
+    method: 'delete',
+    path: '/api/me/sessions',
+    summary: 'End every session and token of the account',
+    answer: doneSchema,
+  },
+  {
+    method: 'delete',
+    path: '/api/sessions',
+    summary: 'End every session and token of everybody (owners)',
+    answer: doneSchema,
+  },
+  { method: 'get', path: '/api/accounts', summary: 'All accounts (owners)', answer: accountListSchema },
+  {
+    method: 'post',
+    path: '/api/accounts',
+    summary: 'Make an account, and a link for its first sign-in (owners)',
+    body: accountRequestSchema,
+    answer: accountLinkSchema,
+  },
+  {
+    method: 'patch',
+    path: '/api/accounts/{id}',
+    summary: 'Change a role, disable or enable an account (owners)',
+    body: accountChangeSchema,
+    answer: accountSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/accounts/{id}/link',
+    summary: 'A new link for an account (owners)',
+    answer: accountLinkSchema,
+  },
+  { method: 'get', path: '/api/tokens', summary: 'All tokens (owners)', answer: tokenListSchema },
+  {
+    method: 'post',
+    path: '/api/tokens',
+    summary: 'Make a token (owners)',
+    body: tokenRequestSchema,
+    answer: createdTokenSchema,
+  },
+  { method: 'delete', path: '/api/tokens/{id}', summary: 'Revoke a token (owners)', answer: doneSchema },
+  { method: 'get', path: '/api/audit', summary: 'What was done (owners)', answer: auditSchema },
 ];
 
 export function openApi(): object {

@@ -6,10 +6,15 @@ import sirv from 'sirv';
 import { findStudyByToken } from '../../db/queries/studies.ts';
 import type { Database } from '../../db/open.ts';
 import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
+import { ServiceError } from '../errors.ts';
 import { allowTurkFrame, isTurkLink } from './frames.ts';
 import type { Limits } from './limits.ts';
 import type { Origins } from './origins.ts';
 import type { Sessions } from './session.ts';
+import { accountNameSchema, type SignIn } from '../../contract/access.ts';
+import { accountWithPassword, allAccounts } from '../access/accounts.ts';
+import { openIdRoutes, type OpenIdConfig } from './openid.ts';
+import type { Logger } from 'pino';
 import { freshParticipant, participantOf } from './participant.ts';
 
 /** The client's build, from the sources (tests) and from dist/ alike. */
@@ -22,9 +27,12 @@ export interface PageParts {
   sessions: Sessions;
   origins: Origins;
   limits: Limits;
+  publicUrl: string | undefined;
+  openid: OpenIdConfig | undefined;
+  log: Logger;
 }
 
-export function pages({ db, sessions, origins, limits }: PageParts): Router {
+export function pages({ db, sessions, origins, limits, publicUrl, openid, log }: PageParts): Router {
   const router = Router();
   const folder = clientFolder();
   const read = (name: string) => readFileSync(join(folder, `${name}.html`));
@@ -54,9 +62,10 @@ export function pages({ db, sessions, origins, limits }: PageParts): Router {
 
   // A preview or a scanner looks before the researcher does; it must not use the link up: the page has a button that does.
   router.get('/research/login', async (request: Request, response: Response) => {
-    const key = typeof request.query['key'] === 'string' ? request.query['key'] : '';
-    if (await sessions.isRedeemable(key)) sendPage(response, research);
-    else if (sessions.isValid(request.headers.cookie)) response.redirect(303, '/research');
+    const { key } = request.query;
+    if (key === undefined || (typeof key === 'string' && (await sessions.isRedeemable(key))))
+      sendPage(response, research);
+    else if (sessions.ofCookie(request.headers.cookie) !== undefined) response.redirect(303, '/research');
     else sendPage(response.status(await wrongKey(request)), research);
   });
   router.post('/research/login', urlencoded({ extended: false, limit: '10kb' }), async (request, response) => {
@@ -65,15 +74,33 @@ export function pages({ db, sessions, origins, limits }: PageParts): Router {
       sendPage(response.status(401), research);
       return;
     }
-    const { key } = (request.body ?? {}) as { key?: unknown };
-    const cookie = typeof key === 'string' ? await sessions.redeem(key, request.secure) : undefined;
-    if (cookie === undefined && !sessions.isValid(request.headers.cookie)) {
-      sendPage(response.status(await wrongKey(request)), research);
-      return;
+    const { key, name, password } = (request.body ?? {}) as Record<string, unknown>;
+    let cookie: string | undefined;
+    if (typeof name === 'string' && typeof password === 'string') {
+      const known = accountNameSchema.safeParse(name);
+      await limits.countPassword(request, known.data ?? '');
+      const account = await accountWithPassword(db, name, password);
+      cookie = account && (await sessions.signIn(account, 'password', request.secure));
+      if (cookie === undefined)
+        throw new ServiceError('unauthorized', 'There is no account with this name and this password.');
+    } else {
+      cookie = typeof key === 'string' ? await sessions.redeem(key, request.secure) : undefined;
+      if (cookie === undefined && sessions.ofCookie(request.headers.cookie) === undefined) {
+        sendPage(response.status(await wrongKey(request)), research);
+        return;
+      }
     }
     if (cookie !== undefined) response.append('Set-Cookie', cookie);
     response.redirect(303, '/research');
   });
+  router.get('/research/login/ways', async (_request, response) => {
+    const accounts = await allAccounts(db);
+    response.json({
+      passwords: accounts.some(({ hasPassword, disabled }) => hasPassword && !disabled),
+      openid: openid?.label ?? null,
+    } satisfies SignIn);
+  });
+  if (openid !== undefined) router.use(openIdRoutes({ db, sessions, publicUrl, openid, log }));
 
   /** The status: 429 for an address that tries too often. */
   function wrongKey(request: Request): Promise<401 | 429> {
@@ -84,7 +111,7 @@ export function pages({ db, sessions, origins, limits }: PageParts): Router {
   }
 
   router.get(['/research', '/research/*rest'], (request, response) => {
-    sendPage(response.status(sessions.isValid(request.headers.cookie) ? 200 : 401), research);
+    sendPage(response.status(sessions.ofCookie(request.headers.cookie) === undefined ? 401 : 200), research);
   });
 
   router.get('/', (_request, response) => response.redirect(303, '/research'));

@@ -19,6 +19,7 @@ import {
 } from '../prescreens/prescreens.ts';
 import { resultCsv } from '../../evaluator/screens/csv.ts';
 import { figureName, sendFigure } from './figures.ts';
+import { identityOf } from './researcher.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface PrescreenParts {
@@ -77,7 +78,7 @@ export function prescreenApi({ db, aside, dataFolder, inbox, limits, onSubmitted
     const { study, pairs, missing, a, b } = await aside.run('studyFromScreen', {
       id: request.params.id,
       design: parsed.data,
-      actor: (response.locals as { actor: string }).actor,
+      actor: identityOf(response).actor,
     });
     response.status(201).json({ name: study.name, state: study.state, a, b, pairs, missing });
   });

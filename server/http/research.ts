@@ -1,5 +1,5 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
-import { Router, type Request, type RequestHandler, type Response } from 'express';
+import { Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
@@ -12,18 +12,14 @@ import { copySize } from './images.ts';
 import { requireRevealed, reveal } from '../study/reveal.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
-import type { Limits } from './limits.ts';
-import type { Origins } from './origins.ts';
+import { accessApi } from './access.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
-import type { Scope, Sessions } from './session.ts';
+import { checkRight, identityOf, requireResearcher, type Asking } from './researcher.ts';
 
-export interface ResearchParts {
+export interface ResearchParts extends Asking {
   db: Database;
   aside: Aside;
   images: ImageStore;
-  sessions: Sessions;
-  origins: Origins;
-  limits: Limits;
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
@@ -33,20 +29,16 @@ function positionIn({ position }: { position: string }): number {
   return Number(position);
 }
 
-export function researchApi({
-  db,
-  aside,
-  images,
-  sessions,
-  origins,
-  limits,
-  publicUrl,
-  prescreens,
-}: ResearchParts): Router {
+export function researchApi({ db, aside, images, publicUrl, prescreens, ...asking }: ResearchParts): Router {
   const router = Router();
-  const require = (scope: Scope) => requireResearcher({ sessions, origins, limits }, scope);
-  router.use('/prescreens', require('prescreen'), prescreenApi({ db, aside, ...prescreens }));
-  router.use(require('all'));
+  router.use(accessApi({ db, publicUrl, ...asking }));
+  const look = requireResearcher(asking, 'read', 'prescreen');
+  const run = requireResearcher(asking, 'prescreen');
+  router.use('/prescreens', (request, response, next) =>
+    (request.method === 'GET' ? look : run)(request, response, next),
+  );
+  router.use('/prescreens', prescreenApi({ db, aside, ...prescreens }));
+  router.use(requireResearcher(asking, 'read'));
 
   router.get('/studies', async (_request, response) => {
     response.json({ studies: await studySummaries(db) });
@@ -55,33 +47,34 @@ export function researchApi({
     response.json(await studySummary(db, request.params.name));
   });
   router.patch('/studies/:name', async (request, response) => {
+    checkRight(identityOf(response), 'research');
     const change = studyChangeSchema.safeParse(request.body);
     if (!change.success)
       throw new ServiceError('bad-request', 'The body must be {"state": "open" | "paused" | "closed"}.');
-    const { actor } = response.locals as { actor: string };
-    await changeState(db, request.params.name, change.data.state, actor);
+    await changeState(db, request.params.name, change.data.state, identityOf(response).actor);
     response.json(await studySummary(db, request.params.name));
   });
   router.get('/studies/:name/invite', async (request, response) => {
+    checkRight(identityOf(response), 'research');
     const study = await requireStudy(db, request.params.name);
     const path = `/annotate/${study.inviteToken}`;
     response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
   });
   router.get('/studies/:name/report', async (request, response) => {
-    await look(request, response);
+    await revealAsked(request, response);
     response.json(await aside.run('report', { name: request.params.name }));
   });
   router.get('/studies/:name/figures/:file', async (request, response) => {
     const file = figureName(request.params.file);
-    await look(request, response);
+    await revealAsked(request, response);
     sendFigure(response, file, await aside.run('figure', { name: request.params.name, ...file }));
   });
   router.get('/studies/:name/pairs', async (request, response) => {
-    await look(request, response);
+    await revealAsked(request, response);
     response.json(await aside.run('gallery', { name: request.params.name }));
   });
   router.get('/studies/:name/pairs/:position', async (request, response) => {
-    await look(request, response);
+    await revealAsked(request, response);
     response.json(await aside.run('votesOnPair', { name: request.params.name, position: positionIn(request.params) }));
   });
   router.get('/studies/:name/pairs/:position/:side', async (request, response) => {
@@ -97,46 +90,15 @@ export function researchApi({
     response.end(image);
   });
   /** Running results are seen on demand alone, and the log tells of it. */
-  async function look(request: Request<{ name: string }>, response: Response): Promise<void> {
+  async function revealAsked(request: Request<{ name: string }>, response: Response): Promise<void> {
     const { name } = request.params;
     if (request.query['reveal'] !== 'true') return requireRevealed(db, name);
-    await reveal(db, name, (response.locals as { actor: string }).actor);
+    const identity = identityOf(response);
+    checkRight(identity, 'research');
+    await reveal(db, name, identity.actor);
   }
   router.get('/runs', async (_request, response) => {
     response.json({ runs: await trainingRuns(db) });
   });
   return router;
-}
-
-function bearerOf(request: Pick<Request, 'headers'>): string | undefined {
-  return /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-}
-
-interface Asking {
-  sessions: Sessions;
-  origins: Origins;
-  limits: Limits;
-}
-
-function requireResearcher({ sessions, origins, limits }: Asking, scope: Scope): RequestHandler {
-  return async (request, response, next) => {
-    await sessions.refresh();
-    const bearer = bearerOf(request);
-    if (bearer === undefined ? !sessions.isValid(request.headers.cookie) : !sessions.isToken(bearer, scope)) {
-      if (bearer !== undefined) await limits.countWrongKey(request);
-      throw new ServiceError(
-        'unauthorized',
-        'Open the researcher link that visavis serve prints, or send a token (visavis token).',
-      );
-    }
-    // A cookie alone must not be enough for another site's page to change things.
-    if (request.method !== 'GET' && bearer === undefined && !origins.isOwnPage(request)) {
-      throw new ServiceError(
-        'unauthorized',
-        'This request comes from another site; behind a proxy, set VISAVIS_PUBLIC_URL to the address that browsers see.',
-      );
-    }
-    (response.locals as { actor: string }).actor = sessions.actorOf(bearer, request.headers.cookie);
-    next();
-  };
 }

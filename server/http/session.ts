@@ -1,18 +1,29 @@
 /**
- * @file The researcher's session: a one-time link becomes a signed cookie; scripts send a signed token. What was signed is good
- * until its end, unless the secret or the token was taken back, which is looked up once a second.
+ * @file The researcher's session: a one-time link, a password or an OpenID provider becomes a signed cookie; scripts send a signed
+ * token. What was signed is good until its end, unless the secret, the account or the token was taken back, which is looked up
+ * once a second.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { parseCookie, stringifySetCookie } from 'cookie';
+import type { Role, TokenScope } from '../../contract/access.ts';
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import {
+  endedSessions,
+  endSession,
+  findAccount,
+  listStandings,
+  updateAccount,
+  type Account,
+  type Standing,
+} from '../../db/queries/accounts.ts';
+import {
   insertLoginLink,
-  isLoginLinkGood,
   replaceSecret,
   revokedTokens,
   serverSecret,
   useLoginLink,
+  goodLoginLink,
 } from '../../db/queries/sessions.ts';
 import { record } from '../access/audit.ts';
 
@@ -21,13 +32,27 @@ const linkLifeMs = 24 * 3600 * 1000;
 const sessionLifeMs = 30 * 24 * 3600 * 1000;
 const refreshMs = 1000;
 
-/** What a token opens: everything of a researcher's, or prescreens alone. */
-export type Scope = 'all' | 'prescreen';
+/** Whoever sent a good cookie or token. */
+export interface Identity {
+  /** How the log names them. */
+  actor: string;
+  /** Null for an owner's link, and for tokens of the command line. */
+  account: Standing | null;
+  role: Role;
+  scope: TokenScope;
+  /** Of the session or the token. */
+  id: string;
+  expires: number;
+}
+
+/** Who signs in: an account, or an owner without one. */
+type Owner = Pick<Account, 'id' | 'generation'> | null;
 
 export class Sessions {
   readonly #db: Database;
   #secret: Buffer = Buffer.alloc(0);
-  #revoked = new Set<string>();
+  #ended = new Set<string>();
+  #accounts = new Map<string, Standing>();
   #refreshedAt = -Infinity;
 
   private constructor(db: Database) {
@@ -42,45 +67,85 @@ export class Sessions {
 
   /** Learns what was taken back meanwhile, by whatever process. Call it before a question is answered. */
   async refresh(): Promise<void> {
-    const now = performance.now();
-    if (now - this.#refreshedAt < refreshMs) return;
+    const at = performance.now();
+    if (at - this.#refreshedAt < refreshMs) return;
+    const now = Date.now();
     const secret = await serverSecret(this.#db, 'session', randomBytes(32).toString('base64url'));
-    this.#revoked = new Set(await revokedTokens(this.#db, Date.now()));
+    const ended = [...(await revokedTokens(this.#db, now)), ...(await endedSessions(this.#db, now))];
+    const accounts = await listStandings(this.#db);
+    this.#ended = new Set(ended);
+    this.#accounts = new Map(accounts.map((account) => [account.id, account]));
     this.#secret = Buffer.from(secret, 'base64url');
-    this.#refreshedAt = now;
+    this.#refreshedAt = at;
   }
 
-  /** The path and query of a new link, good for one use within a day. */
-  async createLink(now = Date.now()): Promise<string> {
+  /** As refresh, whenever that was. Call it after something was taken back here. */
+  async refreshNow(): Promise<void> {
+    this.#refreshedAt = -Infinity;
+    await this.refresh();
+  }
+
+  /**
+   * The path and query of a new link, good for one use within a day.
+   * @param accountId whom it signs in; an owner without an account when it is null
+   */
+  async createLink(now = Date.now(), accountId: string | null = null): Promise<string> {
     const key = randomBytes(24).toString('base64url');
-    await insertLoginLink(this.#db, sha256(key), now + linkLifeMs);
+    await insertLoginLink(this.#db, { keySha256: sha256(key), accountId, expiresAt: now + linkLifeMs });
     return `/research/login?key=${key}`;
   }
 
   /** Whether a link's key would sign somebody in now. */
-  isRedeemable(key: string, now = Date.now()): Promise<boolean> {
-    return isLoginLinkGood(this.#db, sha256(key), now);
+  async isRedeemable(key: string, now = Date.now()): Promise<boolean> {
+    return (await goodLoginLink(this.#db, sha256(key), now)) !== undefined;
   }
 
-  /** The session's Set-Cookie value, or undefined when the key is wrong, used or too old. */
+  /**
+   * The session's Set-Cookie value, or undefined when the key is wrong, used or too old, or its account may not sign in. An
+   * account's password ends: whoever needs a link has forgotten it, or somebody else may know it.
+   */
   async redeem(key: string, secure: boolean, now = Date.now()): Promise<string | undefined> {
-    const id = randomBytes(6).toString('hex');
-    const isGood = await inTransaction(this.#db, async (tx) => {
-      if (!(await useLoginLink(tx, sha256(key), now))) return false;
-      await record(tx, { actor: `session ${id}`, action: 'sign in', subject: 'login link' }, now);
-      return true;
+    const id = newId();
+    const owner = await inTransaction(this.#db, async (tx): Promise<Owner | undefined> => {
+      const link = await goodLoginLink(tx, sha256(key), now);
+      if (link === undefined) return undefined;
+      const account = link.accountId === null ? null : await findAccount(tx, 'id', link.accountId);
+      if (account === undefined || (account !== null && account.disabledAt !== null)) return undefined;
+      if (!(await useLoginLink(tx, sha256(key), now))) return undefined;
+      if (account?.passwordHash != null) await updateAccount(tx, account.id, { passwordHash: null });
+      await record(tx, { actor: actorOf(account, id), action: 'sign in', subject: 'login link' }, now);
+      return account;
     });
-    if (!isGood) return undefined;
-    const expires = now + sessionLifeMs;
-    return stringifySetCookie({
-      name: cookieName,
-      value: this.token(expires, 'all', id),
-      httpOnly: true,
-      sameSite: 'lax',
-      secure,
-      path: '/',
-      expires: new Date(expires),
+    if (owner === undefined) return undefined;
+    // The account may be newer than what was looked up last.
+    if (owner !== null) await this.refreshNow();
+    return this.#cookie(owner, id, secure, now);
+  }
+
+  /** The Set-Cookie value of a session of an account that has shown who it is. @param how as `password` */
+  async signIn(account: Account, how: string, secure: boolean, now = Date.now()): Promise<string> {
+    const id = newId();
+    await inTransaction(this.#db, (tx) =>
+      record(tx, { actor: actorOf(account, id), action: 'sign in', subject: how }, now),
+    );
+    await this.refreshNow();
+    return this.#cookie(account, id, secure, now);
+  }
+
+  /** A session of an account in exchange for one that its own change has ended; the log needs no word of it. */
+  async renew(account: Account, secure: boolean, now = Date.now()): Promise<string> {
+    await this.refreshNow();
+    return this.#cookie(account, newId(), secure, now);
+  }
+
+  /** Ends one session. @returns the Set-Cookie value that forgets it */
+  async signOut({ id, expires, actor }: Identity, now = Date.now()): Promise<string> {
+    await inTransaction(this.#db, async (tx) => {
+      await endSession(tx, id, expires, now);
+      await record(tx, { actor, action: 'sign out', subject: 'session' }, now);
     });
+    await this.refreshNow();
+    return stringifySetCookie({ name: cookieName, value: '', path: '/', expires: new Date(0) });
   }
 
   /** Every session and every token ends, here and, within a second, in every other process. */
@@ -89,40 +154,54 @@ export class Sessions {
       await replaceSecret(tx, 'session', randomBytes(32).toString('base64url'));
       await record(tx, { actor, action: 'sign out everywhere', subject: 'all sessions and tokens' }, now);
     });
-    this.#refreshedAt = -Infinity;
-    await this.refresh();
+    await this.refreshNow();
   }
 
   /**
-   * What a session's cookie holds, and what a script sends as bearer token: an end, a scope, an id and their signature.
+   * What a session's cookie holds, and what a script sends as bearer token: an end, a scope, an id, for an account its id and
+   * generation, and their signature.
    * @param id by which it can be revoked and is named in the log
    */
-  token(expires: number, scope: Scope = 'all', id = 'unlisted'): string {
-    const signed = `${expires}.${scope}.${id}`;
+  token(expires: number, scope: TokenScope = 'all', id = 'unlisted', owner: Owner = null): string {
+    const signed = [expires, scope, id, ...(owner === null ? [] : [owner.id, owner.generation])].join('.');
     return `${signed}.${this.#sign(signed)}`;
   }
 
-  /** @param header the request's Cookie header */
-  isValid(header: string | undefined, now = Date.now()): boolean {
-    return this.isToken(sessionIn(header), 'all', now);
+  /** Who is signed in. @param header the request's Cookie header */
+  ofCookie(header: string | undefined, now = Date.now()): Identity | undefined {
+    const identity = this.ofToken(parseCookie(header ?? '')[cookieName] ?? '', now);
+    return identity && { ...identity, actor: actorOf(identity.account, identity.id) };
   }
 
-  /** @param scope what the token has to be good for; one with a researcher's rights is good for everything */
-  isToken(token: string, scope: Scope = 'all', now = Date.now()): boolean {
+  /** Whose a token is; undefined when it is wrong, over, or was taken back. */
+  ofToken(token: string, now = Date.now()): Identity | undefined {
     const end = token.lastIndexOf('.');
     const [signed, signature] = [token.slice(0, end), token.slice(end + 1)];
     const expected = Buffer.from(this.#sign(signed));
     const given = Buffer.from(signature);
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return false;
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     // Tokens of earlier versions have no id, and sessions no scope.
-    const [expires, own = 'all', id] = signed.split('.');
-    return Number(expires) > now && (own === 'all' || own === scope) && (id === undefined || !this.#revoked.has(id));
+    const [until, scope = 'all', id = 'unlisted', accountId, generation] = signed.split('.');
+    const expires = Number(until);
+    if (!(expires > now) || this.#ended.has(id)) return undefined;
+    const shared = { scope: scope as TokenScope, id, expires, actor: `token ${id}` };
+    if (accountId === undefined) return { ...shared, account: null, role: 'owner' };
+    const account = this.#accounts.get(accountId);
+    if (account?.generation !== Number(generation)) return undefined;
+    return { ...shared, account, role: account.role };
   }
 
-  /** How the log names whoever holds what was found good. */
-  actorOf(bearer: string | undefined, cookieHeader: string | undefined): string {
-    const id = (bearer ?? sessionIn(cookieHeader)).split('.').at(2);
-    return `${bearer === undefined ? 'session' : 'token'} ${id ?? 'unlisted'}`;
+  #cookie(owner: Owner, id: string, secure: boolean, now: number): string {
+    const expires = now + sessionLifeMs;
+    return stringifySetCookie({
+      name: cookieName,
+      value: this.token(expires, 'all', id, owner),
+      httpOnly: true,
+      sameSite: 'lax',
+      secure,
+      path: '/',
+      expires: new Date(expires),
+    });
   }
 
   #sign(text: string): string {
@@ -130,8 +209,13 @@ export class Sessions {
   }
 }
 
-function sessionIn(cookieHeader: string | undefined): string {
-  return parseCookie(cookieHeader ?? '')[cookieName] ?? '';
+/** How the log names a session: by its account's random id, an owner's without one by its own. */
+function actorOf(account: Pick<Account, 'id'> | null, id: string): string {
+  return account === null ? `session ${id}` : `account ${account.id}`;
+}
+
+function newId(): string {
+  return randomBytes(6).toString('hex');
 }
 
 function sha256(text: string): string {

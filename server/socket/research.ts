@@ -4,12 +4,13 @@
  * token good for prescreens alone watches those alone.
  */
 import type { Logger } from 'pino';
-import type { Namespace } from 'socket.io';
+import type { Namespace, Socket } from 'socket.io';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import type { ResearchClientEvents, ResearchServerEvents } from '../../contract/research.ts';
 import type { PrescreenClientEvents, PrescreenServerEvents } from '../../contract/prescreen.ts';
-import type { Sessions } from '../http/session.ts';
+import { hasRight } from '../access/rights.ts';
+import type { Identity, Sessions } from '../http/session.ts';
 import { logFailure } from '../errors.ts';
 import { readPrescreen } from '../prescreens/prescreens.ts';
 import { studySummary } from '../study/summary.ts';
@@ -31,20 +32,24 @@ export function serveResearchers(
   namespace.use(async (socket, next) => {
     // When the database is away, what was known last holds.
     await sessions.refresh().catch((error: unknown) => logFailure(log, error));
-    const { token } = socket.handshake.auth as { token?: unknown };
-    const bearer = typeof token === 'string' ? token : '';
-    const all = sessions.isValid(socket.handshake.headers.cookie) || sessions.isToken(bearer);
-    (socket.data as { all?: boolean }).all = all;
-    if (all || sessions.isToken(bearer, 'prescreen')) next();
+    const identity = identityOf(socket.handshake);
+    if (identity !== undefined && (hasRight(identity, 'read') || hasRight(identity, 'prescreen'))) next();
     else next(Object.assign(new Error('unauthorized'), { data: { code: 'unauthorized' } }));
   });
+
+  /** By its cookie or its token; asked again as long as it watches, for either may be taken back. */
+  function identityOf({ auth, headers }: Socket['handshake']): Identity | undefined {
+    const { token } = auth as { token?: unknown };
+    return sessions.ofCookie(headers.cookie) ?? sessions.ofToken(typeof token === 'string' ? token : '');
+  }
 
   const sent = new Map<string, string>();
   const room = (name: string) => `study:${name}`;
   namespace.on('connection', (socket) => {
     socket.on('study:watch', (payload: unknown) => {
       const parsed = watchSchema.safeParse(payload);
-      if (!parsed.success || (socket.data as { all?: boolean }).all !== true) return;
+      const identity = identityOf(socket.handshake);
+      if (!parsed.success || identity === undefined || !hasRight(identity, 'read')) return;
       const { name } = parsed.data;
       for (const joined of socket.rooms) if (joined.startsWith('study:')) void socket.leave(joined);
       void socket.join(room(name));
@@ -66,6 +71,9 @@ export function serveResearchers(
   });
 
   async function poll(): Promise<void> {
+    if (namespace.sockets.size > 0) await sessions.refresh();
+    for (const socket of namespace.sockets.values())
+      if (identityOf(socket.handshake) === undefined) socket.disconnect(true);
     for (const name of [...namespace.adapter.rooms.keys()].filter((key) => key.startsWith('prescreen:'))) {
       const prescreen = await readPrescreen(db, name.slice('prescreen:'.length)).catch(() => undefined);
       const text = JSON.stringify(prescreen);

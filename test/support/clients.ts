@@ -26,6 +26,7 @@ export function testServer(
     upload: { files: 200, fileBytes: 2 ** 20, totalBytes: 20 * 2 ** 20 },
     startsWorkers: false,
     checksFiles: false,
+    openid: undefined,
     newAnnotatorsPerHour: 100_000,
     ...config,
     leases: { leaseMs: 60_000, graceMs: 1000, ...leases },

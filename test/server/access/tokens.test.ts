@@ -1,14 +1,14 @@
 /** @file Tokens that are taken back, sessions that end everywhere, and a log that shows when it was changed. */
 import { sql } from 'kysely';
 import { describe, expect, it } from 'vitest';
-import type { Database } from '../../db/open.ts';
-import { inTransaction } from '../../db/transactions.ts';
-import { readAudit, record } from '../../server/access/audit.ts';
-import { allTokens, createToken, revokeToken } from '../../server/access/tokens.ts';
-import { Sessions } from '../../server/http/session.ts';
-import { onBothEngines } from '../support/databases.ts';
-import { testServer } from '../support/clients.ts';
-import { openStudyOf } from '../support/studies.ts';
+import type { Database } from '../../../db/open.ts';
+import { inTransaction } from '../../../db/transactions.ts';
+import { fromCommandLine, readAudit, record } from '../../../server/access/audit.ts';
+import { allTokens, createToken, revokeToken } from '../../../server/access/tokens.ts';
+import { Sessions } from '../../../server/http/session.ts';
+import { onBothEngines } from '../../support/databases.ts';
+import { testServer } from '../../support/clients.ts';
+import { openStudyOf } from '../../support/studies.ts';
 
 const soon = () => Date.now() + 60_000;
 
@@ -36,10 +36,16 @@ onBothEngines('access', (fresh) => {
       db,
       sessions,
       { expires: soon(), scope: 'all', label: 'nightly' },
-      'command line',
+      fromCommandLine,
       10,
     );
-    const two = await createToken(db, sessions, { expires: soon(), scope: 'prescreen', label: '' }, 'command line', 20);
+    const two = await createToken(
+      db,
+      sessions,
+      { expires: soon(), scope: 'prescreen', label: '' },
+      fromCommandLine,
+      20,
+    );
     expect(await statusOf(server.url, one.token)).toBe(200);
     expect(await allTokens(db)).toMatchObject([
       { id: two.id, scope: 'prescreen', revokedAt: null },
@@ -48,14 +54,14 @@ onBothEngines('access', (fresh) => {
     await revokeToken(db, one.id, 'command line');
     await becomes(server.url, one.token, 401);
     expect(await statusOf(server.url, one.token)).toBe(401);
-    const other = await createToken(db, sessions, { expires: soon(), scope: 'all', label: '' }, 'command line');
+    const other = await createToken(db, sessions, { expires: soon(), scope: 'all', label: '' }, fromCommandLine);
     expect(await statusOf(server.url, other.token)).toBe(200);
     await expect(revokeToken(db, one.id, 'command line')).rejects.toMatchObject({ code: 'not-found' });
     await expect(revokeToken(db, 'none', 'command line')).rejects.toMatchObject({ code: 'not-found' });
 
     await sessions.signOutEverywhere('command line');
     await becomes(server.url, other.token, 401);
-    const after = await createToken(db, sessions, { expires: soon(), scope: 'all', label: '' }, 'command line');
+    const after = await createToken(db, sessions, { expires: soon(), scope: 'all', label: '' }, fromCommandLine);
     expect(await statusOf(server.url, after.token)).toBe(200);
     await server.close();
   });
@@ -68,7 +74,7 @@ onBothEngines('access', (fresh) => {
       db,
       await Sessions.open(db),
       { expires: soon(), scope: 'all', label: 'a name' },
-      'command line',
+      fromCommandLine,
     );
     await fetch(`${server.url}/api/studies/${name}`, {
       method: 'PATCH',

@@ -1,0 +1,58 @@
+/** @file Who asks, over HTTP, and whether they may. */
+import type { Request, RequestHandler, Response } from 'express';
+import { hasRight, type Right } from '../access/rights.ts';
+import { ServiceError } from '../errors.ts';
+import type { Limits } from './limits.ts';
+import type { Origins } from './origins.ts';
+import type { Identity, Sessions } from './session.ts';
+
+export interface Asking {
+  sessions: Sessions;
+  origins: Origins;
+  limits: Limits;
+}
+
+/** Refuses whoever shows neither a good session nor a good token, or has none of these rights. */
+export function requireResearcher({ sessions, origins, limits }: Asking, ...rights: Right[]): RequestHandler {
+  return async (request, response, next) => {
+    await sessions.refresh();
+    const bearer = bearerOf(request);
+    const identity = bearer === undefined ? sessions.ofCookie(request.headers.cookie) : sessions.ofToken(bearer);
+    if (identity === undefined) {
+      if (bearer !== undefined) await limits.countWrongKey(request);
+      throw new ServiceError(
+        'unauthorized',
+        'Sign in at /research/login, open the researcher link that visavis serve prints, or send a token (visavis token).',
+      );
+    }
+    // A cookie alone must not be enough for another site's page to change things.
+    if (request.method !== 'GET' && bearer === undefined && !origins.isOwnPage(request)) {
+      throw new ServiceError(
+        'unauthorized',
+        'This request comes from another site; behind a proxy, set VISAVIS_PUBLIC_URL to the address that browsers see.',
+      );
+    }
+    checkRight(identity, ...rights);
+    (response.locals as { identity: Identity }).identity = identity;
+    next();
+  };
+}
+
+/** @throws ServiceError forbidden when they have none of these rights */
+export function checkRight(identity: Identity, ...rights: Right[]): void {
+  if (rights.some((right) => hasRight(identity, right))) return;
+  const { role, scope } = identity;
+  throw new ServiceError(
+    'forbidden',
+    scope === 'all' ? `The role ${role} does not allow this.` : `A token of scope ${scope} does not allow this.`,
+  );
+}
+
+/** Whoever requireResearcher found good. */
+export function identityOf(response: Response): Identity {
+  return (response.locals as { identity: Identity }).identity;
+}
+
+function bearerOf(request: Pick<Request, 'headers'>): string | undefined {
+  return /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+}
