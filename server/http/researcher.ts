@@ -38,14 +38,13 @@ export function requireResearcher({ sessions, origins, limits }: Asking, ...righ
   };
 }
 
-/** @throws ServiceError forbidden when they have none of these rights */
+/** @throws ServiceError forbidden, or unauthorized for a token of too narrow a scope, when they have none of these rights */
 export function checkRight(identity: Identity, ...rights: Right[]): void {
   if (rights.some((right) => hasRight(identity, right))) return;
   const { role, scope } = identity;
-  throw new ServiceError(
-    'forbidden',
-    scope === 'all' ? `The role ${role} does not allow this.` : `A token of scope ${scope} does not allow this.`,
-  );
+  // A token is no key to what its scope leaves out: another one is. A role is: nothing that they could send helps.
+  if (scope !== 'all') throw new ServiceError('unauthorized', `A token of scope ${scope} does not allow this.`);
+  throw new ServiceError('forbidden', `The role ${role} does not allow this.`);
 }
 
 /** Whoever requireResearcher found good. */
