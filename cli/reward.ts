@@ -5,7 +5,8 @@ import { printJson, printTable } from './output.ts';
 
 interface Options {
   kind: string;
-  network: string;
+  network?: string;
+  url?: string;
   image: string[];
   prompt: string[];
   device: string;
@@ -16,7 +17,8 @@ export function rewardCommand(): Command {
   return new Command('reward')
     .description('score images with prompts, without a database')
     .requiredOption('--kind <kind>', rewardKinds.join(', '))
-    .requiredOption('--network <dir>', 'the reward model’s folder')
+    .option('--network <dir>', 'the reward model’s folder')
+    .option('--url <address>', 'of kind http: where the program answers')
     .requiredOption('--image <file...>', 'images')
     .requiredOption('--prompt <text...>', 'prompts')
     .option('--device <device>', 'cpu, cuda[:ID], webgpu', 'cpu')

@@ -16,17 +16,21 @@ export function rewardsCommand(): Command {
   rewards
     .command('add')
     .argument('<name>', 'the reward’s name', newName)
-    .description('add a reward model from its ONNX export')
+    .description('add a reward model from its ONNX export, or a program that answers over HTTP')
     .requiredOption('--kind <kind>', rewardKinds.join(', '))
-    .requiredOption('--network <dir>', 'the export’s folder')
+    .option('--network <dir>', 'the export’s folder')
+    .option('--url <address>', 'of kind http: where the program answers')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: Options & { kind: string; network: string }) => {
+    .action(async (name: string, options: Options & { kind: string; network?: string; url?: string }) => {
       const { addReward } = await import('../evaluator/rewards/add.ts');
       const { settings, replaced } = await withWorkspace(options, ({ db }) => addReward(db, { ...options, name }));
-      const shown = describe(name, settings);
+      const shown = describe(name, options.kind, settings);
       if (options.json) printJson(shown);
-      else console.log(`Added "${name}": ${shown.kind}, ${shown.size} px, ${shown.network}.`);
+      else {
+        const about = 'size' in shown ? `${shown.size} px` : `version ${shown.version}`;
+        console.log(`Added "${name}": ${shown.kind}, ${about}, ${shown.network}.`);
+      }
       if (replaced)
         console.error(`"${name}" has another network now; the scores of the old one are kept and not used.`);
     });
@@ -38,7 +42,7 @@ export function rewardsCommand(): Command {
     .action(async (options: Options) => {
       const rows = await withWorkspace(options, ({ db }) => listRewards(db));
       const shown = rows.map((row) => ({
-        ...describe(row.name, row.settings as RewardSettings),
+        ...describe(row.name, row.kind, row.settings as RewardSettings),
         networkSha256: row.networkSha256,
         scores: row.scores,
       }));
@@ -54,7 +58,13 @@ export function rewardsCommand(): Command {
   return rewards;
 }
 
-function describe(name: string, { network, logitScale }: RewardSettings) {
-  const { kind, version, folder, preprocessing } = network;
+/** `network` is the folder, or an http reward's address. */
+function describe(name: string, kind: string, settings: RewardSettings) {
+  if ('url' in settings) {
+    const { url, version, batch } = settings;
+    return { name, kind, version, network: url, batch };
+  }
+  const { network, logitScale } = settings;
+  const { version, folder, preprocessing } = network;
   return { name, kind, version, network: folder, size: preprocessing.size, logitScale };
 }

@@ -81,6 +81,42 @@ export function rendersWithoutScore(
     .execute();
 }
 
+/**
+ * Gives the model's renders of the set the scores that this reward's present network has given to the same bytes for the same
+ * words elsewhere.
+ */
+export async function takeOverScores(
+  db: Database,
+  {
+    promptSetId,
+    modelId,
+    reward,
+  }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
+  now: number,
+): Promise<void> {
+  await db
+    .insertInto('score')
+    .columns(['render_id', 'reward_id', 'network_sha256', 'value', 'created_at'])
+    .expression((e) =>
+      e
+        .selectFrom('score as s')
+        .innerJoin('render as known', 'known.id', 's.render_id')
+        .innerJoin('prompt as known_prompt', 'known_prompt.id', 'known.prompt_id')
+        .innerJoin('render as r', 'r.image_sha256', 'known.image_sha256')
+        .innerJoin('prompt as p', (join) =>
+          join.onRef('p.id', '=', 'r.prompt_id').onRef('p.text', '=', 'known_prompt.text'),
+        )
+        .select(['r.id', 's.reward_id', 's.network_sha256', 's.value', e.val(now).as('created_at')])
+        .where('s.reward_id', '=', reward.id)
+        .where('s.network_sha256', '=', reward.networkSha256)
+        .where('p.prompt_set_id', '=', promptSetId)
+        .where('r.model_id', '=', modelId)
+        .whereRef('r.id', '<>', 's.render_id'),
+    )
+    .onConflict((c) => c.columns(['render_id', 'reward_id', 'network_sha256']).doNothing())
+    .execute();
+}
+
 /** A score that is there already stays: two processes may score the same renders. */
 export async function insertScores(db: Database, scores: readonly Score[]): Promise<void> {
   if (scores.length === 0) return;

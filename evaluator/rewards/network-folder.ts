@@ -3,8 +3,8 @@
  *
  * Known layouts: `model.onnx` (the usual one-file CLIP export, or ImageReward's network); `vision_model.onnx` and
  * `text_model.onnx`; each also in a folder onnx/. A head is `head.onnx`. `reward.json` beside them may name the kind, the
- * version, other files and the logit scale:
- * { "kind": "pickscore", "version": "v1", "files": { "vision": "…", "text": "…", "head": "…" }, "logitScale": 100 }
+ * version, other files, the logit scale and SigLIP's bias:
+ * { "kind": "pickscore", "version": "v1", "files": { "vision": "…", "text": "…", "head": "…" }, "logitScale": 100, "logitBias": 0 }
  */
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -14,12 +14,12 @@ import { BadInput } from '../engine/files/bad-input.ts';
 import { readJson } from '../engine/files/read-json.ts';
 import { readModel, type OnnxModel } from '../engine/onnx/model-file.ts';
 import { externalFiles } from '../engine/onnx/subgraph.ts';
-import { clipMean, clipStd, type Preprocessing } from './preprocessing.ts';
+import { clipMean, clipStd, siglipHalf, type Preprocessing } from './preprocessing.ts';
 import { scorerOf } from './scorers/choose.ts';
-import { rewardKinds, type RewardKind } from './scorers/scorer.ts';
+import { networkKinds, type NetworkKind, type Scorer } from './scorers/scorer.ts';
 
 export interface RewardNetwork {
-  kind: RewardKind;
+  kind: NetworkKind;
   version: string | null;
   folder: string;
   /** Files with the image and the text encoder, often the same; for a joint network both are that network. */
@@ -29,14 +29,17 @@ export interface RewardNetwork {
   preprocessing: Preprocessing;
   /** From the manifest; the network's own is read from its graph. */
   logitScale: number | null;
+  /** Likewise; absent for networks that were added before there was one. */
+  logitBias?: number | null;
   /** Everything that decides a score: networks, their data, tokenizer and configuration, relative to the folder. */
   files: string[];
 }
 
 const manifestSchema = z.strictObject({
-  kind: z.enum(rewardKinds),
+  kind: z.enum(networkKinds),
   version: z.string().optional(),
   logitScale: z.number().positive().optional(),
+  logitBias: z.number().optional(),
   files: z
     .strictObject({ vision: z.string().optional(), text: z.string().optional(), head: z.string().optional() })
     .optional(),
@@ -57,7 +60,13 @@ const preprocessorSchema = z.object({
     .refine((factor) => Math.abs(factor * 255 - 1) < 1e-6)
     .nullish(),
   crop_size: z.union([z.number(), z.object({ height: z.number(), width: z.number() })]).optional(),
-  size: z.union([z.number(), z.strictObject({ shortest_edge: z.number() })]).optional(),
+  size: z
+    .union([
+      z.number(),
+      z.strictObject({ shortest_edge: z.number() }),
+      z.strictObject({ height: z.number(), width: z.number() }),
+    ])
+    .optional(),
   resample: z.number().optional(),
   image_mean: z.array(z.number()).length(3).optional(),
   image_std: z.array(z.number()).length(3).optional(),
@@ -86,11 +95,11 @@ export async function readNetworkFolder(path: string, kind: string): Promise<Rew
     throw new BadInput(`${folder} has ${vision} but no text_model.onnx; ${kind} needs both encoders.`);
   const head = scorer.network === 'head' ? (named.head ?? find(folder, ['head.onnx']) ?? null) : null;
   if (scorer.network === 'head' && head === null)
-    throw new BadInput(`${folder} has no head.onnx; ${kind} is a head on CLIP's image embedding.`);
-  if (scorer.network !== 'joint') await requireClip(folder, kind);
+    throw new BadInput(`${folder} has no head.onnx; ${kind} is a head on an image embedding.`);
+  await requireFamily(folder, scorer);
   const files = await filesOf(folder, [vision, text, head], manifest !== undefined);
   const image = await readModel(join(folder, vision));
-  checkPorts(image, join(folder, vision), scorer.network === 'joint');
+  checkPorts(image, join(folder, vision), scorer);
   return {
     kind: scorer.kind,
     version: manifest?.version ?? null,
@@ -100,26 +109,40 @@ export async function readNetworkFolder(path: string, kind: string): Promise<Rew
     head,
     preprocessing: await preprocessingOf(folder, scorer.preprocessing, image, join(folder, vision)),
     logitScale: manifest?.logitScale ?? null,
+    logitBias: manifest?.logitBias ?? null,
     files,
   };
 }
 
-/**
- * Other families have the same ports and another score: SigLIP's logit has a bias, its text another tokenizer.
- * @throws BadInput where the configs or the graph say that it is none of CLIP's
- */
-async function requireClip(folder: string, kind: string): Promise<void> {
-  for (const [name, field, isClip] of [
+/** What the configs of each family's exports say; BLIP's exports come without. */
+const signs: Record<Scorer['family'], readonly (readonly [string, string, RegExp])[]> = {
+  clip: [
     ['config.json', 'model_type', /^(?:clip|clip_vision_model|clip_text_model)$/],
     ['preprocessor_config.json', 'image_processor_type', /^CLIPImageProcessor|^CLIPFeatureExtractor/],
     ['tokenizer_config.json', 'tokenizer_class', /^CLIPTokenizer|^PreTrainedTokenizerFast$/],
-  ] as const) {
+  ],
+  // SigLIP 2's networks of one resolution are SigLIP's; those of any resolution (Siglip2ImageProcessor) take patches.
+  siglip: [
+    ['config.json', 'model_type', /^siglip(?:_vision_model|_text_model)?$/],
+    ['preprocessor_config.json', 'image_processor_type', /^SiglipImageProcessor/],
+    ['tokenizer_config.json', 'tokenizer_class', /^(?:Siglip|Siglip2|Gemma)Tokenizer(?:Fast)?$/],
+  ],
+  blip: [],
+};
+export const familyNames: Record<Scorer['family'], string> = { clip: 'CLIP', siglip: 'SigLIP', blip: 'BLIP' };
+
+/**
+ * Other families have the same ports and another score: SigLIP's logit has a bias, its text another tokenizer.
+ * @throws BadInput where the configs say that it is another family's
+ */
+async function requireFamily(folder: string, { kind, family }: Scorer): Promise<void> {
+  for (const [name, field, isOne] of signs[family]) {
     const file = join(folder, name);
     if (!existsSync(file)) continue;
     const value = ((await readJson(file)) as Record<string, unknown>)[field];
-    if (typeof value === 'string' && !isClip.test(value))
+    if (typeof value === 'string' && !isOne.test(value))
       throw new BadInput(
-        `${file} says ${field} = ${JSON.stringify(value)}; ${kind} is computed by a CLIP network alone.`,
+        `${file} says ${field} = ${JSON.stringify(value)}; ${kind} is computed by a ${familyNames[family]} network alone.`,
       );
   }
 }
@@ -137,24 +160,34 @@ function find(folder: string, names: readonly string[]): string | undefined {
   return names.find((name) => existsSync(join(folder, name)));
 }
 
-function checkPorts({ graph }: OnnxModel, file: string, joint: boolean): void {
+function checkPorts({ graph }: OnnxModel, file: string, { kind, family, network }: Scorer): void {
+  const joint = network === 'joint';
   const inputs = graph.input.map(({ name }) => name);
   if (!inputs.includes('pixel_values')) {
     throw new BadInput(`${file} has no input pixel_values (it has ${inputs.join(', ')}); it is no reward network.`);
   }
   const outputs = graph.output.map(({ name }) => name);
-  if (!joint && graph.initializer.some(({ name }) => name?.includes('logit_bias') === true))
+  if (family === 'clip' && graph.initializer.some(({ name }) => name?.includes('logit_bias') === true))
     throw new BadInput(
-      `${file} adds a bias to its logits, as SigLIP does; the scorers here are of CLIP networks alone.`,
+      `${file} adds a bias to its logits, as SigLIP does; ${kind} is computed by a CLIP network alone (siglip-score takes SigLIP's).`,
     );
-  if (!joint && !outputs.includes('image_embeds')) {
+  // CLIP's pooled output is before the projection: another vector.
+  if (!joint && !(family === 'siglip' ? imageOutput(outputs) : outputs.includes('image_embeds'))) {
     throw new BadInput(
-      `${file} has no output image_embeds (it has ${outputs.join(', ')}); export CLIP with its projection.`,
+      `${file} has no output image_embeds (it has ${outputs.join(', ')}); export ${family === 'siglip' ? 'SigLIP with its pooled output' : 'CLIP with its projection'}.`,
     );
   }
+  const more = inputs.find((name) => name === 'spatial_shapes' || name === 'pixel_attention_mask');
+  if (more !== undefined)
+    throw new BadInput(`${file} takes ${more}: SigLIP 2 of any resolution; ${kind} takes those of one resolution.`);
   if (joint && (!inputs.includes('input_ids') || outputs.includes('image_embeds'))) {
     throw new BadInput(`${file} is no network that reads image and prompt together, as image-reward's does.`);
   }
+}
+
+/** The output with the image's embedding: a whole model's, or that of SigLIP's image encoder alone. */
+export function imageOutput(outputs: readonly string[]): 'image_embeds' | 'pooler_output' | undefined {
+  return (['image_embeds', 'pooler_output'] as const).find((name) => outputs.includes(name));
 }
 
 async function preprocessingOf(
@@ -165,34 +198,54 @@ async function preprocessingOf(
 ): Promise<Preprocessing> {
   const dims = graph.input.find(({ name }) => name === 'pixel_values')!.type?.tensorType?.shape?.dim ?? [];
   const fixed = dims[3]?.dimValue;
+  const [usualMean, usualStd] = kind === 'siglip' ? [siglipHalf, siglipHalf] : [clipMean, clipStd];
   const file = join(folder, 'preprocessor_config.json');
   if (!existsSync(file)) {
     if (fixed === undefined)
       throw new BadInput(`${folder} has no preprocessor_config.json that says the image's size.`);
-    return { kind, size: fixed, mean: clipMean, std: clipStd };
+    return { kind, size: fixed, mean: usualMean, std: usualStd };
   }
   const config = (await readJson(file)) as Record<string, unknown>;
   const parsed = preprocessorSchema.safeParse(config);
-  if (!parsed.success) {
-    const field = String(parsed.error.issues[0]!.path[0] ?? '');
-    throw new BadInput(
-      `${file} has ${field} = ${JSON.stringify(config[field])}; visavis prepares images as CLIP's processor does, and cannot do that.`,
+  const cannot = (field: string) =>
+    new BadInput(
+      `${file} has ${field} = ${JSON.stringify(config[field])}; visavis prepares images as ${kind === 'siglip' ? 'SigLIP' : 'CLIP'}'s processor does, and cannot do that.`,
     );
-  }
-  const { crop_size: crop, size, resample = 3, image_mean: mean = clipMean, image_std: std = clipStd } = parsed.data;
-  if (resample !== 3)
-    throw new BadInput(`${file} asks for resampling ${resample}; every scorer here uses bicubic (3).`);
-  const said = typeof crop === 'object' ? crop.width : (crop ?? (typeof size === 'object' ? size.shortest_edge : size));
-  const edge = typeof size === 'object' ? size.shortest_edge : size;
-  if (kind === 'clip' && edge !== undefined && said !== undefined && edge !== said)
-    throw new BadInput(
-      `${file} resizes to ${edge} pixels and cuts ${said} out of them; visavis resizes to what is cut.`,
-    );
-  const chosen = said ?? fixed;
+  if (!parsed.success) throw cannot(String(parsed.error.issues[0]!.path[0] ?? ''));
+  const { resample = 3, image_mean: mean = usualMean, image_std: std = usualStd } = parsed.data;
+  const chosen = (kind === 'siglip' ? squareOf(parsed.data, cannot) : croppedOf(parsed.data, kind, cannot)) ?? fixed;
+  // SigLIP 2's configs ask for bilinear (2).
+  if (resample !== 3 && !(kind === 'siglip' && resample === 2))
+    throw new BadInput(`${file} asks for resampling ${resample}; this scorer resamples bicubic (3).`);
   if (chosen === undefined) throw new BadInput(`${file} does not say the image's size.`);
   if (fixed !== undefined && fixed !== chosen)
     throw new BadInput(`${file} says ${chosen} pixels, ${network} takes ${fixed}.`);
-  return { kind, size: chosen, mean, std };
+  return { kind, size: chosen, mean, std, ...(resample === 2 ? { resampling: 'bilinear' } : {}) };
+}
+
+type Processor = z.infer<typeof preprocessorSchema>;
+
+/** SigLIP's: both sides to one size, whatever the image's shape; nothing is cut off. */
+function squareOf({ size, crop_size: crop }: Processor, cannot: (field: string) => BadInput): number | undefined {
+  if (crop !== undefined) throw cannot('crop_size');
+  if (typeof size !== 'object') return size;
+  if (!('height' in size) || size.height !== size.width) throw cannot('size');
+  return size.height;
+}
+
+/** CLIP's: the short side to the size that is then cut out of the middle. */
+function croppedOf(
+  { size, crop_size: crop }: Processor,
+  kind: string,
+  cannot: (field: string) => BadInput,
+): number | undefined {
+  if (typeof size === 'object' && 'height' in size) throw cannot('size');
+  if (typeof crop === 'object' && crop.height !== crop.width) throw cannot('crop_size');
+  const edge = typeof size === 'object' ? size.shortest_edge : size;
+  const cut = typeof crop === 'object' ? crop.width : crop;
+  // HPS's own preprocessing cuts nothing.
+  if (kind === 'clip' && edge !== undefined && cut !== undefined && edge !== cut) throw cannot('crop_size');
+  return cut ?? edge;
 }
 
 /** The tokenizer's and preprocessor's files that are there, and each network with its external data. */

@@ -4,24 +4,41 @@
  * `clip`: transformers' CLIPImageProcessor. Short side to `size` with Pillow's bicubic, centre crop, 1/255, mean, std.
  * `hps`: HPS v2's own (Wu et al. 2023, arXiv:2306.09341): 1/255 first, longest side to `size` with PyTorch's bicubic on the
  * float tensor, zeros around it up to a square, then mean and std: the border is not grey but −mean/std.
+ * `siglip`: transformers' SiglipImageProcessor. Both sides to `size` with Pillow's bicubic or bilinear, 1/255, mean, std.
  */
 import { BadInput } from '../engine/files/bad-input.ts';
-import { resize, type RgbImage } from '../engine/images/resize.ts';
+import { bilinear, resize, type RgbImage } from '../engine/images/resize.ts';
 
 export interface Preprocessing {
-  kind: 'clip' | 'hps';
+  kind: 'clip' | 'hps' | 'siglip';
   size: number;
   mean: readonly number[];
   std: readonly number[];
+  /** Bicubic when it is absent. */
+  resampling?: 'bilinear';
 }
 
-/** OpenAI's CLIP (Radford et al. 2021); every scorer here was trained with them. */
+/** OpenAI's CLIP (Radford et al. 2021); every scorer on a CLIP network was trained with them. */
 export const clipMean = [0.48145466, 0.4578275, 0.40821073] as const;
 export const clipStd = [0.26862954, 0.26130258, 0.27577711] as const;
 
+/** SigLIP's mean and standard deviation alike. */
+export const siglipHalf = [0.5, 0.5, 0.5] as const;
+
 /** @throws BadInput when the image is too thin for this preprocessing */
 export function preprocess(image: RgbImage, preprocessing: Preprocessing, name: string): Float32Array {
-  return preprocessing.kind === 'clip' ? clipPixels(image, preprocessing) : hpsPixels(image, preprocessing, name);
+  switch (preprocessing.kind) {
+    case 'clip':
+      return clipPixels(image, preprocessing);
+    case 'hps':
+      return hpsPixels(image, preprocessing, name);
+    case 'siglip': {
+      const { size, resampling } = preprocessing;
+      const whole = { left: 0, top: 0, width: size, height: size };
+      const { pixels } = resize(image, size, size, whole, resampling && bilinear);
+      return planes(pixels, preprocessing);
+    }
+  }
 }
 
 function clipPixels(image: RgbImage, { size, mean, std }: Preprocessing): Float32Array {
@@ -35,7 +52,11 @@ function clipPixels(image: RgbImage, { size, mean, std }: Preprocessing): Float3
     width: size,
     height: size,
   };
-  const { pixels } = resize(image, newWidth, newHeight, region);
+  return planes(resize(image, newWidth, newHeight, region).pixels, { size, mean, std });
+}
+
+/** Interleaved bytes as normalised planes. */
+function planes(pixels: Uint8Array, { size, mean, std }: Pick<Preprocessing, 'size' | 'mean' | 'std'>): Float32Array {
   const plane = size * size;
   const out = new Float32Array(3 * plane);
   for (let channel = 0; channel < 3; channel++) {

@@ -7,15 +7,16 @@ import { createSession, createSessionFromBytes, type Session } from '../engine/o
 import { cutModel, cutNetwork } from '../engine/onnx/subgraph.ts';
 import { floatTensor, idsTensor, toFloat32 } from '../engine/onnx/tensors.ts';
 import { readWeight } from '../engine/onnx/weights.ts';
-import type { RewardNetwork } from './network-folder.ts';
+import { familyNames, imageOutput, type RewardNetwork } from './network-folder.ts';
 import { scorerOf } from './scorers/choose.ts';
-import { bertPromptTokenizer, clipPromptTokenizer, type PromptTokenizer } from './tokenizer.ts';
+import type { Logit } from './scorers/scorer.ts';
+import { bertPromptTokenizer, clipPromptTokenizer, siglipPromptTokenizer, type PromptTokenizer } from './tokenizer.ts';
 
 /** Sessions are made when they are first needed: a run whose embeddings are all cached makes none. */
 export class RewardModel {
   readonly #network: RewardNetwork;
   readonly #device: Device;
-  #vision: Promise<Session> | undefined;
+  #vision: Promise<{ session: Session; output: string }> | undefined;
   #text: Promise<{ session: Session; tokenize: PromptTokenizer }> | undefined;
   #head: Promise<Session> | undefined;
 
@@ -30,14 +31,14 @@ export class RewardModel {
    */
   async embedImages(pixels: Float32Array, count: number): Promise<Float32Array> {
     const { folder, vision, preprocessing } = this.#network;
-    this.#vision ??= cutNetwork(join(folder, vision), ['image_embeds']).then((source) => this.#session(source));
-    const session = await this.#vision;
+    this.#vision ??= this.#loadVision();
+    const { session, output } = await this.#vision;
     const [port] = session.inputs;
     if (session.inputs.length !== 1 || port === undefined)
       throw new BadInput(`${join(folder, vision)}: its image embedding depends on more than the image.`);
     const feed = floatTensor(port, pixels, [count, 3, preprocessing.size, preprocessing.size]);
-    const { image_embeds: embeds } = await session.run({ [port.name]: feed }, ['image_embeds']);
-    return normalised(toFloat32(embeds!), count);
+    const result = await session.run({ [port.name]: feed }, [output]);
+    return normalised(toFloat32(result[output]!), count);
   }
 
   /** @returns [prompts, width], each of length 1 */
@@ -84,21 +85,39 @@ export class RewardModel {
   }
 
   /**
-   * exp(logit_scale): from the manifest, or the factor of logits_per_text that no input decides.
-   * @throws BadInput when neither is there
+   * From the manifest, or the factor and the summand of logits_per_image or logits_per_text that no input decides.
+   * @throws BadInput when the kind needs one that is in neither
    */
-  async logitScale(): Promise<number> {
-    const { folder, vision, logitScale, kind } = this.#network;
-    if (!scorerOf(kind).needsLogitScale) return 1;
-    if (logitScale !== null) return logitScale;
+  async logit(): Promise<Logit> {
+    const { folder, vision, logitScale, logitBias = null, kind } = this.#network;
+    const { logit: needed } = scorerOf(kind);
+    if (needed === 'none') return { scale: 1, bias: 0 };
     const file = join(folder, vision);
-    const scale = await readLogitScale(await readModel(file), file);
+    const own = await readLogit(await readModel(file), file);
+    const [scale, bias] = [logitScale ?? own.scale, logitBias ?? own.bias];
     if (scale === undefined || !(scale > 0)) {
       throw new BadInput(
-        `${file} holds no logit scale, which ${kind} multiplies by; export the whole CLIP model with its logits, or put { "kind": "${kind}", "logitScale": … } into reward.json.`,
+        `${file} holds no logit scale, which ${kind} multiplies by; export the whole ${familyNames[scorerOf(kind).family]} model with its logits, or put { "kind": "${kind}", "logitScale": … } into reward.json.`,
       );
     }
-    return scale;
+    if (needed === 'scale') {
+      if (own.bias === undefined) return { scale, bias: 0 };
+      throw new BadInput(
+        `${file} adds a bias to its logits, as SigLIP does; ${kind} is computed by a CLIP network alone.`,
+      );
+    }
+    if (bias === undefined || !Number.isFinite(bias))
+      throw new BadInput(
+        `${file} holds no logit bias, which ${kind} adds; export the whole SigLIP model with its logits, or put { "kind": "${kind}", "logitScale": …, "logitBias": … } into reward.json.`,
+      );
+    return { scale, bias };
+  }
+
+  async #loadVision(): Promise<{ session: Session; output: string }> {
+    const file = join(this.#network.folder, this.#network.vision);
+    const { graph } = await readModel(file);
+    const output = imageOutput(graph.output.map(({ name }) => name))!;
+    return { session: await this.#session(await cutNetwork(file, [output])), output };
   }
 
   async #loadText(): Promise<{ session: Session; tokenize: PromptTokenizer }> {
@@ -110,7 +129,10 @@ export class RewardModel {
     const session = await this.#session(await cutNetwork(file, ['text_embeds']));
     if (!session.inputs.some(({ name }) => name === 'input_ids'))
       throw new BadInput(`${file}: its text embedding does not depend on input_ids.`);
-    return { session, tokenize: await clipPromptTokenizer(folder) };
+    const { family, tokens } = scorerOf(this.#network.kind);
+    const tokenize =
+      family === 'siglip' ? await siglipPromptTokenizer(folder, tokens) : await clipPromptTokenizer(folder);
+    return { session, tokenize };
   }
 
   #session(source: Parameters<typeof createSession>[0]): Promise<Session> {
@@ -161,26 +183,54 @@ function single(values: Float32Array, count: number, file: string): Float32Array
   return values;
 }
 
-/** Walks back from the logits to the product of similarity and scale, and computes the factor without inputs. */
-async function readLogitScale({ graph, ...rest }: OnnxModel, file: string): Promise<number | undefined> {
-  const logits = graph.output.find(({ name }) => name.startsWith('logits_per_'));
-  if (logits === undefined) return undefined;
-  const producers = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
-  let node: OnnxNode | undefined = producers.get(logits.name);
-  while (node !== undefined && ['Transpose', 'Cast', 'Identity'].includes(node.opType))
-    node = producers.get(node.input[0]!);
-  if (node?.opType !== 'Mul') return undefined;
+/**
+ * Walks back from the logits over the sum with the bias, where there is one, to the product of similarity and scale, and computes
+ * what no input decides.
+ */
+async function readLogit(model: OnnxModel, file: string): Promise<Partial<Logit>> {
+  const logits = model.graph.output.find(({ name }) => name.startsWith('logits_per_'));
+  if (logits === undefined) return {};
+  const producers = new Map(model.graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
+  const before = (name: string): OnnxNode | undefined => {
+    let node = producers.get(name);
+    while (node !== undefined && ['Transpose', 'Cast', 'Identity'].includes(node.opType))
+      node = producers.get(node.input[0]!);
+    return node;
+  };
+  const read: Partial<Logit> = {};
+  let node = before(logits.name);
+  if (node?.opType === 'Add') {
+    const constant = await constantOf(node, model, logits.type!, file);
+    if (constant === undefined) return {};
+    read.bias = constant.value;
+    node = before(node.input.find((name) => name !== constant.name)!);
+  }
+  if (node?.opType !== 'Mul') return read;
+  const constant = await constantOf(node, model, logits.type!, file);
+  return constant === undefined ? read : { ...read, scale: constant.value };
+}
+
+/** The operand of a node that no input of the network decides, and its value. */
+async function constantOf(
+  node: OnnxNode,
+  { graph, ...rest }: OnnxModel,
+  type: OnnxModel['graph']['output'][number]['type'],
+  file: string,
+): Promise<{ name: string; value: number } | undefined> {
   for (const name of node.input) {
     const weight = graph.initializer.find((tensor) => tensor.name === name);
-    if (weight !== undefined) return (await readWeight(weight, file))[0];
-    const model = { ...rest, graph: { ...graph, output: [{ name, type: logits.type! }] } };
-    const cut = cutModel(model, [name]);
+    if (weight !== undefined) {
+      const [value] = await readWeight(weight, file);
+      return value === undefined ? undefined : { name, value };
+    }
+    const cut = cutModel({ ...rest, graph: { ...graph, output: [{ name, type: type! }] } }, [name]);
     if (cut.graph.input.length > 0) continue;
     cut.graph.output = [{ name, type: { tensorType: { elemType: 1 } } }];
     const session = await createSessionFromBytes(encodeModel(cut), { kind: 'cpu' });
     const result = await session.run({});
     await session.release();
-    return toFloat32(result[name]!)[0];
+    const [value] = toFloat32(result[name]!);
+    return value === undefined ? undefined : { name, value };
   }
   return undefined;
 }

@@ -10,18 +10,10 @@ import { DeviceWorker } from '../engine/onnx/device-worker.ts';
 import { stack } from '../engine/onnx/tensors.ts';
 import { VectorCache, keyOf } from '../engine/files/vector-cache.ts';
 import type { RewardNetwork } from './network-folder.ts';
+import type { ImageScorer, PromptedImage, ScoreResult } from './image-scorer.ts';
 import type { PrepareCall } from './image-worker.ts';
 import { scorerOf } from './scorers/choose.ts';
-import type { Scorer } from './scorers/scorer.ts';
-
-export interface PromptedImage {
-  file: string;
-  /** SHA-256 of its bytes in hex, the cache's key. */
-  sha256: string;
-  prompt: string;
-}
-/** A score, or the sentence that says why there is none. */
-export type ScoreResult = { score: number } | { refused: string };
+import type { Logit, Scorer } from './scorers/scorer.ts';
 
 export interface ScorerOptions {
   device: Device;
@@ -31,7 +23,7 @@ export interface ScorerOptions {
   batch?: number;
 }
 
-export class RewardScorer {
+export class RewardScorer implements ImageScorer {
   readonly #network: RewardNetwork;
   readonly #scorer: Scorer;
   readonly #device: Device;
@@ -39,7 +31,7 @@ export class RewardScorer {
   readonly #images: VectorCache;
   readonly #texts: VectorCache;
   #worker: DeviceWorker | undefined;
-  #logitScale: Promise<number> | undefined;
+  #logit: Promise<Logit> | undefined;
   #imageWorkers: DeviceWorker[] = [];
   #turn = 0;
 
@@ -53,13 +45,14 @@ export class RewardScorer {
     this.#texts = new VectorCache(file(cache?.textKey));
   }
 
-  /** Starts the network's thread and reads its logit scale. @throws BadInput when it is no network of its kind */
-  logitScale(): Promise<number> {
-    this.#logitScale ??= this.#network.logitScale !== null ? Promise.resolve(this.#network.logitScale) : this.#load();
-    return this.#logitScale;
+  /** Starts the network's thread and reads its logit's scale and bias. @throws BadInput when it is no network of its kind */
+  logit(): Promise<Logit> {
+    const { logitScale, logitBias } = this.#network;
+    const isGiven = logitScale !== null && (this.#scorer.logit !== 'scale and bias' || logitBias != null);
+    this.#logit ??= isGiven ? Promise.resolve({ scale: logitScale, bias: logitBias ?? 0 }) : this.#load();
+    return this.#logit;
   }
 
-  /** Scores in the order given, batch by batch; ends early, without a word, when the signal is aborted. */
   async *score(
     items: readonly PromptedImage[],
     signal?: AbortSignal,
@@ -74,19 +67,6 @@ export class RewardScorer {
       yield { start: i * this.#batch, results: await this.#scoreBatch(batches[i]!, prepared) };
     }
     await next;
-  }
-
-  /** [images][prompts]: every image with every prompt. @throws BadInput for the first image that cannot be used */
-  async scoreAll(files: readonly string[], prompts: readonly string[]): Promise<number[][]> {
-    const items = files.flatMap((file) => prompts.map((prompt) => ({ file, sha256: keyOf(file), prompt })));
-    const scores: number[] = [];
-    for await (const { results } of this.score(items)) {
-      for (const result of results) {
-        if ('refused' in result) throw new BadInput(result.refused);
-        scores.push(result.score);
-      }
-    }
-    return files.map((_, i) => scores.slice(i * prompts.length, (i + 1) * prompts.length));
   }
 
   async close(): Promise<void> {
@@ -122,14 +102,14 @@ export class RewardScorer {
     batch: readonly PromptedImage[],
     prepared: Map<string, Float32Array | BadInput>,
   ): Promise<ScoreResult[]> {
-    const logitScale = await this.logitScale();
+    const logit = await this.logit();
     const usable = batch.filter(({ sha256 }) => !(prepared.get(sha256) instanceof BadInput));
     const values = await this.#raw(usable, prepared);
     let next = 0;
     return batch.map(({ sha256 }) => {
       const refusal = prepared.get(sha256);
       if (refusal instanceof BadInput) return { refused: refusal.message };
-      return { score: this.#scorer.score(values[next++]!, logitScale) };
+      return { score: this.#scorer.score(values[next++]!, logit) };
     });
   }
 
@@ -175,9 +155,9 @@ export class RewardScorer {
     return this.#worker!;
   }
 
-  async #load(): Promise<number> {
+  async #load(): Promise<Logit> {
     this.#worker = new DeviceWorker(new URL('./reward-worker.js', import.meta.url), this.#device);
-    return this.#worker.call<number>('load', this.#network);
+    return this.#worker.call<Logit>('load', this.#network);
   }
 
   #imageWorker(): DeviceWorker {

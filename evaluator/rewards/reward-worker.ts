@@ -8,7 +8,7 @@ let model: RewardModel | undefined;
 serveCalls({
   async load(network: RewardNetwork, { device }: CallContext) {
     model = new RewardModel(network, device);
-    return { result: await model.logitScale() };
+    return { result: await model.logit() };
   },
   async embedImages({ pixels, count }: { pixels: Float32Array; count: number }) {
     return transferred(await model!.embedImages(pixels, count));

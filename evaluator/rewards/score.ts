@@ -6,13 +6,16 @@ import { join } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findModel } from '../../db/queries/models.ts';
 import { findPromptSet } from '../../db/queries/prompts.ts';
-import { findReward, insertScores, rendersWithoutScore } from '../../db/queries/rewards.ts';
+import { findReward, insertScores, rendersWithoutScore, takeOverScores } from '../../db/queries/rewards.ts';
 import { listRenders } from '../../db/queries/renders.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { RewardScorer } from './reward-scorer.ts';
-import { checkRewardFiles, type RewardSettings } from './add.ts';
+import { checkRewardFiles, isHttp, type RewardSettings } from './add.ts';
+import { HttpScorer } from './http-scorer.ts';
+import type { ImageScorer } from './image-scorer.ts';
+import { rewardToken } from './reward.ts';
 
 export interface ScoreRequest {
   prompts: string;
@@ -49,19 +52,12 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   const renders = await listRenders(db, { promptSetId: promptSet.id, modelId: model.id });
   if (renders.length === 0)
     throw new BadInput(`"${modelName}" has no renders of "${prompts}"; render them first (visavis render).`);
+  // The same bytes for the same words, in another set or under another name, have the same score.
+  await takeOverScores(db, { promptSetId: promptSet.id, modelId: model.id, reward }, Date.now());
   const queue = await rendersWithoutScore(db, { promptSetId: promptSet.id, modelId: model.id, reward });
   const summary: ScoreSummary = { scored: 0, skipped: renders.length - queue.length, failed: [], stopped: false };
   if (queue.length === 0) return summary;
-  await checkRewardFiles(rewardName, settings);
-
-  const scorer = new RewardScorer(
-    { ...settings.network, logitScale: settings.logitScale },
-    {
-      device: request.device,
-      cache: { folder: join(request.dataFolder, 'cache', 'embeddings'), ...settings },
-      ...(request.batch === undefined ? {} : { batch: request.batch }),
-    },
-  );
+  const scorer = await scorerFor(rewardName, settings, request);
   const items = queue.map(({ imageSha256, prompt }) => ({
     file: images.path(imageSha256),
     sha256: imageSha256,
@@ -95,4 +91,18 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   }
   summary.stopped = summary.scored + summary.failed.length < queue.length;
   return summary;
+}
+
+/** @throws BadInput when the network changed, or the program does not answer */
+async function scorerFor(
+  name: string,
+  settings: RewardSettings,
+  { device, dataFolder, batch }: ScoreRequest,
+): Promise<ImageScorer> {
+  const chosen = batch === undefined ? {} : { batch };
+  if (isHttp(settings)) return new HttpScorer({ ...settings, ...chosen }, { token: rewardToken() });
+  await checkRewardFiles(name, settings);
+  const { network, logitScale, logitBias = 0 } = settings;
+  const cache = { folder: join(dataFolder, 'cache', 'embeddings'), ...settings };
+  return new RewardScorer({ ...network, logitScale, logitBias }, { device, cache, ...chosen });
 }

@@ -11,7 +11,8 @@ import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { dataType, writeModel } from '../../evaluator/engine/onnx/model-file.ts';
 import { createSession } from '../../evaluator/engine/onnx/session.ts';
 import { readNetworkFolder } from '../../evaluator/rewards/network-folder.ts';
-import { RewardScorer, type PromptedImage } from '../../evaluator/rewards/reward-scorer.ts';
+import type { PromptedImage } from '../../evaluator/rewards/image-scorer.ts';
+import { RewardScorer } from '../../evaluator/rewards/reward-scorer.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
 

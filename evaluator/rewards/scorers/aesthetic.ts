@@ -1,4 +1,4 @@
-/** @file LAION's aesthetic predictor. */
+/** @file Aesthetic predictors: heads on an image embedding. */
 import type { Scorer } from './scorer.ts';
 
 /**
@@ -7,9 +7,21 @@ import type { Scorer } from './scorer.ts';
  */
 export const aesthetic: Scorer = {
   kind: 'aesthetic',
+  family: 'clip',
   preprocessing: 'clip',
   network: 'head',
-  needsLogitScale: false,
+  logit: 'none',
   tokens: 77,
   score: (rating) => rating,
+};
+
+/**
+ * Aesthetic Predictor V2.5 (discus0434 2024, github.com/discus0434/aesthetic-predictor-v2-5): linear layers
+ * 1152-1024-128-64-16-1 without activations on the L2-normalised pooled output of SigLIP so400m/14 at 384 pixels.
+ */
+export const aestheticV25: Scorer = {
+  ...aesthetic,
+  kind: 'aesthetic-v2.5',
+  family: 'siglip',
+  preprocessing: 'siglip',
 };

@@ -7,9 +7,10 @@ import type { Scorer } from './scorer.ts';
  */
 export const clipScore: Scorer = {
   kind: 'clip-score',
+  family: 'clip',
   preprocessing: 'clip',
   network: 'cosine',
-  needsLogitScale: false,
+  logit: 'none',
   tokens: 77,
   score: (cosine) => cosine,
 };

@@ -7,9 +7,10 @@ import type { Scorer } from './scorer.ts';
  */
 export const hpsV2: Scorer = {
   kind: 'hps-v2',
+  family: 'clip',
   preprocessing: 'hps',
   network: 'cosine',
-  needsLogitScale: false,
+  logit: 'none',
   tokens: 77,
   score: (cosine) => cosine,
 };

@@ -8,9 +8,10 @@ const deviation = 1.0333394966054072;
 /** ImageReward v1. Xu et al. (2023), arXiv:2304.05977: BLIP-L reads image and prompt (35 tokens) together. */
 export const imageReward: Scorer = {
   kind: 'image-reward',
+  family: 'blip',
   preprocessing: 'clip',
   network: 'joint',
-  needsLogitScale: false,
+  logit: 'none',
   tokens: 35,
   score: (raw) => (raw - mean) / deviation,
 };

@@ -15,6 +15,7 @@ import { junit } from '../../../evaluator/screens/junit.ts';
 import { readNetworkFolder } from '../../../evaluator/rewards/network-folder.ts';
 import { clipMean, clipStd, preprocess, type Preprocessing } from '../../../evaluator/rewards/preprocessing.ts';
 import { checkGates, parseGate } from '../../../evaluator/screens/gates.ts';
+import { scoreAll as scoreEach } from '../../../evaluator/rewards/image-scorer.ts';
 import { RewardModel } from '../../../evaluator/rewards/reward-model.ts';
 import { RewardScorer } from '../../../evaluator/rewards/reward-scorer.ts';
 import { screenReward } from '../../../evaluator/screens/screen.ts';
@@ -29,7 +30,7 @@ const golden = join(goldenFolder, 'clip-tiny');
 async function scoreAll(folder: string, kind: string, files: string[], prompts: string[]) {
   const scorer = new RewardScorer(await readNetworkFolder(folder, kind), { device });
   try {
-    return await scorer.scoreAll(files, prompts);
+    return await scoreEach(scorer, files, prompts);
   } finally {
     await scorer.close();
   }
@@ -172,7 +173,7 @@ describe('networks', () => {
       { size: { height: 64, width: 64 } },
       'has size = {"height":64,"width":64}; visavis prepares',
     ],
-    ['preprocessor_config.json', { size: { shortest_edge: 72 } }, 'resizes to 72 pixels and cuts 64 out of them'],
+    ['preprocessor_config.json', { size: { shortest_edge: 72 } }, 'has crop_size = '],
     ['preprocessor_config.json', { do_center_crop: false }, 'has do_center_crop = false'],
     ['preprocessor_config.json', { do_normalize: false }, 'has do_normalize = false'],
     ['preprocessor_config.json', { rescale_factor: 1 }, 'has rescale_factor = 1'],
@@ -214,7 +215,7 @@ describe('networks', () => {
       await writeModel(join(split, `${name}_model.onnx`), cutModel(model, [output]));
     rmSync(join(split, 'model.onnx'));
     await expect(scoreAll(split, 'pickscore', [file], ['a red circle'])).rejects.toThrow('no logit scale');
-    const scale = await new RewardScorer(await readNetworkFolder(whole, 'pickscore'), { device }).logitScale();
+    const { scale } = await new RewardScorer(await readNetworkFolder(whole, 'pickscore'), { device }).logit();
     writeFileSync(join(split, 'reward.json'), JSON.stringify({ kind: 'pickscore', logitScale: scale }));
     const [scores] = await scoreAll(split, 'pickscore', [file], ['a red circle']);
     expect(scores![0]! / expected![0]!).toBeCloseTo(1, 5);
