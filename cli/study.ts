@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
+import type { Quality } from '../contract/quality.ts';
 import { planSchema, presetNames, presets, type PresetName } from '../contract/plan.ts';
 import { criterionSchema } from '../contract/words.ts';
 import type { StudyDesign } from '../server/study/design.ts';
@@ -225,6 +226,17 @@ export function studyCommand(): Command {
     });
   }
   study
+    .command('annotators <name>')
+    .description('how annotators worked, and whom the plan’s rule on exclusions names; nothing of which model wins')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options) => {
+      const { studyQuality } = await import('../server/study/quality.ts');
+      const quality = await withWorkspace(options, ({ db }) => studyQuality(db, name));
+      if (options.json) printJson(quality);
+      else printQuality(quality);
+    });
+  study
     .command('recount <name>')
     .description('count the votes anew and compare them with the tally that is kept while people vote')
     .option('--data <dir>', 'data directory')
@@ -367,4 +379,26 @@ function parseCriteria(text: string): Criterion[] {
       throw new BadInput(`There is no criterion "${part}"; it must be general, appeal or alignment.`);
     return parsed.data;
   });
+}
+
+function printQuality({ annotators, simulated, rule, ruleOf }: Quality): void {
+  const rate = (share: { value: number; n: number } | null) =>
+    share === null ? '–' : `${(100 * share.value).toFixed(0)} % of ${share.n}`;
+  const seconds = (ms: number | null) => (ms === null ? '–' : `${(ms / 1000).toFixed(1)} s`);
+  printTable(
+    ['annotator', 'votes', 'gold right', 'repeats alike', 'median time', 'left', 'agrees', 'suggested, or left out'],
+    annotators.map((person) => [
+      person.id,
+      person.votes,
+      rate(person.gold),
+      rate(person.repeats),
+      seconds(person.medianMs),
+      rate(person.left),
+      rate(person.agreement),
+      person.excluded === null ? (person.suggestion ?? '') : `left out: ${person.excluded}`,
+    ]),
+    [1, 2, 3, 4, 5, 6],
+  );
+  if (simulated) console.error('These annotators are simulated.');
+  console.error(`${ruleOf === 'plan' ? 'The plan’s rule' : 'No rule is planned; the usual one, as a hint'}: ${rule}`);
 }

@@ -3,6 +3,21 @@ import { z } from 'zod';
 import type { Criterion } from './criteria.ts';
 import { criterionSchema, textSchema } from './words.ts';
 
+const share = z.number().gt(0).lt(1);
+
+/** A rule that can be computed. Whoever is as good as its bars is named with the probability falseAlarms at most. */
+export const exclusionRuleSchema = z
+  .strictObject({
+    gold: share.optional().describe('Shown to answer a smaller share of the gold pairs right.'),
+    repeats: share.optional().describe('Shown to answer a smaller share of the repeated pairs alike.'),
+    fast: share.optional().describe("Shown to give most votes in less than this share of everybody's median time."),
+    falseAlarms: z.number().gt(0).max(0.1).optional().describe('0.01 when it is left out.'),
+  })
+  .refine(({ gold, repeats, fast }) => gold !== undefined || repeats !== undefined || fast !== undefined, {
+    error: 'has at least one of gold, repeats and fast',
+  });
+export type ExclusionRule = z.infer<typeof exclusionRuleSchema>;
+
 export const planSchema = z
   .strictObject({
     primary: criterionSchema.describe(
@@ -27,7 +42,10 @@ export const planSchema = z
       .min(1)
       .max(2000)
       .optional()
-      .describe('The rule by which annotators are left out; without one nobody is.'),
+      .describe('The rule by which annotators are left out, in words; without one nobody is.'),
+    exclusionRule: exclusionRuleSchema
+      .optional()
+      .describe('The same as numbers: who is left out is then suggested, and departures from it are told.'),
   })
   .superRefine(({ hypothesis, margin, stopping }, context) => {
     const say = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });

@@ -13,6 +13,7 @@ import type { Prescreen } from '../../contract/prescreen.ts';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { CopySize } from '../../contract/copies.ts';
 import type { Gallery, PairVotes, StudySummary } from '../../contract/research.ts';
+import type { Quality } from '../../contract/quality.ts';
 import type { TrainingRun } from '../../contract/training.ts';
 
 async function request<T>(path: string, init?: RequestInit): Promise<T> {
@@ -38,6 +39,11 @@ export const readReport = (name: string, reveal: boolean) =>
   request<Report | ManyModelsReport>(`${study(name)}/report${revealing(reveal)}`);
 export const figureAddress = (name: string, reveal: boolean) => (figure: string, ending: string) =>
   `/api${study(name)}/figures/${figure}.${ending}${revealing(reveal)}`;
+export const readQuality = (name: string) => request<Quality>(`${study(name)}/annotators`);
+export const setExcluded = (name: string, annotator: string, excluded: boolean, reason: string) =>
+  send('POST', `${study(name)}/annotators/${encodeURIComponent(annotator)}/${excluded ? 'exclude' : 'include'}`, {
+    reason,
+  });
 export const readGallery = (name: string, reveal: boolean) =>
   request<Gallery>(`${study(name)}/pairs${revealing(reveal)}`);
 export const readPairVotes = (name: string, position: number, reveal: boolean) =>

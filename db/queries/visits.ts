@@ -177,6 +177,8 @@ export async function insertCheck(
 
 export interface CheckAnswer {
   annotator: string;
+  /** Id of the assignment: a check with several questions has several answers. */
+  assignment: string;
   kind: 'gold' | 'repeat';
   /** Of the pair. */
   position: number;
@@ -208,6 +210,7 @@ const answersOf = (db: Database) =>
     .leftJoin('vote as fv', (join) => join.onRef('fv.id', '=', 'fs.vote_id').onRef('fv.assignment_id', '=', 'f.id'))
     .select([
       'n.participant as annotator',
+      'x.id as assignment',
       'x.kind',
       'p.position',
       's.criterion',
@@ -217,13 +220,13 @@ const answersOf = (db: Database) =>
       'f.side_a as firstSideA',
     ])
     .where('x.kind', 'in', ['gold', 'repeat'])
-    .where('n.population', '=', 'people')
     .$castTo<CheckAnswer>();
 
-/** What people answered to checks of a study, in an order that depends on the study alone. */
-export function checkAnswersOfStudy(db: Database, studyId: string): Promise<CheckAnswer[]> {
+/** What was answered to checks of a study, in an order that depends on the study alone. */
+export function checkAnswersOfStudy(db: Database, studyId: string, population: Population): Promise<CheckAnswer[]> {
   return answersOf(db)
     .where('x.study_id', '=', studyId)
+    .where('n.population', '=', population)
     .orderBy('n.participant')
     .orderBy('x.created_at')
     .orderBy('s.criterion')

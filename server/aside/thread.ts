@@ -10,12 +10,14 @@ import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
 import { missingImages } from '../study/missing-images.ts';
 import { studyFromScreen } from '../study/best-two.ts';
+import { studyQuality } from '../study/quality.ts';
 import { studyReport } from '../study/study-report.ts';
 import type { Call, Reply } from './aside.ts';
 
 /** All that the server asks for, by name. */
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
+  quality: (db: Database, { name }: { name: string }) => studyQuality(db, name),
   closeDecided: (db: Database) => closeDecided(db),
   votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>
     votesOnPair(db, name, position),

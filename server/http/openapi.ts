@@ -23,6 +23,7 @@ import {
   prescreenSchema,
   studyFromScreenSchema,
 } from '../../contract/prescreen.ts';
+import { exclusionRequestSchema, qualitySchema } from '../../contract/quality.ts';
 import { trainingRunListSchema } from '../../contract/training.ts';
 import {
   gallerySchema,
@@ -63,6 +64,19 @@ const rows: Row[] = [
     summary:
       'The report, as report --json prints it; while people may still vote with ?reveal=true alone, which is logged (also /figures/NAME.svg, .png, .pdf, .csv)',
     answer: z.union([reportSchema, manyModelsReportSchema]),
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/annotators',
+    summary: 'How annotators worked, and whom the rule on exclusions names; nothing of which model wins',
+    answer: qualitySchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/annotators/{annotator}/exclude',
+    summary: 'Leave somebody out of the results; reports show both (also /include, where an empty reason will do)',
+    body: exclusionRequestSchema,
+    answer: doneSchema,
   },
   {
     method: 'get',

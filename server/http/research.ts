@@ -3,7 +3,9 @@ import { Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
+import { exclusionRequestSchema } from '../../contract/quality.ts';
 import { ServiceError } from '../errors.ts';
+import { excludeAnnotator, includeAnnotator } from '../study/exclusions.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { figureName, sendFigure } from './figures.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
@@ -14,7 +16,7 @@ import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import { accessApi } from './access.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
-import { checkRight, identityOf, requireResearcher, type Asking } from './researcher.ts';
+import { allowed, requireResearcher, type Asking } from './researcher.ts';
 
 export interface ResearchParts extends Asking {
   db: Database;
@@ -47,15 +49,15 @@ export function researchApi({ db, aside, images, publicUrl, prescreens, ...askin
     response.json(await studySummary(db, request.params.name));
   });
   router.patch('/studies/:name', async (request, response) => {
-    checkRight(identityOf(response), 'research');
+    const { actor } = allowed(response, 'research');
     const change = studyChangeSchema.safeParse(request.body);
     if (!change.success)
       throw new ServiceError('bad-request', 'The body must be {"state": "open" | "paused" | "closed"}.');
-    await changeState(db, request.params.name, change.data.state, identityOf(response).actor);
+    await changeState(db, request.params.name, change.data.state, actor);
     response.json(await studySummary(db, request.params.name));
   });
   router.get('/studies/:name/invite', async (request, response) => {
-    checkRight(identityOf(response), 'research');
+    allowed(response, 'research');
     const study = await requireStudy(db, request.params.name);
     const path = `/annotate/${study.inviteToken}`;
     response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
@@ -69,6 +71,21 @@ export function researchApi({ db, aside, images, publicUrl, prescreens, ...askin
     await revealAsked(request, response);
     sendFigure(response, file, await aside.run('figure', { name: request.params.name, ...file }));
   });
+  router.get('/studies/:name/annotators', async (request, response) => {
+    allowed(response, 'research');
+    response.json(await aside.run('quality', { name: request.params.name }));
+  });
+  for (const verb of ['exclude', 'include'] as const)
+    router.post(`/studies/:name/annotators/:participant/${verb}`, async (request, response) => {
+      const { actor } = allowed(response, 'research');
+      const { name, participant } = request.params as { name: string; participant: string };
+      const body = exclusionRequestSchema.safeParse(request.body);
+      if (!body.success) throw new ServiceError('bad-request', 'The body must be {"reason": "…"}.');
+      const { reason } = body.data;
+      if (verb === 'exclude') await excludeAnnotator(db, name, participant, reason, actor);
+      else await includeAnnotator(db, name, participant, reason.trim() === '' ? undefined : reason, actor);
+      response.json({ done: true });
+    });
   router.get('/studies/:name/pairs', async (request, response) => {
     await revealAsked(request, response);
     response.json(await aside.run('gallery', { name: request.params.name }));
@@ -93,9 +110,7 @@ export function researchApi({ db, aside, images, publicUrl, prescreens, ...askin
   async function revealAsked(request: Request<{ name: string }>, response: Response): Promise<void> {
     const { name } = request.params;
     if (request.query['reveal'] !== 'true') return requireRevealed(db, name);
-    const identity = identityOf(response);
-    checkRight(identity, 'research');
-    await reveal(db, name, identity.actor);
+    await reveal(db, name, allowed(response, 'research').actor);
   }
   router.get('/runs', async (_request, response) => {
     response.json({ runs: await trainingRuns(db) });

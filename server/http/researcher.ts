@@ -39,7 +39,7 @@ export function requireResearcher({ sessions, origins, limits }: Asking, ...righ
 }
 
 /** @throws ServiceError forbidden, or unauthorized for a token of too narrow a scope, when they have none of these rights */
-export function checkRight(identity: Identity, ...rights: Right[]): void {
+function checkRight(identity: Identity, ...rights: Right[]): void {
   if (rights.some((right) => hasRight(identity, right))) return;
   const { role, scope } = identity;
   // A token is no key to what its scope leaves out: another one is. A role is: nothing that they could send helps.
@@ -50,6 +50,13 @@ export function checkRight(identity: Identity, ...rights: Right[]): void {
 /** Whoever requireResearcher found good. */
 export function identityOf(response: Response): Identity {
   return (response.locals as { identity: Identity }).identity;
+}
+
+/** Likewise, where the right depends on what is asked. @throws ServiceError forbidden or unauthorized */
+export function allowed(response: Response, right: Right): Identity {
+  const identity = identityOf(response);
+  checkRight(identity, right);
+  return identity;
 }
 
 function bearerOf(request: Pick<Request, 'headers'>): string | undefined {

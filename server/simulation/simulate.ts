@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
 import { pairOfAssignment } from '../../db/queries/assignments.ts';
-import { listPairs, type Pair } from '../../db/queries/studies.ts';
+import { listPairs, listPairScores, type Pair } from '../../db/queries/studies.ts';
 import type {
   Acknowledgement,
   AnnotateClientEvents,
@@ -14,11 +14,16 @@ import type {
   AssignmentView,
   VoteResult,
 } from '../../contract/annotate.ts';
+import type { Visit } from '../../contract/visit.ts';
+import { wilson } from '../../evaluator/statistics/wilson.ts';
 import type { ServerConfig } from '../config.ts';
 import { ServiceError } from '../errors.ts';
 import { startServer } from '../start.ts';
+import { visitOf } from '../study/checks.ts';
 import { ensureSimulatedSeats } from '../study/design.ts';
 import { requireStudy } from '../study/lifecycle.ts';
+import { studyQuality } from '../study/quality.ts';
+import { behave, castRoles, everybodyHonest, type Behaviour, type Mix } from './behaviour.ts';
 import { preferenceFor, simulatedVote, uniform, type Preference } from './latent-preference.ts';
 
 export interface SimulationRequest {
@@ -28,6 +33,8 @@ export interface SimulationRequest {
   winRate: number;
   /** Share of the votes that are ties; a seventh where the study allows them, by default. */
   tieRate?: number | undefined;
+  /** How they behave; everybody is honest when it is left out. */
+  mix?: Mix | undefined;
   seed: number;
   config: ServerConfig;
   onVote?: (() => void) | undefined;
@@ -36,11 +43,17 @@ export interface SimulationRequest {
 /** About what people give where they may. */
 const usualTieRate = 1 / 7;
 
+export interface SimulationResult {
+  /** Votes cast. */
+  votes: number;
+  /** Of each behaviour how many the rule on exclusions names. */
+  behaviours: { behaviour: Behaviour; annotators: number; named: number; share: number; low: number; high: number }[];
+}
+
 /**
- * @returns votes cast
  * @throws ServiceError not-found, study-not-open, study-paused, study-closed, bad-request
  */
-export async function simulate(db: Database, request: SimulationRequest): Promise<number> {
+export async function simulate(db: Database, request: SimulationRequest): Promise<SimulationResult> {
   const study = await requireStudy(db, request.study);
   if (!Number.isInteger(request.annotators) || request.annotators < 1 || request.annotators > 1000) {
     throw new ServiceError(
@@ -52,8 +65,17 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
   if (tieRate > 0 && !study.ties)
     throw new ServiceError('bad-request', `The study "${study.name}" has no ties; the tie rate must be 0.`);
   const preference = preferenceFor(request.winRate, study.votesPerPair, tieRate);
+  const { mix = everybodyHonest } = request;
+  const rewards = await rewardChoices(db, study.id);
+  if (rewards.size === 0 && mix.some(({ behaviour }) => behaviour === 'reward'))
+    throw new ServiceError(
+      'bad-request',
+      `No reward has scored both images of the pairs of "${study.name}", so nobody can vote by one (visavis score).`,
+    );
   await ensureSimulatedSeats(db, study.id);
   const places = placesInPairings(await listPairs(db, study.id));
+  const gold = visitOf(study)?.gold?.pairs ?? [];
+  const roles = castRoles(mix, request.annotators, request.seed);
   const server = await startServer(db, {
     ...request.config,
     host: '127.0.0.1',
@@ -65,11 +87,26 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
   try {
     const names = Array.from({ length: request.annotators }, (_, i) => `simulated-${i + 1}`);
     const counts = await Promise.all(
-      names.map((name) =>
-        annotate({ db, url: server.url, token: study.simulationToken, name, sockets, places }, preference, request),
+      names.map((name, i) =>
+        annotate(
+          {
+            ...{ db, url: server.url, token: study.simulationToken, name, sockets, places, rewards, gold },
+            behaviour: roles[i]!,
+          },
+          preference,
+          request,
+        ),
       ),
     );
-    return counts.reduce((sum, count) => sum + count, 0);
+    const { annotators } = await studyQuality(db, study.name, 'simulated');
+    const isNamed = new Set(annotators.filter(({ suggestion }) => suggestion !== null).map(({ id }) => id));
+    const found = mix.map(({ behaviour }) => {
+      const own = names.filter((_, i) => roles[i] === behaviour);
+      const named = own.filter((name) => isNamed.has(name)).length;
+      const rate = own.length === 0 ? { low: 0, high: 1 } : wilson(named, own.length);
+      return { behaviour, annotators: own.length, named, share: own.length === 0 ? 0 : named / own.length, ...rate };
+    });
+    return { votes: counts.reduce((sum, count) => sum + count, 0), behaviours: found };
   } finally {
     // When one was refused the others still wait.
     for (const socket of sockets) socket.disconnect();
@@ -86,6 +123,24 @@ interface Annotating {
   sockets: Socket[];
   /** A pair's place among those of its pairing, by its position. */
   places: ReadonlyMap<number, number>;
+  /** What a reward prefers, by the pair's position. */
+  rewards: ReadonlyMap<number, 'a' | 'b'>;
+  gold: NonNullable<Visit['gold']>['pairs'];
+  behaviour: Behaviour;
+}
+
+/** Honest annotators see the known answer of so many gold pairs. */
+const goldAccuracy = 0.95;
+
+/** What the first reward by name that has scored both images prefers. */
+async function rewardChoices(db: Database, studyId: string): Promise<Map<number, 'a' | 'b'>> {
+  const scores = await listPairScores(db, studyId);
+  const first = scores.map(({ reward }) => reward).sort()[0];
+  return new Map(
+    scores
+      .filter(({ reward, scoreA, scoreB }) => reward === first && scoreA !== scoreB)
+      .map(({ position, scoreA, scoreB }) => [position, scoreA > scoreB ? 'a' : 'b'] as const),
+  );
 }
 
 /** So that each pairing, not only the whole study, goes to its model A at the rate that was asked. */
@@ -101,7 +156,7 @@ function placesInPairings(pairs: readonly Pair[]): Map<number, number> {
 }
 
 async function annotate(
-  { db, url, token, name, sockets, places }: Annotating,
+  { db, url, token, name, sockets, places, rewards, gold, behaviour }: Annotating,
   preference: Preference,
   { seed, onVote }: SimulationRequest,
 ): Promise<number> {
@@ -112,25 +167,36 @@ async function annotate(
   });
   sockets.push(socket);
   let votes = 0;
+  const seen = new Set<number>();
   try {
     for (;;) {
       const assignment = await ask<AssignmentView | null>((done) => socket.emit('assignment:next', {}, done));
       if (assignment === null) return votes;
       // The pair and A's side are looked up beside the socket: the events themselves tell nobody.
       const { pair: position, pairing, seat, sideA } = await pairOfAssignment(db, assignment.id);
-      const pair = places.get(position)!;
+      const check = position < 0 ? gold[-1 - position] : undefined;
+      const time = seen.has(position) ? 1 : 0;
+      seen.add(position);
       for (const criterion of assignment.criteria) {
-        const vote = simulatedVote(preference, { seed, pairing, pair, criterion, seat });
+        const known = check?.answers?.[criterion as keyof typeof check.answers];
+        const pair = places.get(position) ?? position;
+        const isRight = uniform(seed, 'gold', name, position, criterion) < goldAccuracy;
+        const thinks =
+          known === undefined
+            ? simulatedVote(preference, { seed, pairing, pair, criterion, seat })
+            : isRight === (known === 'a')
+              ? 'a'
+              : 'b';
+        const { choice, ms } = behave(behaviour, {
+          ...{ seed, annotator: name, pair: position, criterion, time, sideA, thinks },
+          instructed: check?.instruction?.choose,
+          reward: rewards.get(position),
+          progress: assignment.done / assignment.total,
+        });
         await ask<VoteResult>((done) =>
           socket.emit(
             'vote:cast',
-            {
-              voteId: randomUUID(),
-              assignmentId: assignment.id,
-              criterion,
-              choice: vote === 'tie' ? 'tie' : (vote === 'a') === (sideA === 'left') ? 'left' : 'right',
-              responseTimeMs: Math.round(800 + 6000 * uniform(seed, 'time', position, criterion, seat)),
-            },
+            { voteId: randomUUID(), assignmentId: assignment.id, criterion, choice, responseTimeMs: ms },
             done,
           ),
         );

@@ -19,6 +19,8 @@ import {
   type CheckAnswer,
 } from '../../db/queries/visits.ts';
 import type { Visit } from '../../contract/visit.ts';
+import type { Population } from '../../db/tables.ts';
+import type { Passed } from '../../evaluator/votes/quality.ts';
 import { wilson } from '../../evaluator/statistics/wilson.ts';
 
 /** A study's visit; it was checked when the study was made. */
@@ -29,6 +31,12 @@ export function visitOf({ visit }: Pick<StudyFacts, 'visit'>): Visit | null {
 /** Whom a study's visit and its checks are for: simulated annotators just vote. */
 export function visitFor({ population }: Pick<Annotator, 'population'>, facts: StudyFacts): Visit | null {
   return population === 'people' ? visitOf(facts) : null;
+}
+
+/** The checks among an annotator's pairs. Simulated annotators have no cap: there may be few of them for the whole study. */
+function checksFor({ population }: Pick<Annotator, 'population'>, facts: StudyFacts): Visit | null {
+  const visit = visitOf(facts);
+  return visit === null || population === 'people' ? visit : { ...visit, pairsPerAnnotator: undefined };
 }
 
 /** A prompt that serves as a check, with the place of its pair below 0. */
@@ -75,7 +83,7 @@ function instructionOf(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, { 
 
 /** What somebody has to do in all: pairs of the plan up to their cap, and the checks that come among them. */
 export function totalFor(annotator: Pick<Annotator, 'population'>, facts: StudyFacts): number {
-  const visit = visitFor(annotator, facts);
+  const visit = checksFor(annotator, facts);
   if (visit === null) return facts.pairs;
   const pairs = Math.min(facts.pairs, visit.pairsPerAnnotator ?? Infinity);
   const { gold, repeat } = visit;
@@ -94,7 +102,7 @@ export async function comesNext(
   expiresAt: number,
   now: number,
 ): Promise<Assignment | 'nothing' | 'plan'> {
-  const visit = visitFor(annotator, facts);
+  const visit = checksFor(annotator, facts);
   if (visit === null) return 'plan';
   const { gold, repeat, pairsPerAnnotator = Infinity } = visit;
   if (gold === undefined && repeat === undefined && pairsPerAnnotator === Infinity) return 'plan';
@@ -224,7 +232,7 @@ export async function checksOfStudy(db: Database, facts: StudyFacts): Promise<Ma
   const visit = visitOf(facts);
   const people = new Map<string, CheckAnswer[]>();
   if (visit === null) return new Map();
-  for (const answer of await checkAnswersOfStudy(db, facts.id))
+  for (const answer of await checkAnswersOfStudy(db, facts.id, 'people'))
     people.set(answer.annotator, [...(people.get(answer.annotator) ?? []), answer]);
   const rate = ({ right, n }: CheckScore) => (n === 0 ? null : { value: right / n, ...wilson(right, n), n });
   return new Map(
@@ -233,4 +241,32 @@ export async function checksOfStudy(db: Database, facts: StudyFacts): Promise<Ma
       { gold: rate(score(visit, answers, 'gold')), repeats: rate(score(visit, answers, 'repeat')) },
     ]),
   );
+}
+
+/**
+ * Of each annotator the checks that were passed, of all: one with several questions is one, passed when most of its answers are
+ * right, for a person's answers to one pair are no independent trials.
+ */
+export async function checksPassed(
+  db: Database,
+  facts: StudyFacts,
+  population: Population,
+): Promise<Map<string, Passed>> {
+  const visit = visitOf(facts);
+  const people = new Map<string, Passed>();
+  if (visit === null) return people;
+  const checks = new Map<string, CheckAnswer[]>();
+  for (const answer of await checkAnswersOfStudy(db, facts.id, population))
+    checks.set(answer.assignment, [...(checks.get(answer.assignment) ?? []), answer]);
+  for (const answers of checks.values()) {
+    const [{ annotator, kind }] = answers as [CheckAnswer];
+    const { right, n } = score(visit, answers, kind);
+    if (n === 0) continue;
+    const passed = people.get(annotator) ?? { gold: { right: 0, n: 0 }, repeats: { right: 0, n: 0 } };
+    const count = kind === 'gold' ? passed.gold : passed.repeats;
+    count.n += 1;
+    if (2 * right > n) count.right += 1;
+    people.set(annotator, passed);
+  }
+  return people;
 }

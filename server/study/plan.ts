@@ -5,6 +5,7 @@ import type { StudyFile } from '../../contract/study-file.ts';
 import { listAuditEntries } from '../../db/queries/audit.ts';
 import type { Database } from '../../db/open.ts';
 import type { Study } from '../../db/queries/studies.ts';
+import { ruleInWords } from '../../evaluator/votes/quality.ts';
 import { declared, levelOf, type StudyPlan } from '../../evaluator/votes/plan.ts';
 import { excludedNow } from './exclusions.ts';
 import { seenWhileRunning } from './reveal.ts';
@@ -29,8 +30,15 @@ export function planHash(file: StudyFile): string {
   return createHash('sha256').update(canonicalJson(file)).digest('hex');
 }
 
-/** What a report says of the plan beside the votes; null without one. */
-export async function studyPlan(db: Database, study: Study): Promise<StudyPlan | null> {
+/**
+ * What a report says of the plan beside the votes; null without one.
+ * @param ruleDepartures what was done otherwise than its rule on exclusions
+ */
+export async function studyPlan(
+  db: Database,
+  study: Study,
+  ruleDepartures: readonly string[],
+): Promise<StudyPlan | null> {
   const plan = planOf(study);
   if (plan === null || study.planSha256 === null) return null;
   const log = await listAuditEntries(db, study.name);
@@ -42,12 +50,28 @@ export async function studyPlan(db: Database, study: Study): Promise<StudyPlan |
   const departures = [
     ...(plan.stopping === 'fixed' && looks > 0 ? [`running results were seen ${times(looks)}`] : []),
     ...(reopened > 0 ? [`opened again after it was closed, ${times(reopened)}`] : []),
-    ...(plan.exclusions === undefined && excluded > 0
+    ...ruleDepartures,
+    ...(plan.exclusions === undefined && plan.exclusionRule === undefined && excluded > 0
       ? [`${excluded === 1 ? 'one annotator was' : `${excluded} annotators were`} left out without a rule for it`]
       : []),
   ];
   const { state, planSha256: sha256, preset } = study;
-  return { plan, sha256, preset: preset as PresetName | null, state, departures };
+  return {
+    plan: { ...plan, exclusions: exclusionsInWords(plan), exclusionRule: undefined },
+    sha256,
+    preset: preset as PresetName | null,
+    state,
+    departures,
+  };
+}
+
+/** The rule in words, in numbers, or both; undefined without one. */
+export function exclusionsInWords({ exclusions, exclusionRule }: Plan): string | undefined {
+  const said = [
+    ...(exclusions === undefined ? [] : [exclusions]),
+    ...(exclusionRule ? [ruleInWords(exclusionRule)] : []),
+  ];
+  return said.length === 0 ? undefined : said.join(' ');
 }
 
 const hypotheses = {
@@ -74,7 +98,7 @@ Registered before the first vote. SHA-256 of the study's file as canonical JSON:
 - **Hypothesis:** ${plan.hypothesis}. ${hypotheses[plan.hypothesis]}${plan.margin === undefined ? '' : ` The margin is ${declared(100 * plan.margin)} points of the win rate.`}
 - **Test:** ${plan.stopping === 'e-value' ? `the e-value of won against lost pairs, which must reach ${(1 / plan.alpha).toPrecision(3)}` : plan.hypothesis === 'superiority' ? `McNemar's score test, two-sided, α = ${plan.alpha}` : `Tango's interval at ${declared(100 * levelOf(plan))} %`}.
 - **It ends** ${plan.stopping === 'fixed' ? 'when every pair has all its votes' : 'when the e-value is reached, or every pair has all its votes'}.
-- **Annotators are left out:** ${plan.exclusions ?? 'none'}
+- **Annotators are left out:** ${exclusionsInWords(plan) ?? 'none'}
 
 \`\`\`json
 ${canonicalJson(file)}

@@ -22,6 +22,7 @@ import { excludedNow } from './exclusions.ts';
 import { choiceOf, itemsOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
 import { planOf, studyPlan } from './plan.ts';
+import { ruleDepartures } from './quality.ts';
 import { populationOf } from './summary.ts';
 
 /**
@@ -56,7 +57,7 @@ export async function studyVotes(
         display: byPairing.map((votes) => displayReport(votes, criteria)),
         evidence: byPairing.map((votes) => evidenceOverTime(votes, criteria, study.votesPerPair)),
         checks: isChecked ? Object.fromEntries(await checksOfStudy(db, await studyFacts(db, study.id))) : null,
-        plan: whose === 'people' ? await studyPlan(db, study) : null,
+        plan: whose === 'people' ? await studyPlan(db, study, await ruleDepartures(db, study)) : null,
       };
     },
   };

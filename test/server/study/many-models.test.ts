@@ -249,7 +249,7 @@ it('a prompt that one model lacks is a pair of the others, but in no sample', as
 it('simulated annotators prefer each pairing’s model A at the rate that was asked', async () => {
   const { db } = await freshSqlite();
   const { dataFolder } = await openStudyOf(db, { pairs: 100, models, criteria: ['general'] });
-  const votes = await simulate(db, {
+  const { votes } = await simulate(db, {
     study: 'study',
     annotators: 12,
     winRate: 0.646,

@@ -1,0 +1,211 @@
+/**
+ * @file How each annotator worked, as far as it can be told without knowing what they like. Pure.
+ *
+ * A suggestion to leave somebody out rests on three things that have nothing to do with taste: pairs whose answer is known, pairs
+ * that came again, and time. Each is a one-sided exact test (Clopper & Pearson 1934) whose level is the rule's share of false
+ * alarms, divided by the number of tests in use: whoever is as good as the bar says is named with at most that probability.
+ * Agreement with the others and Dawid & Skene's reliability are told and never a ground: they would take out those who like
+ * something else, and make every result larger.
+ */
+import type { ExclusionRule } from '../../contract/plan.ts';
+import type { AnnotatorQuality, Quality } from '../../contract/quality.ts';
+import { clopperPearson } from '../statistics/clopper-pearson.ts';
+import { binomialTest } from '../statistics/binomial-test.ts';
+import { dawidSkene } from '../statistics/dawid-skene.ts';
+import { median } from '../statistics/median.ts';
+import { wilson } from '../statistics/wilson.ts';
+
+/** One vote that counts. */
+export interface Conduct {
+  annotator: string;
+  /** Pair and criterion. */
+  item: string;
+  choice: 'left' | 'right' | 'tie';
+  /** What was chosen, whichever side it was on. */
+  outcome: 'a' | 'b' | 'tie';
+  responseTimeMs: number;
+  createdAt: number;
+}
+
+/** Of one annotator: checks that were passed. A check with several questions is one, passed when most of them are. */
+export interface Passed {
+  gold: { right: number; n: number };
+  repeats: { right: number; n: number };
+}
+
+/** Where a study's plan has no rule: what is suggested is then no more than a hint. */
+export const usualRule = { gold: 0.8, repeats: 0.6, fast: 1 / 3, falseAlarms: 0.01 } satisfies ExclusionRule;
+
+/** A person's time course is drawn with so many points at most. */
+const coursePoints = 24;
+
+/** @returns the annotators, those who are suggested first, then by name */
+export function qualityOf(
+  votes: readonly Conduct[],
+  checks: ReadonlyMap<string, Passed>,
+  rule: ExclusionRule = usualRule,
+): Pick<Quality, 'medianMs' | 'fastMs'> & { annotators: AnnotatorQuality[] } {
+  const people = new Map<string, Conduct[]>();
+  for (const vote of votes) {
+    const own = people.get(vote.annotator);
+    if (own === undefined) people.set(vote.annotator, [vote]);
+    else own.push(vote);
+  }
+  for (const own of people.values()) own.sort((x, y) => x.createdAt - y.createdAt);
+  const medianMs = median([...people.values()].flatMap((own) => medianTime(own) ?? []));
+  const fastMs = medianMs === null ? null : medianMs * (rule.fast ?? usualRule.fast);
+  const reliability = reliabilities(votes);
+  const confirmed = agreements(votes);
+  const ids = [...new Set([...people.keys(), ...checks.keys()])].sort((x, y) => (x < y ? -1 : 1));
+  const annotators = ids.map((id): AnnotatorQuality => {
+    const own = people.get(id) ?? [];
+    const { gold, repeats } = checks.get(id) ?? { gold: none, repeats: none };
+    const fast = { right: own.filter(({ responseTimeMs }) => responseTimeMs < (fastMs ?? 0)).length, n: own.length };
+    const sided = own.filter(({ choice }) => choice !== 'tie');
+    const left = { right: sided.filter(({ choice }) => choice === 'left').length, n: sided.length };
+    return {
+      id,
+      votes: own.length,
+      gold: rate(gold),
+      repeats: rate(repeats),
+      medianMs: medianTime(own),
+      fast: rate(fast),
+      left: left.n === 0 ? null : { ...rate(left)!, p: binomialTest(left.right, left.n) },
+      longestRun: runOf(sided.map(({ choice }) => choice)),
+      agreement: rate(confirmed.get(id) ?? none),
+      reliability: reliability.get(id) ?? null,
+      course: courseOf(own),
+      suggestion: suggestionFor({ gold, repeats, fast }, rule),
+    };
+  });
+  const isFine = ({ suggestion }: AnnotatorQuality) => (suggestion === null ? 1 : 0);
+  annotators.sort((x, y) => isFine(x) - isFine(y));
+  return { annotators, medianMs, fastMs };
+}
+
+interface Count {
+  right: number;
+  n: number;
+}
+const none: Count = { right: 0, n: 0 };
+
+const rate = ({ right, n }: Count) => (n === 0 ? null : { value: right / n, ...wilson(right, n), n });
+const medianTime = (votes: readonly Conduct[]) => median(votes.map(({ responseTimeMs }) => responseTimeMs));
+
+/** The rule's sentence on somebody; null when it names nobody. */
+export function suggestionFor(
+  { gold, repeats, fast }: { gold: Count; repeats: Count; fast: Count },
+  rule: ExclusionRule,
+): string | null {
+  const tests = (['gold', 'repeats', 'fast'] as const).filter((name) => rule[name] !== undefined);
+  const level = 1 - (2 * (rule.falseAlarms ?? usualRule.falseAlarms)) / tests.length;
+  const reasons: string[] = [];
+  const below = ({ right, n }: Count, bar: number | undefined, what: string) => {
+    if (bar !== undefined && n > 0 && clopperPearson(right, n, level).high < bar)
+      reasons.push(`${right} of ${n} ${what}, shown to be below ${percent(bar)}`);
+  };
+  below(gold, rule.gold, 'gold pairs right');
+  below(repeats, rule.repeats, 'repeated pairs answered alike');
+  if (rule.fast !== undefined && fast.n > 0 && clopperPearson(fast.right, fast.n, level).low > 0.5)
+    reasons.push(`${fast.right} of ${fast.n} votes faster than ${percent(rule.fast)} of the usual time`);
+  return reasons.length === 0 ? null : reasons.join('; ');
+}
+
+const percent = (share: number) => `${Math.round(1000 * share) / 10} %`;
+
+export function ruleInWords({ gold, repeats, fast, falseAlarms = usualRule.falseAlarms }: ExclusionRule): string {
+  const parts = [
+    ...(gold === undefined ? [] : [`fewer than ${percent(gold)} of the gold pairs right`]),
+    ...(repeats === undefined ? [] : [`fewer than ${percent(repeats)} of the repeated pairs answered alike`]),
+    ...(fast === undefined ? [] : [`most votes in less than ${percent(fast)} of the usual time`]),
+  ];
+  return `Left out is who is shown to have ${parts.join(', or ')}; whoever is as good as that is named with a probability of ${percent(falseAlarms)} at most.`;
+}
+
+/**
+ * The longest run of votes for one side, and the probability of one at least as long in as many fair throws of a coin.
+ * @param sides in the order of the votes
+ */
+function runOf(sides: readonly string[]): AnnotatorQuality['longestRun'] {
+  if (sides.length === 0) return null;
+  let [longest, current] = [1, 1];
+  for (let i = 1; i < sides.length; i++) {
+    current = sides[i] === sides[i - 1] ? current + 1 : 1;
+    longest = Math.max(longest, current);
+  }
+  return { length: longest, n: sides.length, p: runAtLeast(longest, sides.length) };
+}
+
+/**
+ * P(some run of equal throws has at least this length in n throws). The throws after the first are equal to the one before or not,
+ * with probability ½ each: a run of r is r − 1 equals in a row. By the state's distribution: how many equals the last run has.
+ */
+export function runAtLeast(length: number, n: number): number {
+  if (length <= 1) return n > 0 ? 1 : 0;
+  let state = new Float64Array(length - 1);
+  state[0] = 1;
+  let reached = 0;
+  for (let throws = 1; throws < n; throws++) {
+    const next = new Float64Array(length - 1);
+    for (let equals = 0; equals < length - 1; equals++) {
+      next[0]! += state[equals]! / 2;
+      if (equals + 1 === length - 1) reached += state[equals]! / 2;
+      else next[equals + 1]! += state[equals]! / 2;
+    }
+    state = next;
+  }
+  return Math.min(1, reached);
+}
+
+/** Of each annotator's votes, on items where the others have a majority, how many say the same. */
+function agreements(votes: readonly Conduct[]): Map<string, Count> {
+  const items = new Map<string, Record<Conduct['outcome'], number>>();
+  for (const { item, outcome } of votes) {
+    const counts = items.get(item) ?? { a: 0, b: 0, tie: 0 };
+    counts[outcome]++;
+    items.set(item, counts);
+  }
+  const people = new Map<string, Count>();
+  for (const { annotator, item, outcome } of votes) {
+    const others = { ...items.get(item)! };
+    others[outcome]--;
+    const total = others.a + others.b + others.tie;
+    const majority = (['a', 'b', 'tie'] as const).find((which) => 2 * others[which] > total);
+    if (majority === undefined) continue;
+    const { right, n } = people.get(annotator) ?? none;
+    people.set(annotator, { right: right + (majority === outcome ? 1 : 0), n: n + 1 });
+  }
+  return people;
+}
+
+/** The share of answers that Dawid & Skene's model expects to be right: Σ p_j π_jj. Null to all when there is nothing to compare. */
+function reliabilities(votes: readonly Conduct[]): Map<string, number> {
+  const index = (names: string[]) => new Map([...new Set(names)].sort().map((name, i) => [name, i]));
+  const items = index(votes.map(({ item }) => item));
+  const people = index(votes.map(({ annotator }) => annotator));
+  const labels = index(votes.map(({ outcome }) => outcome));
+  if (labels.size < 2 || votes.length < 2 * items.size) return new Map();
+  const { marginals, confusion } = dawidSkene(
+    { items: items.size, annotators: people.size, classes: labels.size },
+    votes.map(({ item, annotator, outcome }) => ({
+      item: items.get(item)!,
+      annotator: people.get(annotator)!,
+      label: labels.get(outcome)!,
+    })),
+  );
+  return new Map(
+    [...people].map(([id, i]) => [
+      id,
+      marginals.reduce((sum, p, c) => sum + p * confusion[i]![c * labels.size + c]!, 0),
+    ]),
+  );
+}
+
+/** Median times of the votes in their order, in at most so many equal parts. */
+function courseOf(votes: readonly Conduct[]): number[] {
+  const parts = Math.min(coursePoints, votes.length);
+  return Array.from({ length: parts }, (_, i) => {
+    const part = votes.slice(Math.floor((i * votes.length) / parts), Math.floor(((i + 1) * votes.length) / parts));
+    return medianTime(part)!;
+  });
+}
