@@ -10,7 +10,7 @@ const name = textSchema
   .max(200)
   .refine((text) => text.trim() === text && !/\p{Cc}/u.test(text), 'has a space at an end, or a line break');
 
-const studyFile = z.strictObject({
+export const studyFileShape = z.strictObject({
   name: name.describe('Of the study.'),
   promptSet: name.describe('Name of its prompt set.'),
   modelA: name.optional().describe('Name of model A, whose wins a win rate counts.'),
@@ -41,9 +41,9 @@ const studyFile = z.strictObject({
 
 /** Which models a file compares. */
 export type ModelsOfFile = { modelA: string; modelB: string } | { models: string[]; against?: string };
-type Decided = Omit<z.infer<typeof studyFile>, 'modelA' | 'modelB' | 'models' | 'against'>;
+type Decided = Omit<z.infer<typeof studyFileShape>, 'modelA' | 'modelB' | 'models' | 'against'>;
 
-export const studyFileSchema = studyFile.transform(
+export const studyFileSchema = studyFileShape.transform(
   ({ modelA, modelB, models, against, ...rest }, context): Decided & ModelsOfFile => {
     const say = (message: string, ...path: string[]) => {
       context.addIssue({ code: 'custom', message, path });

@@ -27,6 +27,7 @@ export interface AppParts {
   annotators: AnnotatorEvents;
   db: Database;
   aside: Aside;
+  imports: Aside;
   images: ImageStore;
   sessions: Sessions;
   metrics: Metrics;
@@ -43,6 +44,7 @@ export function createApp({
   annotators,
   db,
   aside,
+  imports,
   images,
   sessions,
   metrics,
@@ -106,11 +108,7 @@ export function createApp({
   app.use(annotatorImages(db, images, health));
   app.use(compression());
   app.use(pages({ db, sessions, origins, limits, publicUrl, openid, log }));
-  app.use(
-    '/api',
-    express.json({ limit: '100kb' }),
-    researchApi({ db, aside, images, sessions, origins, limits, publicUrl, prescreens }),
-  );
+  app.use('/api', researchApi({ db, aside, imports, images, sessions, origins, limits, publicUrl, prescreens }));
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');
   });

@@ -51,6 +51,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     : undefined;
   const origins = new Origins(config.trustedProxies, config.publicUrl);
   const aside = new Aside(locationOf(db));
+  const imports = new Aside(locationOf(db));
   const giveBackCheckpoints = await checkpointAside(db, aside, log);
   const health = new Health(metrics, log);
   const images = new ImageStore(config.dataFolder);
@@ -69,6 +70,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     annotators,
     db,
     aside,
+    imports,
     images,
     sessions,
     metrics,
@@ -108,6 +110,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     metrics.close();
     await giveBackCheckpoints();
     await aside.close();
+    await imports.close();
     throw error;
   }
   const stopPlans = watchPlans(aside, log);
@@ -133,6 +136,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
       metrics.close();
       await giveBackCheckpoints();
       await aside.close();
+      await imports.close();
     },
   };
 }

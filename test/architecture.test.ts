@@ -23,6 +23,8 @@ const allowed: Record<string, string[]> = {
     'evaluator/engine/images',
     'evaluator/engine/files',
     'evaluator/engine/threads',
+    'evaluator/prompts/import.ts',
+    'evaluator/renders/import.ts',
     'db',
   ],
   client: ['client', 'contract', 'evaluator/statistics', 'evaluator/votes'],

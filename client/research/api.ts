@@ -11,6 +11,8 @@ import type {
 } from '../../contract/access.ts';
 import type { Prescreen } from '../../contract/prescreen.ts';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
+import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
+import type { StudyFile } from '../../contract/study-file.ts';
 import type { CopySize } from '../../contract/copies.ts';
 import type { Gallery, PairVotes, StudySummary } from '../../contract/research.ts';
 import type { Quality } from '../../contract/quality.ts';
@@ -86,3 +88,42 @@ export const addToken = (token: { label: string; scope: TokenScope }) =>
   send<{ id: string; token: string }>('POST', '/tokens', token);
 export const revokeToken = (id: string) => send('DELETE', `/tokens/${encodeURIComponent(id)}`);
 export const readAudit = () => request<Audit>('/audit');
+
+export const readMaterial = () => request<Material>('/material');
+export const readPrompts = (set: string) => request<PromptList>(`/prompt-sets/${encodeURIComponent(set)}`);
+export const promptImage = (set: string, position: number, model: string, at: CopySize) =>
+  `/api/prompt-sets/${encodeURIComponent(set)}/images/${position}?model=${encodeURIComponent(model)}&at=${at}`;
+export const addPrompts = (set: { name: string; format: string; text: string }) =>
+  send<{ name: string; prompts: number }>('POST', '/prompt-sets', set);
+export const checkStudy = (study: { yaml: string } | { file: object }) =>
+  send<StudyCheck>('POST', '/studies/check', study);
+export const addStudy = (file: object) => send<StudySummary>('POST', '/studies', { file });
+export const readStudyFile = (name: string) => request<StudyFile>(`${study(name)}/file`);
+export const htmlOfMarkdown = (text: string) => send<{ html: string }>('POST', '/markdown', { text });
+
+/** Images named 00000.png … by their prompt. @param onProgress the share that is sent, from 0 to 1 */
+export function sendImages(
+  asked: { name: string; prompts: string },
+  images: readonly { file: File; position: number }[],
+  onProgress: (share: number) => void,
+): Promise<{ imported: number; converted: { change: string; images: number }[] }> {
+  const form = new FormData();
+  form.set('request', JSON.stringify(asked));
+  for (const { file, position } of images) {
+    const ending = file.name.slice(file.name.lastIndexOf('.')).toLowerCase();
+    form.append('images', file, String(position).padStart(5, '0') + ending);
+  }
+  // fetch tells nothing of how far an upload is.
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest();
+    sending.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 0 : loaded / total);
+    sending.onerror = () => reject(new Error('The server does not answer; nothing was imported.'));
+    sending.onload = () => {
+      const body = JSON.parse(sending.responseText) as { imported: number; converted: []; error?: { message: string } };
+      if (sending.status < 300) resolve(body);
+      else reject(new Error(body.error?.message ?? sending.statusText));
+    };
+    sending.open('POST', '/api/models');
+    sending.send(form);
+  });
+}

@@ -37,3 +37,18 @@ export async function listModels(db: Database) {
     .execute();
   return rows.map(modelOf);
 }
+
+/** Of how many prompts of each set each model has an image. */
+export async function countRenders(db: Database): Promise<{ model: string; promptSet: string; prompts: number }[]> {
+  const rows = await db
+    .selectFrom('render as r')
+    .innerJoin('model as m', 'm.id', 'r.model_id')
+    .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
+    .innerJoin('prompt_set as s', 's.id', 'p.prompt_set_id')
+    .select(['m.name as model', 's.name as promptSet'])
+    .select((e) => e.fn.count<number>('p.id').distinct().as('prompts'))
+    .groupBy(['m.name', 's.name'])
+    .orderBy('s.name')
+    .execute();
+  return rows.map(({ model, promptSet, prompts }) => ({ model, promptSet, prompts: Number(prompts) }));
+}

@@ -37,3 +37,17 @@ export function listPromptSets(db: Database) {
     .orderBy('s.name')
     .execute();
 }
+
+/** How many prompts of each category each set has, by name. */
+export async function countCategories(db: Database): Promise<{ promptSet: string; name: string; prompts: number }[]> {
+  const rows = await db
+    .selectFrom('prompt as p')
+    .innerJoin('prompt_set as s', 's.id', 'p.prompt_set_id')
+    .select(['s.name as promptSet', 'p.category'])
+    .select((e) => e.fn.countAll<number>().as('prompts'))
+    .where('p.category', 'is not', null)
+    .groupBy(['s.name', 'p.category'])
+    .orderBy('p.category')
+    .execute();
+  return rows.map(({ promptSet, category, prompts }) => ({ promptSet, name: category!, prompts: Number(prompts) }));
+}

@@ -1,6 +1,5 @@
 /** @file The HTTP API of accounts, sessions, tokens and the log. */
 import { Router, type Request, type Response } from 'express';
-import type { z } from 'zod';
 import {
   accountChangeSchema,
   accountRequestSchema,
@@ -24,7 +23,7 @@ import {
 import { readAudit } from '../access/audit.ts';
 import { allTokens, createToken, revokeToken } from '../access/tokens.ts';
 import { ServiceError } from '../errors.ts';
-import { identityOf, requireResearcher, type Asking } from './researcher.ts';
+import { bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
 
 export interface AccessParts extends Asking {
   db: Database;
@@ -125,11 +124,4 @@ function ownAccount(response: Response) {
 
 function idIn({ params }: Request): string {
   return String(params['id']);
-}
-
-function bodyOf<T extends z.ZodType>(schema: T, request: Request): z.output<T> {
-  const parsed = schema.safeParse(request.body);
-  if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  throw new ServiceError('bad-request', `${path.map(String).join('.') || 'The body'}: ${message}.`);
 }

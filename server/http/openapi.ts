@@ -23,6 +23,18 @@ import {
   prescreenSchema,
   studyFromScreenSchema,
 } from '../../contract/prescreen.ts';
+import {
+  createdPromptsSchema,
+  importedRendersSchema,
+  materialSchema,
+  newPromptsSchema,
+  newRendersSchema,
+  newStudySchema,
+  promptListSchema,
+  studyCheckRequestSchema,
+  studyCheckSchema,
+} from '../../contract/editor.ts';
+import { studyFileShape } from '../../contract/study-file.ts';
 import { exclusionRequestSchema, qualitySchema } from '../../contract/quality.ts';
 import { trainingRunListSchema } from '../../contract/training.ts';
 import {
@@ -114,6 +126,48 @@ const rows: Row[] = [
     summary: 'A study of the two best models ({id} may be "last")',
     body: studyFromScreenSchema,
     answer: createdStudySchema,
+  },
+  {
+    method: 'get',
+    path: '/api/material',
+    summary: 'Prompt sets, models and what they rendered',
+    answer: materialSchema,
+  },
+  { method: 'get', path: '/api/prompt-sets/{name}', summary: 'The prompts of a set', answer: promptListSchema },
+  {
+    method: 'post',
+    path: '/api/prompt-sets',
+    summary: 'A new prompt set, as prompts import takes it',
+    body: newPromptsSchema,
+    answer: createdPromptsSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/models',
+    summary:
+      'Images of a model: multipart/form-data with this as JSON in the field "request" and files named 00000.png …, by the number of their prompt',
+    body: newRendersSchema,
+    answer: importedRendersSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/check',
+    summary: "What a study's file would make; nothing is made",
+    body: studyCheckRequestSchema,
+    answer: studyCheckSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies',
+    summary: "Make a draft of a study's file",
+    body: newStudySchema,
+    answer: studySummarySchema,
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/file',
+    summary: "A study's file, as study show --yaml prints it",
+    answer: studyFileShape,
   },
   { method: 'get', path: '/api/me', summary: 'Whose session or token this is', answer: meSchema },
   {

@@ -1,5 +1,5 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
-import { Router, type Request, type Response } from 'express';
+import { json, Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
 import { studyChangeSchema } from '../../contract/research.ts';
@@ -15,12 +15,14 @@ import { requireRevealed, reveal } from '../study/reveal.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import { accessApi } from './access.ts';
+import { editorApi } from './editor.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
 import { allowed, requireResearcher, type Asking } from './researcher.ts';
 
 export interface ResearchParts extends Asking {
   db: Database;
   aside: Aside;
+  imports: Aside;
   images: ImageStore;
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
@@ -31,8 +33,13 @@ function positionIn({ position }: { position: string }): number {
   return Number(position);
 }
 
-export function researchApi({ db, aside, images, publicUrl, prescreens, ...asking }: ResearchParts): Router {
+export function researchApi({ db, aside, imports, images, publicUrl, prescreens, ...asking }: ResearchParts): Router {
   const router = Router();
+  // Before the parser of small bodies: the editor's may be larger.
+  router.use(
+    editorApi({ db, aside, imports, images, dataFolder: prescreens.dataFolder, upload: prescreens.limits, ...asking }),
+  );
+  router.use(json({ limit: '100kb' }));
   router.use(accessApi({ db, publicUrl, ...asking }));
   const look = requireResearcher(asking, 'read', 'prescreen');
   const run = requireResearcher(asking, 'prescreen');

@@ -1,5 +1,6 @@
-/** @file Who asks, over HTTP, and whether they may. */
+/** @file Who asks, over HTTP, whether they may, and what they sent. */
 import type { Request, RequestHandler, Response } from 'express';
+import type { z } from 'zod';
 import { hasRight, type Right } from '../access/rights.ts';
 import { ServiceError } from '../errors.ts';
 import type { Limits } from './limits.ts';
@@ -61,4 +62,12 @@ export function allowed(response: Response, right: Right): Identity {
 
 function bearerOf(request: Pick<Request, 'headers'>): string | undefined {
   return /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+}
+
+/** @throws ServiceError bad-request with the field that is wrong */
+export function bodyOf<T extends z.ZodType>(schema: T, request: Request): z.output<T> {
+  const parsed = schema.safeParse(request.body);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new ServiceError('bad-request', `${path.map(String).join('.') || 'The body'}: ${message}.`);
 }

@@ -202,7 +202,7 @@ export async function createStudy(
  * Which models are compared, A first: each two in their order, or each with the one that all are against.
  * @throws ServiceError for a model that is named twice, or fewer than two
  */
-function comparedPairs({ models, against }: Pick<StudyDesign, 'models' | 'against'>): [string, string][] {
+export function comparedPairs({ models, against }: Pick<StudyDesign, 'models' | 'against'>): [string, string][] {
   const twice = models.find((name, i) => models.indexOf(name) !== i);
   if (twice !== undefined)
     throw new ServiceError('bad-request', `A study compares different models; "${twice}" is named twice.`);

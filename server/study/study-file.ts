@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import { listPairings } from '../../db/queries/studies.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
-import { studyFileSchema, type ModelsOfFile, type StudyFile } from '../../contract/study-file.ts';
+import { studyFileSchema, studyFileShape, type ModelsOfFile, type StudyFile } from '../../contract/study-file.ts';
 import type { PresetName } from '../../contract/plan.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
@@ -117,6 +117,8 @@ export function modelsCompared(pairings: readonly { modelA: string; modelB: stri
   return { models, ...(isAgainstOne ? { against: modelB } : {}) };
 }
 
+/** In the schema's order, whoever wrote the file. */
 export function yamlOf(file: StudyFile): string {
-  return stringify(file, { lineWidth: 100 });
+  const keys = Object.keys(studyFileShape.shape).filter((key) => key in file) as (keyof StudyFile)[];
+  return stringify(Object.fromEntries(keys.map((key) => [key, file[key]])), { lineWidth: 100 });
 }

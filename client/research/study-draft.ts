@@ -1,0 +1,167 @@
+/** @file A study's file while it is edited: every field is there, empty where nothing was decided. Pure. */
+import { askingOrder, type Criterion } from '../../contract/criteria.ts';
+import { presets, type ExclusionRule, type Plan, type PresetName } from '../../contract/plan.ts';
+import type { StudyFile } from '../../contract/study-file.ts';
+import type { Visit } from '../../contract/visit.ts';
+import { detectableWinRate } from '../../evaluator/statistics/power.ts';
+
+export interface DraftPlan extends Omit<Plan, 'margin' | 'exclusions' | 'exclusionRule'> {
+  margin: number | null;
+  exclusions: string;
+  exclusionRule: ExclusionRule | null;
+}
+
+export interface Draft {
+  name: string;
+  promptSet: string;
+  models: string[];
+  /** Empty: each two. */
+  against: string;
+  criteria: Criterion[];
+  votesPerPair: number;
+  ties: boolean;
+  seed: number;
+  promptSample: number | null;
+  preset: PresetName | '';
+  plan: DraftPlan | null;
+  /** As the file has it; what the form has no field for stays as it is. */
+  visit: { [K in keyof Visit]?: Visit[K] | undefined };
+}
+
+export function emptyDraft(): Draft {
+  return {
+    name: '',
+    promptSet: '',
+    models: [],
+    against: '',
+    criteria: ['appeal', 'general', 'alignment'],
+    votesPerPair: 3,
+    ties: false,
+    seed: 0,
+    promptSample: null,
+    preset: '',
+    plan: null,
+    visit: {},
+  };
+}
+
+export function emptyPlan(criteria: readonly Criterion[]): DraftPlan {
+  return {
+    primary: criteria.includes('general') ? 'general' : criteria[0]!,
+    hypothesis: 'superiority',
+    margin: null,
+    alpha: 0.05,
+    stopping: 'fixed',
+    exclusions: '',
+    exclusionRule: null,
+  };
+}
+
+export function draftOf(file: StudyFile): Draft {
+  const { name, promptSet, criteria, votesPerPair, ties, seed, promptSample, preset, plan, visit } = file;
+  return {
+    ...{ name, promptSet, criteria, votesPerPair, ties, seed },
+    models: 'models' in file ? file.models : [file.modelA, file.modelB],
+    against: ('models' in file ? file.against : undefined) ?? '',
+    promptSample: promptSample ?? null,
+    preset: preset ?? '',
+    plan: plan === undefined ? null : draftPlan(plan),
+    visit: visit ?? {},
+  };
+}
+
+function draftPlan({ margin, exclusions, exclusionRule, ...plan }: Plan): DraftPlan {
+  return { ...plan, margin: margin ?? null, exclusions: exclusions ?? '', exclusionRule: exclusionRule ?? null };
+}
+
+/** What the server makes a study of. */
+export function fileOf(draft: Draft): object {
+  const { models, against, promptSample, preset, plan, visit, criteria, ...plain } = draft;
+  const [modelA, modelB] = models;
+  const surroundings = decided(visit) as object | undefined;
+  return {
+    ...plain,
+    criteria: askingOrder(criteria),
+    ...(models.length === 2 && against === ''
+      ? { modelA, modelB }
+      : { models, ...(against === '' ? {} : { against }) }),
+    ...(promptSample === null ? {} : { promptSample }),
+    ...(preset === '' ? {} : { preset }),
+    ...(plan === null ? {} : { plan: fileOfPlan(plan) }),
+    ...(surroundings === undefined ? {} : { visit: surroundings }),
+  };
+}
+
+function fileOfPlan({ margin, exclusions, exclusionRule, ...plan }: DraftPlan): object {
+  return {
+    ...plan,
+    ...(plan.hypothesis === 'superiority' || margin === null ? {} : { margin }),
+    ...(exclusions.trim() === '' ? {} : { exclusions }),
+    ...(exclusionRule === null ? {} : { exclusionRule: decided(exclusionRule) }),
+  };
+}
+
+/** Without empty texts, empty lists and empty objects: they decide nothing. */
+function decided(value: unknown): unknown {
+  if (value === null || value === undefined || value === '' || Number.isNaN(value)) return undefined;
+  if (Array.isArray(value)) {
+    const list = value.map(decided).filter((part) => part !== undefined);
+    return list.length === 0 ? undefined : list;
+  }
+  if (typeof value !== 'object') return value;
+  const entries = Object.entries(value).flatMap(([key, part]) => {
+    const kept = decided(part);
+    return kept === undefined ? [] : [[key, kept] as const];
+  });
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** The preset's questions, votes and ties, and its plan. */
+export function withPreset(draft: Draft, preset: PresetName | ''): Draft {
+  if (preset === '') return { ...draft, preset };
+  const { criteria, votesPerPair, ties } = presets[preset];
+  return {
+    ...draft,
+    preset,
+    criteria: askingOrder(criteria),
+    votesPerPair,
+    ties,
+    plan: draft.plan ?? emptyPlan(criteria),
+  };
+}
+
+export interface Cost {
+  votes: number;
+  hours: number;
+  pay: number;
+  /** People at this cap; null without one. */
+  places: number | null;
+  /** The smallest win rate that is detected with power .8. */
+  detectable: number;
+}
+
+/**
+ * @param pairs of all pairings
+ * @param pairings how many each two models make
+ */
+export function costOf(
+  { criteria, votesPerPair, plan, visit }: Pick<Draft, 'criteria' | 'votesPerPair' | 'plan' | 'visit'>,
+  {
+    pairs,
+    pairings,
+    secondsPerVote,
+    payPerHour,
+  }: { pairs: number; pairings: number; secondsPerVote: number; payPerHour: number },
+): Cost {
+  const votes = pairs * votesPerPair * criteria.length;
+  const hours = (votes * secondsPerVote) / 3600;
+  const cap = visit.pairsPerAnnotator;
+  const each = Math.max(1, Math.round(pairs / pairings));
+  return {
+    votes,
+    hours,
+    pay: hours * payPerHour,
+    places: cap === undefined ? null : Math.max(votesPerPair, Math.ceil((pairs * votesPerPair) / cap)),
+    detectable: detectableWinRate(each, { power: 0.8, alpha: plan?.alpha ?? 0.05, tieRate: 0 }),
+  };
+}

@@ -1,0 +1,94 @@
+/** @file What the study editor reads and sends. The study itself is a study's file, as on the command line. */
+import { z } from 'zod';
+import { textSchema } from './words.ts';
+
+export const materialSchema = z.object({
+  promptSets: z
+    .array(
+      z.object({
+        name: z.string().describe('Of the set.'),
+        prompts: z.int().describe('How many it has.'),
+        categories: z
+          .array(z.object({ name: z.string().describe('Of the category.'), prompts: z.int().describe('How many.') }))
+          .describe('By name; prompts without one are not counted.'),
+      }),
+    )
+    .describe('By name.'),
+  models: z
+    .array(
+      z.object({
+        name: z.string().describe('Of the model.'),
+        kind: z.enum(['pipeline', 'imported']).describe('Whether it renders here.'),
+        rendered: z
+          .array(
+            z.object({
+              promptSet: z.string().describe('Name of the set.'),
+              prompts: z.int().describe('Prompts with an image.'),
+            }),
+          )
+          .describe('Sets of which it has images.'),
+      }),
+    )
+    .describe('By name.'),
+});
+export type Material = z.infer<typeof materialSchema>;
+
+export const promptListSchema = z.object({
+  prompts: z
+    .array(
+      z.object({
+        position: z.int().describe('From 0.'),
+        text: z.string().describe('The prompt.'),
+        category: z.string().nullable().describe("The prompt's category."),
+        challenge: z.string().nullable().describe("The prompt's challenge."),
+      }),
+    )
+    .describe('In the order of the set.'),
+});
+export type PromptList = z.infer<typeof promptListSchema>;
+
+const name = textSchema.trim().min(1).max(200);
+export const newPromptsSchema = z.object({
+  name: name.describe('Of the new set.'),
+  format: z.enum(['txt', 'csv', 'tsv', 'jsonl']).default('txt').describe('As prompts import takes them.'),
+  text: z.string().min(1).describe('The file: a prompt a line, or a table.'),
+});
+export const createdPromptsSchema = z.object({
+  name: z.string().describe('Of the new set.'),
+  prompts: z.int().describe('How many it has.'),
+});
+
+export const newRendersSchema = z.object({
+  name: name.describe('Of the model: a new one, or one whose images were imported.'),
+  prompts: name.describe('The prompt set that the images are of.'),
+});
+export const importedRendersSchema = z.object({
+  name: z.string().describe('Of the model.'),
+  imported: z.int().describe('Images that were imported.'),
+  converted: z
+    .array(z.object({ change: z.string().describe('What was done.'), images: z.int().describe('To how many.') }))
+    .describe('To pixels that were not 8-bit sRGB.'),
+});
+
+export const studyCheckRequestSchema = z.object({
+  yaml: z.string().max(1_000_000).optional().describe("The study's file as YAML."),
+  file: z.unknown().optional().describe('Or as JSON.'),
+});
+export const studyCheckSchema = z.object({
+  file: z.record(z.string(), z.unknown()).describe("The study's file with what follows from the defaults."),
+  yaml: z.string().describe('The same as YAML.'),
+  pairs: z.int().describe('Pairs that it would have.'),
+  missing: z
+    .array(
+      z.object({
+        modelA: z.string().describe('Model A.'),
+        modelB: z.string().describe('Model B.'),
+        prompts: z.int().describe('Prompts of which not both have an image with one seed.'),
+      }),
+    )
+    .describe('Pairings that cannot show every prompt.'),
+  sha256: z.string().nullable().describe('What the plan would be hashed to; null without a plan.'),
+});
+export type StudyCheck = z.infer<typeof studyCheckSchema>;
+
+export const newStudySchema = z.object({ file: z.unknown().describe("The study's file as JSON.") });

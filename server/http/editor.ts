@@ -1,0 +1,96 @@
+/** @file The HTTP API of the study editor: what there is, what a file would make, new prompts, images and studies. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { json, Router } from 'express';
+import { newPromptsSchema, newRendersSchema, newStudySchema, studyCheckRequestSchema } from '../../contract/editor.ts';
+import type { Database } from '../../db/open.ts';
+import type { ImageStore } from '../../evaluator/engine/images/store.ts';
+import type { Aside } from '../aside/aside.ts';
+import { ServiceError } from '../errors.ts';
+import { uploadFolder } from '../prescreens/prescreens.ts';
+import { checkStudy, imageOfPrompt, material, promptsOf } from '../study/editor.ts';
+import { htmlOf } from '../study/markdown.ts';
+import { studyFile } from '../study/study-file.ts';
+import { studySummary } from '../study/summary.ts';
+import { copySize } from './images.ts';
+import { allowed, bodyOf, requireResearcher, type Asking } from './researcher.ts';
+import { receiveUpload, type UploadLimits } from './upload.ts';
+
+export interface EditorParts extends Asking {
+  db: Database;
+  aside: Aside;
+  /** A thread for imports: they take minutes, which reports need not wait for. */
+  imports: Aside;
+  images: ImageStore;
+  dataFolder: string;
+  upload: UploadLimits;
+}
+
+export function editorApi({ db, aside, imports, images, dataFolder, upload, ...asking }: EditorParts): Router {
+  const router = Router();
+  const research = requireResearcher(asking, 'research');
+  const large = json({ limit: '8mb' });
+
+  router.get('/material', research, async (_request, response) => {
+    response.json(await material(db));
+  });
+  router.get('/prompt-sets/:name', research, async (request, response) => {
+    response.json(await promptsOf(db, String(request.params['name'])));
+  });
+  router.get('/prompt-sets/:name/images/:position', research, async (request, response) => {
+    const [promptSet, position] = [String(request.params['name']), Number(request.params['position'])];
+    const sha256 = await imageOfPrompt(db, { promptSet, position, model: String(request.query['model'] ?? '') });
+    const image = await images.copy(sha256, copySize(request.query['at'])).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new ServiceError('not-found', 'This image is missing on the server.');
+    });
+    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400' });
+    response.end(image);
+  });
+  router.post('/prompt-sets', research, large, async (request, response) => {
+    const { name, format, text } = bodyOf(newPromptsSchema, request);
+    const folder = uploadFolder(dataFolder, randomUUID());
+    const path = join(folder, `prompts.${format}`);
+    try {
+      await mkdir(folder, { recursive: true });
+      await writeFile(path, text);
+      const { prompts } = await aside.run('promptsFrom', { path, name });
+      response.status(201).json({ name, prompts });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+  router.post('/models', research, async (request, response) => {
+    if (request.is('multipart/form-data') === false)
+      throw new ServiceError('bad-request', 'Images come as multipart/form-data.');
+    const folder = uploadFolder(dataFolder, randomUUID());
+    try {
+      const received = await receiveUpload(request, folder, upload);
+      const asked = newRendersSchema.safeParse(received.request);
+      if (!asked.success)
+        throw new ServiceError('bad-request', 'The field "request" must be {"name": "…", "prompts": "…"}.');
+      const { imported, converted } = await imports.run('rendersFrom', { folder, dataFolder, ...asked.data });
+      response.status(201).json({ name: asked.data.name, imported, converted });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+  router.post('/markdown', research, large, (request, response) => {
+    const { text } = request.body as { text?: unknown };
+    if (typeof text !== 'string') throw new ServiceError('bad-request', 'The body must be {"text": "…"}.');
+    response.json({ html: htmlOf(text) });
+  });
+  router.post('/studies/check', research, large, async (request, response) => {
+    response.json(await checkStudy(db, bodyOf(studyCheckRequestSchema, request)));
+  });
+  router.post('/studies', research, large, async (request, response) => {
+    const { file } = bodyOf(newStudySchema, request);
+    const { name } = await aside.run('studyFromFile', { file, actor: allowed(response, 'research').actor });
+    response.status(201).json(await studySummary(db, name));
+  });
+  router.get('/studies/:name/file', research, async (request, response) => {
+    response.json(await studyFile(db, String(request.params['name'])));
+  });
+  return router;
+}

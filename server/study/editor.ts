@@ -1,0 +1,170 @@
+/** @file What a study can be made of, and what a study's file would make. */
+import { z } from 'zod';
+import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
+import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
+import type { Database } from '../../db/open.ts';
+import { findModel } from '../../db/queries/models.ts';
+import { countRenders, listModels } from '../../db/queries/models.ts';
+import { countCategories, findPromptSet, listPromptSets, listPrompts } from '../../db/queries/prompts.ts';
+import { listRenders } from '../../db/queries/renders.ts';
+import { findStudy } from '../../db/queries/studies.ts';
+import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
+import { importPrompts } from '../../evaluator/prompts/import.ts';
+import { importRenders } from '../../evaluator/renders/import.ts';
+import { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { ServiceError } from '../errors.ts';
+import { checkPrompts } from './checks.ts';
+import { comparedPairs, createStudy } from './design.ts';
+import { planHash } from './plan.ts';
+import { designOf, parseStudyFile, yamlOf } from './study-file.ts';
+
+/** Prompt sets and models, and of which prompts each model has images. */
+export async function material(db: Database): Promise<Material> {
+  const categories = await countCategories(db);
+  const rendered = await countRenders(db);
+  return {
+    promptSets: (await listPromptSets(db)).map(({ name, prompts }) => ({
+      name,
+      prompts: Number(prompts),
+      categories: categories
+        .filter(({ promptSet }) => promptSet === name)
+        .map(({ name, prompts }) => ({ name, prompts })),
+    })),
+    models: (await listModels(db)).map(({ name, kind }) => ({
+      name,
+      kind,
+      rendered: rendered
+        .filter(({ model }) => model === name)
+        .map(({ promptSet, prompts }) => ({ promptSet, prompts })),
+    })),
+  };
+}
+
+/** @throws ServiceError not-found */
+export async function promptsOf(db: Database, name: string): Promise<PromptList> {
+  const { id } = await requireSet(db, name);
+  const prompts = await listPrompts(db, id);
+  return {
+    prompts: prompts.map(({ position, text, category, challenge }) => ({ position, text, category, challenge })),
+  };
+}
+
+/** The image's hash that a model has of a prompt with its lowest seed. @throws ServiceError not-found */
+export async function imageOfPrompt(
+  db: Database,
+  { promptSet, position, model }: { promptSet: string; position: number; model: string },
+): Promise<string> {
+  const [set, found] = [await requireSet(db, promptSet), await findModel(db, model)];
+  const renders = found && (await listRenders(db, { promptSetId: set.id, modelId: found.id }));
+  const render = renders?.find((each) => each.position === position);
+  if (render === undefined) throw new ServiceError('not-found', `"${model}" has no image of this prompt.`);
+  return render.imageSha256;
+}
+
+/** @throws ServiceError bad-request, in the sentence of whatever is wrong with the file */
+export function fileFrom({ yaml, file }: { yaml?: string | undefined; file?: unknown }): StudyFile {
+  if (yaml !== undefined) return refusing(() => parseStudyFile(yaml, 'The file'));
+  const parsed = studyFileSchema.safeParse(file);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  const place = z.core.toDotPath(path);
+  throw new ServiceError('bad-request', `${place === '' ? '' : `${place}: `}${message}.`);
+}
+
+/** What the file would make. @throws ServiceError for what createStudy would refuse */
+export async function checkStudy(
+  db: Database,
+  request: { yaml?: string | undefined; file?: unknown },
+): Promise<StudyCheck> {
+  const file = fileFrom(request);
+  if ((await findStudy(db, file.name)) !== undefined)
+    throw new ServiceError('conflict', `A study named "${file.name}" exists already; choose another name.`);
+  const { id } = await requireSet(db, file.promptSet);
+  const prompts = await listPrompts(db, id);
+  const taken = new Set(file.visit === undefined ? [] : checkPrompts(file.visit).map(({ prompt }) => prompt));
+  const checks = new Set(prompts.filter(({ text }) => taken.has(text)).map((prompt) => prompt.id));
+  /** Prompt and seed of each image, by model. */
+  const images = new Map<string, Map<string, Set<number>>>();
+  const compared = comparedPairs(designOf(file));
+  for (const name of new Set(compared.flat())) {
+    const model = await findModel(db, name);
+    if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
+    const seeds = new Map<string, Set<number>>();
+    for (const { promptId, seed } of await listRenders(db, { promptSetId: id, modelId: model.id }))
+      seeds.set(promptId, (seeds.get(promptId) ?? new Set()).add(seed));
+    images.set(name, seeds);
+  }
+  const canShow = (prompt: string, [a, b]: [string, string]) => {
+    const [ofA, ofB] = [images.get(a)!.get(prompt), images.get(b)!.get(prompt)];
+    return ofA !== undefined && ofB !== undefined && [...ofA].some((seed) => ofB.has(seed));
+  };
+  const missing = compared.flatMap(([modelA, modelB]) => {
+    const without = prompts.filter((prompt) => !canShow(prompt.id, [modelA, modelB])).length;
+    return without === 0 ? [] : [{ modelA, modelB, prompts: without }];
+  });
+  const open = prompts.filter((prompt) => !checks.has(prompt.id));
+  const { promptSample } = file;
+  // A sample is of prompts that all pairings can show; without one each shows what it can.
+  const pairs =
+    promptSample === undefined
+      ? compared.reduce((sum, pairing) => sum + open.filter((prompt) => canShow(prompt.id, pairing)).length, 0)
+      : compared.length *
+        Math.min(
+          promptSample,
+          open.filter((prompt) => compared.every((pairing) => canShow(prompt.id, pairing))).length,
+        );
+  return {
+    file: file as Record<string, unknown>,
+    yaml: yamlOf(file),
+    pairs,
+    missing,
+    sha256: file.plan === undefined ? null : planHash(file),
+  };
+}
+
+/** Makes a draft. @returns its name @throws ServiceError */
+export async function studyFromFile(db: Database, file: unknown, actor: string): Promise<{ name: string }> {
+  const { study } = await createStudy(db, designOf(fileFrom({ file })), Date.now(), actor);
+  return { name: study.name };
+}
+
+/** A prompt set from a file. @throws ServiceError bad-request */
+export async function promptsFrom(db: Database, { path, name }: { path: string; name: string }) {
+  return refusingLater(importPrompts(db, { file: path, name }), path);
+}
+
+/** Images of a model from a folder of 00000.png … @throws ServiceError bad-request; nothing is imported then */
+export async function rendersFrom(
+  db: Database,
+  { folder, dataFolder, name, prompts }: { folder: string; dataFolder: string; name: string; prompts: string },
+) {
+  const images = new ImageStore(dataFolder);
+  return refusingLater(
+    importRenders(db, images, { source: folder, prompts, model: name, confined: true }),
+    `${folder}/`,
+  );
+}
+
+async function requireSet(db: Database, name: string) {
+  const set = await findPromptSet(db, name);
+  if (set === undefined) throw new ServiceError('not-found', `There is no prompt set named "${name}".`);
+  return set;
+}
+
+function refusing<T>(job: () => T): T {
+  try {
+    return job();
+  } catch (error) {
+    throw error instanceof BadInput ? new ServiceError('bad-request', error.message) : error;
+  }
+}
+
+/** @param place a path of ours that the sentence must not tell */
+async function refusingLater<T>(job: Promise<T>, place: string): Promise<T> {
+  try {
+    return await job;
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    throw new ServiceError('bad-request', error.message.replaceAll(place, place.endsWith('/') ? '' : 'the file'));
+  }
+}
