@@ -78,3 +78,23 @@ export async function listRenders(
     .execute();
   return rows.map((row) => objectOf(row, { provenance: JSON.parse(row.provenance) as object }));
 }
+
+/** The hash of the image that a model has of a prompt, with its lowest seed. */
+export async function findImage(
+  db: Database,
+  { promptSet, position, model }: { promptSet: string; position: number; model: string },
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('render as r')
+    .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
+    .innerJoin('prompt_set as s', 's.id', 'p.prompt_set_id')
+    .innerJoin('model as m', 'm.id', 'r.model_id')
+    .select('r.image_sha256')
+    .where('s.name', '=', promptSet)
+    .where('p.position', '=', position)
+    .where('m.name', '=', model)
+    .orderBy('r.seed')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.image_sha256;
+}

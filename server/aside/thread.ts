@@ -6,7 +6,7 @@ import { ServiceError } from '../errors.ts';
 import { figureFile, type FigureEnding } from '../report/figure-files.ts';
 import { prescreenResult } from '../prescreens/prescreens.ts';
 import { loadRenderer } from '../report/renderer.ts';
-import { promptsFrom, rendersFrom, studyFromFile } from '../study/editor.ts';
+import { checkStudy, material, promptsFrom, promptsOf, rendersFrom, studyFromFile } from '../study/editor.ts';
 import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
 import { missingImages } from '../study/missing-images.ts';
@@ -31,6 +31,9 @@ export const calls = {
     (await loadRenderer()).allFiguresSvg(await prescreenResult(db, id)),
   studyFromScreen: (db: Database, { id, design, actor }: { id: string; design: StudyFromScreen; actor: string }) =>
     studyFromScreen(db, id, design, actor),
+  material: (db: Database) => material(db),
+  promptsOf,
+  checkStudy,
   promptsFrom,
   rendersFrom,
   studyFromFile: (db: Database, { file, actor }: { file: unknown; actor: string }) => studyFromFile(db, file, actor),

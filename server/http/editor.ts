@@ -9,7 +9,7 @@ import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { Aside } from '../aside/aside.ts';
 import { ServiceError } from '../errors.ts';
 import { uploadFolder } from '../prescreens/prescreens.ts';
-import { checkStudy, imageOfPrompt, material, promptsOf } from '../study/editor.ts';
+import { imageOfPrompt } from '../study/editor.ts';
 import { htmlOf } from '../study/markdown.ts';
 import { studyFile } from '../study/study-file.ts';
 import { studySummary } from '../study/summary.ts';
@@ -33,10 +33,10 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
   const large = json({ limit: '8mb' });
 
   router.get('/material', research, async (_request, response) => {
-    response.json(await material(db));
+    response.json(await aside.run('material', undefined));
   });
   router.get('/prompt-sets/:name', research, async (request, response) => {
-    response.json(await promptsOf(db, String(request.params['name'])));
+    response.json(await aside.run('promptsOf', String(request.params['name'])));
   });
   router.get('/prompt-sets/:name/images/:position', research, async (request, response) => {
     const [promptSet, position] = [String(request.params['name']), Number(request.params['position'])];
@@ -82,7 +82,7 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
     response.json({ html: htmlOf(text) });
   });
   router.post('/studies/check', research, large, async (request, response) => {
-    response.json(await checkStudy(db, bodyOf(studyCheckRequestSchema, request)));
+    response.json(await aside.run('checkStudy', bodyOf(studyCheckRequestSchema, request)));
   });
   router.post('/studies', research, large, async (request, response) => {
     const { file } = bodyOf(newStudySchema, request);

@@ -398,11 +398,15 @@ function samplePrompts(
   );
 }
 
+/** @throws ServiceError for a sample of more prompts than there are */
+export function requireSample(size: number, available: number): void {
+  if (!Number.isInteger(size) || size < 1 || size > available)
+    throw new ServiceError('bad-request', `prompt sample is ${size}; it must be from 1 to ${available}.`);
+}
+
 /** Proportional to the categories' sizes, by largest remainder; within a category at random. */
 function stratified(prompts: Prompt[], size: number, generator: ReturnType<typeof seededGenerator>): Prompt[] {
-  if (!Number.isInteger(size) || size < 1 || size > prompts.length) {
-    throw new ServiceError('bad-request', `prompt sample is ${size}; it must be from 1 to ${prompts.length}.`);
-  }
+  requireSample(size, prompts.length);
   const strata = [...groupBy(prompts, (prompt) => prompt.category ?? '').values()];
   const shares = strata.map((stratum) => (stratum.length * size) / prompts.length);
   const counts = shares.map(Math.floor);

@@ -3,10 +3,9 @@ import { z } from 'zod';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
 import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
 import type { Database } from '../../db/open.ts';
-import { findModel } from '../../db/queries/models.ts';
-import { countRenders, listModels } from '../../db/queries/models.ts';
+import { countRenders, findModel, listModels } from '../../db/queries/models.ts';
 import { countCategories, findPromptSet, listPromptSets, listPrompts } from '../../db/queries/prompts.ts';
-import { listRenders } from '../../db/queries/renders.ts';
+import { findImage, listRenders } from '../../db/queries/renders.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { importPrompts } from '../../evaluator/prompts/import.ts';
@@ -14,7 +13,7 @@ import { importRenders } from '../../evaluator/renders/import.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { ServiceError } from '../errors.ts';
 import { checkPrompts } from './checks.ts';
-import { comparedPairs, createStudy } from './design.ts';
+import { comparedPairs, createStudy, requireSample } from './design.ts';
 import { planHash } from './plan.ts';
 import { designOf, parseStudyFile, yamlOf } from './study-file.ts';
 
@@ -54,11 +53,9 @@ export async function imageOfPrompt(
   db: Database,
   { promptSet, position, model }: { promptSet: string; position: number; model: string },
 ): Promise<string> {
-  const [set, found] = [await requireSet(db, promptSet), await findModel(db, model)];
-  const renders = found && (await listRenders(db, { promptSetId: set.id, modelId: found.id }));
-  const render = renders?.find((each) => each.position === position);
-  if (render === undefined) throw new ServiceError('not-found', `"${model}" has no image of this prompt.`);
-  return render.imageSha256;
+  const sha256 = await findImage(db, { promptSet, position, model });
+  if (sha256 === undefined) throw new ServiceError('not-found', `"${model}" has no image of this prompt.`);
+  return sha256;
 }
 
 /** @throws ServiceError bad-request, in the sentence of whatever is wrong with the file */
@@ -104,15 +101,15 @@ export async function checkStudy(
   });
   const open = prompts.filter((prompt) => !checks.has(prompt.id));
   const { promptSample } = file;
-  // A sample is of prompts that all pairings can show; without one each shows what it can.
-  const pairs =
-    promptSample === undefined
-      ? compared.reduce((sum, pairing) => sum + open.filter((prompt) => canShow(prompt.id, pairing)).length, 0)
-      : compared.length *
-        Math.min(
-          promptSample,
-          open.filter((prompt) => compared.every((pairing) => canShow(prompt.id, pairing))).length,
-        );
+  let pairs = compared.reduce((sum, pairing) => sum + open.filter((prompt) => canShow(prompt.id, pairing)).length, 0);
+  if (promptSample !== undefined) {
+    // A sample is of prompts that all pairings can show.
+    requireSample(
+      promptSample,
+      open.filter((prompt) => compared.every((pairing) => canShow(prompt.id, pairing))).length,
+    );
+    pairs = compared.length * promptSample;
+  }
   return {
     file: file as Record<string, unknown>,
     yaml: yamlOf(file),
@@ -139,10 +136,7 @@ export async function rendersFrom(
   { folder, dataFolder, name, prompts }: { folder: string; dataFolder: string; name: string; prompts: string },
 ) {
   const images = new ImageStore(dataFolder);
-  return refusingLater(
-    importRenders(db, images, { source: folder, prompts, model: name, confined: true }),
-    `${folder}/`,
-  );
+  return refusingLater(importRenders(db, images, { source: folder, prompts, model: name, confined: true }), folder);
 }
 
 async function requireSet(db: Database, name: string) {
@@ -165,6 +159,6 @@ async function refusingLater<T>(job: Promise<T>, place: string): Promise<T> {
     return await job;
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
-    throw new ServiceError('bad-request', error.message.replaceAll(place, place.endsWith('/') ? '' : 'the file'));
+    throw new ServiceError('bad-request', error.message.replaceAll(`${place}/`, '').replaceAll(place, 'What was sent'));
   }
 }

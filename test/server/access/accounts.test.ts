@@ -28,7 +28,8 @@ class Visitor {
       ...(body && { body: JSON.stringify(body) }),
     });
     this.#keep(response);
-    return { status: response.status, json: await response.json() };
+    const text = await response.text();
+    return { status: response.status, json: text.startsWith('{') ? (JSON.parse(text) as unknown) : text };
   }
 
   async signIn(fields: Record<string, string>): Promise<number> {
@@ -94,6 +95,17 @@ onBothEngines('accounts', (fresh) => {
       ['GET', `${study}/invite`, undefined, [1, 1, 0]],
       ['PATCH', study, { state: 'paused' }, [1, 1, 0]],
       ['POST', '/api/prescreens', {}, [1, 1, 0]],
+      ['GET', `${study}/annotators`, undefined, [1, 1, 0]],
+      ['POST', `${study}/annotators/nobody/exclude`, { reason: 'x' }, [1, 1, 0]],
+      ['GET', `${study}/file`, undefined, [1, 1, 0]],
+      ['GET', '/api/material', undefined, [1, 1, 0]],
+      ['GET', '/api/prompt-sets/prompts', undefined, [1, 1, 0]],
+      ['GET', '/api/prompt-sets/prompts/images/0?model=aardvark', undefined, [1, 1, 0]],
+      ['POST', '/api/prompt-sets', { name: '' }, [1, 1, 0]],
+      ['POST', '/api/models', {}, [1, 1, 0]],
+      ['POST', '/api/studies', {}, [1, 1, 0]],
+      ['POST', '/api/studies/check', {}, [1, 1, 0]],
+      ['POST', '/api/markdown', {}, [1, 1, 0]],
       ['GET', '/api/accounts', undefined, [1, 0, 0]],
       ['POST', '/api/accounts', { name: '', role: 'owner' }, [1, 0, 0]],
       ['PATCH', '/api/accounts/none', {}, [1, 0, 0]],

@@ -1,0 +1,198 @@
+/** @file What the study editor asks: what there is, what a file would make, and what is refused; on both engines. */
+import { Buffer } from 'node:buffer';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, it } from 'vitest';
+import { studyCheckSchema, materialSchema } from '../../contract/editor.ts';
+import type { Database } from '../../db/open.ts';
+import { ImageStore } from '../../evaluator/engine/images/store.ts';
+import { fromCommandLine } from '../../server/access/audit.ts';
+import { createToken } from '../../server/access/tokens.ts';
+import { Sessions } from '../../server/http/session.ts';
+import { createStudy } from '../../server/study/design.ts';
+import { designOf, parseStudyFile } from '../../server/study/study-file.ts';
+import { testServer } from '../support/clients.ts';
+import { onBothEngines } from '../support/databases.ts';
+import { addRenderedModel, importNumberedPrompts } from '../support/studies.ts';
+import { temporaryFolder } from '../support/folders.ts';
+
+onBothEngines('the editor', (fresh) => {
+  /** Three models of eight prompts; the last one lacks two of them, and has two with another seed. */
+  async function setUp() {
+    const { db } = await fresh();
+    const dataFolder = temporaryFolder();
+    const images = new ImageStore(dataFolder);
+    await importNumberedPrompts(db, 8);
+    await addRenderedModel(db, images, { name: 'ape', prompts: 'prompts', colour: [9, 9, 9] });
+    await addRenderedModel(db, images, { name: 'bee', prompts: 'prompts', colour: [99, 9, 9] });
+    const seedsOf = (position: number) => (position < 2 ? [] : position < 4 ? [7] : [0]);
+    await addRenderedModel(db, images, { name: 'cat', prompts: 'prompts', colour: [9, 99, 9], seedsOf });
+    const server = await testServer(db, dataFolder);
+    const { token } = await createToken(
+      db,
+      await Sessions.open(db),
+      { expires: Date.now() + 60_000, scope: 'all', label: '' },
+      fromCommandLine,
+    );
+    const authorization = `Bearer ${token}`;
+    const call = async (path: string, body?: object | FormData) => {
+      const isForm = body instanceof FormData;
+      const response = await fetch(`${server.url}/api${path}`, {
+        headers: { authorization, ...(isForm ? {} : { 'content-type': 'application/json' }) },
+        ...(body && { method: 'POST', body: isForm ? body : JSON.stringify(body) }),
+      });
+      return {
+        status: response.status,
+        json: (await response.json()) as Record<string, unknown> & { error?: { message: string } },
+      };
+    };
+    return { db, dataFolder, server, call };
+  }
+
+  it('lists sets, models and what they rendered', async () => {
+    const { server, call } = await setUp();
+    const { json } = await call('/material');
+    expect(materialSchema.parse(json)).toEqual({
+      promptSets: [
+        {
+          ...{ name: 'prompts', prompts: 8 },
+          categories: [
+            { name: 'Animals', prompts: 4 },
+            { name: 'Arts', prompts: 4 },
+          ],
+        },
+      ],
+      models: [
+        { name: 'ape', kind: 'imported', rendered: [{ promptSet: 'prompts', prompts: 8 }] },
+        { name: 'bee', kind: 'imported', rendered: [{ promptSet: 'prompts', prompts: 8 }] },
+        { name: 'cat', kind: 'imported', rendered: [{ promptSet: 'prompts', prompts: 6 }] },
+      ],
+    });
+    await server.close();
+  });
+
+  it.each([
+    [{ modelA: 'ape', modelB: 'bee' }, 8, []],
+    [{ modelA: 'ape', modelB: 'bee', promptSample: 3 }, 3, []],
+    // Of cat's six images two have a seed that ape's have not.
+    [{ modelA: 'ape', modelB: 'cat' }, 4, [{ modelA: 'ape', modelB: 'cat', prompts: 4 }]],
+    [
+      { models: ['ape', 'bee', 'cat'] },
+      16,
+      [
+        { modelA: 'ape', modelB: 'cat', prompts: 4 },
+        { modelA: 'bee', modelB: 'cat', prompts: 4 },
+      ],
+    ],
+    [
+      { models: ['ape', 'bee', 'cat'], against: 'bee', promptSample: 4 },
+      8,
+      [{ modelA: 'cat', modelB: 'bee', prompts: 4 }],
+    ],
+    [
+      {
+        modelA: 'ape',
+        modelB: 'bee',
+        visit: { gold: { every: 2, pairs: [{ prompt: 'prompt 3', answers: { general: 'a' } }] } },
+      },
+      7,
+      [],
+    ],
+  ])('%j would make %i pairs, as many as it then makes', async (design, pairs, missing) => {
+    const { db, server, call } = await setUp();
+    const file = { name: 'taste', promptSet: 'prompts', ...design };
+    const { json } = await call('/studies/check', { file });
+    const check = studyCheckSchema.parse(json);
+    expect([check.pairs, check.missing]).toEqual([pairs, missing]);
+    const made = await createStudy(db, designOf(parseStudyFile(check.yaml, 'x')));
+    expect(made.pairs).toBe(pairs);
+    // The YAML is the same study.
+    expect(
+      (await call('/studies/check', { yaml: check.yaml.replace('name: taste', 'name: other') })).json['pairs'],
+    ).toBe(pairs);
+    await server.close();
+  });
+
+  it('refuses in one sentence, and makes nothing', async () => {
+    const { db, server, call } = await setUp();
+    const base = { name: 'taste', promptSet: 'prompts', modelA: 'ape', modelB: 'bee' };
+    for (const [body, message] of [
+      [{ file: { ...base, modelB: 'dog' } }, 'There is no model named "dog"'],
+      [{ file: { ...base, promptSet: 'none' } }, 'There is no prompt set named "none"'],
+      [{ file: { ...base, modelB: 'ape' } }, '"ape" is named twice'],
+      [{ file: { ...base, votesPerPair: 0 } }, 'votesPerPair: '],
+      [{ file: { ...base, promptSample: 9 } }, 'prompt sample is 9; it must be from 1 to 8.'],
+      [{ file: { ...base, votes: 3 } }, 'Unrecognized key'],
+      [{ yaml: 'name: [' }, 'The file, line'],
+      [{}, ''],
+    ] as const) {
+      const { status, json } = await call('/studies/check', body);
+      expect([status >= 400 && status < 500, json.error?.message]).toEqual([true, expect.stringContaining(message)]);
+    }
+    expect(
+      (await call('/studies', { file: { ...base, plan: { primary: 'general', hypothesis: 'equivalence' } } })).json
+        .error?.message,
+    ).toBe('plan.margin: is needed for equivalence.');
+    expect(await countStudies(db)).toBe(0);
+    await server.close();
+  });
+
+  it('prompts and images come in whole or not at all, and leave no files behind', async () => {
+    const { dataFolder, server, call } = await setUp();
+    expect(await call('/prompt-sets', { name: 'new', text: 'a\nb\n' })).toMatchObject({
+      status: 201,
+      json: { prompts: 2 },
+    });
+    expect((await call('/prompt-sets', { name: 'new', text: 'c' })).json.error?.message).toContain('exists already');
+    const odd = await call('/prompt-sets', { name: 'odd', format: 'jsonl', text: '{"prompt": "a"}\n{' });
+    expect(odd.status).toBe(400);
+    expect(odd.json.error?.message).toContain('What was sent');
+    expect(odd.json.error?.message).not.toContain(dataFolder);
+
+    const png = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    const form = (files: [string, Buffer][], request: object = { name: 'dog', prompts: 'new' }) => {
+      const data = new FormData();
+      data.set('request', JSON.stringify(request));
+      for (const [name, bytes] of files) data.append('images', new Blob([new Uint8Array(bytes)]), name);
+      return data;
+    };
+    for (const [data, message] of [
+      [form([['00000.png', png.subarray(0, 60)]]), '00000.png'],
+      [
+        form([
+          ['00000.png', png],
+          ['00002.png', png],
+        ]),
+        '00002.png is for prompt 2; the set has 2',
+      ],
+      [form([['fox.png', png]]), 'is not named by its prompt'],
+      [form([['00000.png', png]], { name: 'dog', prompts: 'none' }), 'There is no prompt set named "none"'],
+      [form([['00000.png', png]], {}), 'The field "request" must be'],
+      [form([]), ''],
+    ] as const) {
+      const { status, json } = await call('/models', data);
+      expect([status, json.error?.message]).toEqual([400, expect.stringContaining(message)]);
+      expect(json.error!.message).not.toContain(dataFolder);
+    }
+    expect(await call('/models', form([['00000.png', png]]))).toMatchObject({
+      status: 201,
+      json: { name: 'dog', imported: 1 },
+    });
+    // The second image comes later; one that is there is not replaced.
+    expect(await call('/models', form([['00001.png', png]]))).toMatchObject({ status: 201, json: { imported: 1 } });
+    expect((await call('/models', form([['00001.png', png]]))).status).toBe(400);
+    expect(readdirSync(join(dataFolder, 'uploads'))).toEqual([]);
+    await server.close();
+  });
+});
+
+async function countStudies(db: Database): Promise<number> {
+  const { count } = await db
+    .selectFrom('study')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
