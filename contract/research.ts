@@ -134,3 +134,35 @@ export interface ResearchServerEvents {
 export interface ResearchClientEvents {
   'study:watch': (payload: { name: string }) => void;
 }
+
+export const liveSchema = z.object({
+  at: z.int().describe('When this was counted, milliseconds since 1970.'),
+  criteria: z
+    .array(
+      z.object({
+        criterion: criterionSchema.describe('The criterion.'),
+        votes: z.int().describe('Votes that count.'),
+        pairsDone: z.int().describe('Pairs with all their votes.'),
+      }),
+    )
+    .describe('In the order in which they are asked; nothing of what was voted, so it may be seen while people vote.'),
+  pairs: z.int().describe('Pairs of the study.'),
+  atWork: z.int().describe('People who hold a pair at this moment.'),
+  votesPerHour: z.number().nullable().describe('Of the last hour, or since the first vote; null before it.'),
+  hoursLeft: z.number().nullable().describe('At this pace; null without one, and when nothing is left.'),
+  medianSeconds: z.number().nullable().describe('Median response time of the last hour, seconds.'),
+  people: z
+    .object({
+      came: z.int().describe('Opened the link.'),
+      steps: z
+        .array(z.object({ step: z.string().describe('Step of the visit.'), people: z.int().describe('Who passed it.') }))
+        .describe('In their order.'),
+      voted: z.int().describe('With a vote that counts.'),
+      ends: z
+        .array(z.object({ reason: z.string().describe('How a visit ended.'), people: z.int().describe('How many.') }))
+        .describe('finished, full, no-consent, device, checks: those that occurred.'),
+    })
+    .describe('Where people drop out.'),
+  flagged: z.int().describe('Times that somebody told of a problem with a pair.'),
+});
+export type Live = z.infer<typeof liveSchema>;

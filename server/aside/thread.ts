@@ -11,6 +11,7 @@ import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
 import { missingImages } from '../study/missing-images.ts';
 import { studyFromScreen } from '../study/best-two.ts';
+import { studyLive } from '../study/live.ts';
 import { studyQuality } from '../study/quality.ts';
 import { studyReport } from '../study/study-report.ts';
 import type { Call, Reply } from './aside.ts';
@@ -18,6 +19,7 @@ import type { Call, Reply } from './aside.ts';
 /** All that the server asks for, by name. */
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
+  live: (db: Database, { name }: { name: string }) => studyLive(db, name),
   quality: (db: Database, { name }: { name: string }) => studyQuality(db, name),
   closeDecided: (db: Database) => closeDecided(db),
   votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>

@@ -40,6 +40,7 @@ import { trainingRunListSchema } from '../../contract/training.ts';
 import {
   gallerySchema,
   inviteSchema,
+  liveSchema,
   pairVotesSchema,
   studyChangeSchema,
   studyListSchema,
@@ -76,6 +77,12 @@ const rows: Row[] = [
     summary:
       'The report, as report --json prints it; while people may still vote with ?reveal=true alone, which is logged (also /figures/NAME.svg, .png, .pdf, .csv)',
     answer: z.union([reportSchema, manyModelsReportSchema]),
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/live',
+    summary: 'How it goes at this moment: pace, people, where they drop out; nothing of what was voted',
+    answer: liveSchema,
   },
   {
     method: 'get',

@@ -78,6 +78,9 @@ export function researchApi({ db, aside, imports, images, publicUrl, prescreens,
     await revealAsked(request, response);
     sendFigure(response, file, await aside.run('figure', { name: request.params.name, ...file }));
   });
+  router.get('/studies/:name/live', async (request, response) => {
+    response.json(await aside.run('live', { name: request.params.name }));
+  });
   router.get('/studies/:name/annotators', async (request, response) => {
     allowed(response, 'research');
     response.json(await aside.run('quality', { name: request.params.name }));

@@ -77,7 +77,12 @@ describe.skipIf(chromiumPath === undefined)('annotators on the research page', (
           await page.screenshot({ path: join(pictures, `${what}-${name}.png`), fullPage: true });
       };
       await page.getByRole('button', { name: 'Sign in as researcher' }).click();
-      await page.getByRole('link', { name: 'study' }).first().click();
+      await page.getByRole('link', { name: 'study', exact: true }).click();
+      // While people vote: pace and drop-out, and nothing of what was voted.
+      await page.getByRole('heading', { name: 'At this moment' }).waitFor();
+      await page.getByText('left at this pace').waitFor();
+      expect(await page.getByText('%', { exact: false }).count()).toBe(0);
+      await look('live');
       await page.getByRole('link', { name: 'Annotators' }).click();
       const rows = page.getByRole('row');
       await page.getByRole('button', { name: 'Leave out 5f1c9e-lee' }).waitFor();

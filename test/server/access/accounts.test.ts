@@ -95,6 +95,7 @@ onBothEngines('accounts', (fresh) => {
       ['GET', `${study}/invite`, undefined, [1, 1, 0]],
       ['PATCH', study, { state: 'paused' }, [1, 1, 0]],
       ['POST', '/api/prescreens', {}, [1, 1, 0]],
+      ['GET', `${study}/live`, undefined, [1, 1, 1]],
       ['GET', `${study}/annotators`, undefined, [1, 1, 0]],
       ['POST', `${study}/annotators/nobody/exclude`, { reason: 'x' }, [1, 1, 0]],
       ['GET', `${study}/file`, undefined, [1, 1, 0]],
