@@ -12,6 +12,7 @@ import { bundleCommand, verifyCommand } from './bundle.ts';
 import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
 import { loginCommand } from './login.ts';
+import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
 import { modelsCommand } from './models.ts';
 import { participantCommand } from './participant.ts';
@@ -65,6 +66,7 @@ const commands = [
   accountCommand,
   tokenCommand,
   auditCommand,
+  mcpCommand,
   doctorCommand,
 ];
 

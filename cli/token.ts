@@ -15,7 +15,7 @@ export function tokenCommand(): Command {
     .addOption(
       new Option(
         '--scope <scope>',
-        'all: an owner’s rights; read: studies, finished results, prescreens; prescreen: prescreens alone',
+        'all: an owner’s rights; read: studies, finished results, prescreens; draft: that, and drafts of studies; prescreen: prescreens alone',
       )
         .choices(tokenScopes)
         .default('all'),

@@ -5,7 +5,7 @@ import { textSchema } from './words.ts';
 export const roleSchema = z.enum(['owner', 'researcher', 'viewer']);
 export type Role = z.infer<typeof roleSchema>;
 
-export const tokenScopes = ['all', 'read', 'prescreen'] as const;
+export const tokenScopes = ['all', 'read', 'draft', 'prescreen'] as const;
 export const tokenScopeSchema = z.enum(tokenScopes);
 export type TokenScope = z.infer<typeof tokenScopeSchema>;
 

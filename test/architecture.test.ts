@@ -5,7 +5,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from './support/folders.ts';
 
-const roots = ['contract', 'db', 'evaluator', 'server', 'client', 'cli'];
+const roots = ['contract', 'db', 'evaluator', 'server', 'client', 'cli', 'sdk'];
 
 /** Folder → the folders of ours that it may import. The longest matching row holds. */
 const allowed: Record<string, string[]> = {
@@ -16,6 +16,7 @@ const allowed: Record<string, string[]> = {
   evaluator: ['evaluator', 'contract', 'db'],
   server: [
     'server',
+    'sdk',
     'contract',
     'evaluator/votes',
     'evaluator/screens',
@@ -28,6 +29,7 @@ const allowed: Record<string, string[]> = {
     'db',
   ],
   client: ['client', 'contract', 'evaluator/statistics', 'evaluator/votes'],
+  sdk: ['sdk', 'contract'],
   cli: roots.filter((root) => root !== 'client'),
 };
 /** Files whose row is their own, with the reason. */

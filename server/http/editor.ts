@@ -14,7 +14,7 @@ import { htmlOf } from '../study/markdown.ts';
 import { studyFile } from '../study/study-file.ts';
 import { studySummary } from '../study/summary.ts';
 import { copySize } from './images.ts';
-import { allowed, bodyOf, requireResearcher, type Asking } from './researcher.ts';
+import { bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface EditorParts extends Asking {
@@ -29,16 +29,16 @@ export interface EditorParts extends Asking {
 
 export function editorApi({ db, aside, imports, images, dataFolder, upload, ...asking }: EditorParts): Router {
   const router = Router();
-  const research = requireResearcher(asking, 'research');
+  const drafting = requireResearcher(asking, 'draft');
   const large = json({ limit: '8mb' });
 
-  router.get('/material', research, async (_request, response) => {
+  router.get('/material', drafting, async (_request, response) => {
     response.json(await aside.run('material', undefined));
   });
-  router.get('/prompt-sets/:name', research, async (request, response) => {
+  router.get('/prompt-sets/:name', drafting, async (request, response) => {
     response.json(await aside.run('promptsOf', String(request.params['name'])));
   });
-  router.get('/prompt-sets/:name/images/:position', research, async (request, response) => {
+  router.get('/prompt-sets/:name/images/:position', drafting, async (request, response) => {
     const [promptSet, position] = [String(request.params['name']), Number(request.params['position'])];
     const sha256 = await imageOfPrompt(db, { promptSet, position, model: String(request.query['model'] ?? '') });
     const image = await images.copy(sha256, copySize(request.query['at'])).catch((error: unknown) => {
@@ -48,7 +48,7 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
     response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400' });
     response.end(image);
   });
-  router.post('/prompt-sets', research, large, async (request, response) => {
+  router.post('/prompt-sets', drafting, large, async (request, response) => {
     const { name, format, text } = bodyOf(newPromptsSchema, request);
     const folder = uploadFolder(dataFolder, randomUUID());
     const path = join(folder, `prompts.${format}`);
@@ -61,7 +61,7 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
       await rm(folder, { recursive: true, force: true });
     }
   });
-  router.post('/models', research, async (request, response) => {
+  router.post('/models', drafting, async (request, response) => {
     if (request.is('multipart/form-data') === false)
       throw new ServiceError('bad-request', 'Images come as multipart/form-data.');
     const folder = uploadFolder(dataFolder, randomUUID());
@@ -76,20 +76,20 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
       await rm(folder, { recursive: true, force: true });
     }
   });
-  router.post('/markdown', research, large, (request, response) => {
+  router.post('/markdown', drafting, large, (request, response) => {
     const { text } = request.body as { text?: unknown };
     if (typeof text !== 'string') throw new ServiceError('bad-request', 'The body must be {"text": "…"}.');
     response.json({ html: htmlOf(text) });
   });
-  router.post('/studies/check', research, large, async (request, response) => {
+  router.post('/studies/check', drafting, large, async (request, response) => {
     response.json(await aside.run('checkStudy', bodyOf(studyCheckRequestSchema, request)));
   });
-  router.post('/studies', research, large, async (request, response) => {
+  router.post('/studies', drafting, large, async (request, response) => {
     const { file } = bodyOf(newStudySchema, request);
-    const { name } = await aside.run('studyFromFile', { file, actor: allowed(response, 'research').actor });
+    const { name } = await aside.run('studyFromFile', { file, actor: identityOf(response).actor });
     response.status(201).json(await studySummary(db, name));
   });
-  router.get('/studies/:name/file', research, async (request, response) => {
+  router.get('/studies/:name/file', drafting, async (request, response) => {
     response.json(await studyFile(db, String(request.params['name'])));
   });
   return router;

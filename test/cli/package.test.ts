@@ -96,6 +96,20 @@ describe('the package', () => {
       "Type 'number' is not assignable to type 'string'",
     );
     expect(check(right.replace('votesPerPair: 3', "votesPerPair: 'three'"))).toContain('is not assignable');
+    const asks = `import { connect } from 'visavis/client';
+      const api = connect({ url: 'http://127.0.0.1:8080', token: 'x' });
+      const name: Promise<string> = api('GET /api/studies').then(({ studies }) => studies[0]!.name);
+      const pairs: Promise<number> = api('POST /api/studies/check', { body: { yaml: '' } }).then(({ pairs }) => pairs);
+      void api('PATCH /api/studies/{name}', { params: { name: 'x' }, body: { state: 'open' } });
+      console.log(name, pairs);`;
+    expect(check(asks)).toBe('');
+    for (const [was, is] of [
+      ['/api/studies/check', '/api/studies/none'],
+      ["state: 'open'", "state: 'opened'"],
+      ["params: { name: 'x' }, ", ''],
+      ['Promise<number>', 'Promise<string>'],
+    ] as const)
+      expect(check(asks.replace(was, is)), is).toContain('error TS');
   });
 
   it('has its command', () => {
