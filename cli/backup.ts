@@ -4,7 +4,7 @@ import { dataFolderOf } from '../server/config.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { printJson } from './output.ts';
-import { version } from './version.ts';
+import { packageVersion } from '../evaluator/engine/files/package-root.ts';
 
 interface BackupOptions extends DataOption {
   images: boolean;
@@ -21,7 +21,7 @@ export function backupCommand(): Command {
     .action(async (file: string, options: BackupOptions) => {
       const { backUp } = await import('../server/backup/backup.ts');
       const content = await withWorkspace(options, ({ db, images }) =>
-        backUp(db, options.images ? images : null, file, { visavis: version() }),
+        backUp(db, options.images ? images : null, file, { visavis: packageVersion() }),
       );
       if (options.json) printJson({ file, ...content });
       console.error(`Backed up to ${file}: the database and ${content.images} images.`);

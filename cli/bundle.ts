@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { exitCode, withWorkspace, type DataOption } from './context.ts';
 import { printJson } from './output.ts';
-import { version } from './version.ts';
+import { packageVersion } from '../evaluator/engine/files/package-root.ts';
 
 interface Options extends DataOption {
   images?: boolean;
@@ -31,7 +31,7 @@ export function bundleCommand(): Command {
           images: options.images === true,
           identified: options.identified === true,
           population: options.simulated ? 'simulated' : undefined,
-          version: version(),
+          version: packageVersion(),
         });
       });
       if (options.json) printJson({ study, file, ...made });

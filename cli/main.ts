@@ -31,7 +31,7 @@ import { simulateCommand } from './simulate.ts';
 import { studyCommand } from './study.ts';
 import { tokenCommand } from './token.ts';
 import { trainCommand } from './train.ts';
-import { version } from './version.ts';
+import { packageVersion } from '../evaluator/engine/files/package-root.ts';
 import { workerCommand } from './worker.ts';
 
 const commands = [
@@ -93,7 +93,7 @@ function refuseRepeats(command: Command): void {
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('visavis')
     .description('Side-by-side human evaluation of text-to-image models.')
-    .version(version())
+    .version(packageVersion())
     .showHelpAfterError('(see --help)');
   for (const make of commands) program.addCommand(make());
   withoutExit(program);

@@ -7,7 +7,7 @@ import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
 import { isOfMany, type ManyModelsReport, type Report } from '../contract/report.ts';
 import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { printJson, printTable } from './output.ts';
-import { version } from './version.ts';
+import { packageVersion } from '../evaluator/engine/files/package-root.ts';
 
 interface Options extends DataOption {
   json?: boolean;
@@ -43,12 +43,12 @@ export function reportCommand(): Command {
         if (html !== undefined) {
           const { reportHtml } = await import('../server/report/html.ts');
           const { gallery, identified = false } = options;
-          const about = { population, identified, gallery: gallery ? images : undefined, version: version() };
+          const about = { population, identified, gallery: gallery ? images : undefined, version: packageVersion() };
           await writeOutput(html, await reportHtml(db, study, about));
         }
         if (latex !== undefined) {
           const { writeLatex } = await import('../server/report/latex.ts');
-          const files = await writeLatex(db, study, latex, { population, version: version() });
+          const files = await writeLatex(db, study, latex, { population, version: packageVersion() });
           console.error(`${files.length} files in ${latex}; report.tex shows all of them.`);
         }
         return studyReport(db, study, population);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { planSchema, presetSchema } from './plan.ts';
 import { visitSchema } from './visit.ts';
-import { criterionSchema, studyStateSchema } from './words.ts';
+import { criterionSchema, studyStateSchema, textSchema } from './words.ts';
 
 export const studySummarySchema = z.object({
   name: z.string().describe('Of the study.'),
@@ -155,7 +155,9 @@ export const liveSchema = z.object({
     .object({
       came: z.int().describe('Opened the link.'),
       steps: z
-        .array(z.object({ step: z.string().describe('Step of the visit.'), people: z.int().describe('Who passed it.') }))
+        .array(
+          z.object({ step: z.string().describe('Step of the visit.'), people: z.int().describe('Who passed it.') }),
+        )
         .describe('In their order.'),
       voted: z.int().describe('With a vote that counts.'),
       ends: z
@@ -166,3 +168,22 @@ export const liveSchema = z.object({
   flagged: z.int().describe('Times that somebody told of a problem with a pair.'),
 });
 export type Live = z.infer<typeof liveSchema>;
+
+export const shareRequestSchema = z.object({
+  days: z.int().min(1).max(365).default(30).describe('Until the link ends.'),
+  label: textSchema.max(200).default('').describe('Whom it is for.'),
+});
+export const shareSchema = z.object({
+  id: z.string().describe('By which it is taken back.'),
+  label: z.string().describe('Whom it is for.'),
+  createdAt: z.int().describe('Milliseconds since 1970.'),
+  expiresAt: z.int().describe('Milliseconds since 1970.'),
+  revokedAt: z.int().nullable().describe('Milliseconds since 1970; null while it is good.'),
+});
+export type ShareView = z.infer<typeof shareSchema>;
+export const shareListSchema = z.object({ shares: z.array(shareSchema).describe('Newest first.') });
+export const createdShareSchema = z.object({
+  id: z.string().describe('By which it is taken back.'),
+  path: z.string().describe('Path of the link, which is told once.'),
+  url: z.string().optional().describe('The whole link, where the public address is configured.'),
+});

@@ -22,6 +22,7 @@ import { archive } from './migrations/0020-archive.ts';
 import { pairing } from './migrations/0021-pairing.ts';
 import { plan } from './migrations/0022-plan.ts';
 import { account } from './migrations/0023-account.ts';
+import { share } from './migrations/0024-share.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -49,6 +50,7 @@ export const migrations: Record<string, Migration> = {
   '0021-pairing': pairing,
   '0022-plan': plan,
   '0023-account': account,
+  '0024-share': share,
 };
 
 /** A database that this version must not touch, or cannot open. */

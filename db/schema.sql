@@ -243,6 +243,15 @@ CREATE TABLE "server_secret" (
   "name" text primary key,
   "value" text not null);
 
+CREATE TABLE "share" (
+  "id" text primary key,
+  "key_sha256" text not null unique,
+  "study_id" text not null references "study" ("id"),
+  "label" text not null,
+  "created_at" bigint not null,
+  "expires_at" bigint not null,
+  "revoked_at" bigint);
+
 CREATE TRIGGER slot_emptied after delete on slot begin
   
   insert into tally (study_id, population, criterion, shard, a, b, tie)

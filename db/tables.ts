@@ -276,6 +276,17 @@ export interface EndedSessionTable {
   expires_at: number;
 }
 
+/** A link to a study's report for people without an account. */
+export interface ShareTable {
+  id: string;
+  key_sha256: string;
+  study_id: string;
+  label: string;
+  created_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+}
+
 /** A token for scripts; its text is signed and kept nowhere. */
 export interface TokenTable {
   id: string;
@@ -391,6 +402,7 @@ export interface Tables {
   login_link: LoginLinkTable;
   account: AccountTable;
   ended_session: EndedSessionTable;
+  share: ShareTable;
   token: TokenTable;
   audit: AuditTable;
   server_secret: ServerSecretTable;

@@ -19,6 +19,7 @@ import { openApi } from './http/openapi.ts';
 import type { Origins } from './http/origins.ts';
 import { pages } from './http/pages.ts';
 import type { PrescreenParts } from './http/prescreens.ts';
+import { sharedReports } from './http/shared.ts';
 import { researchApi } from './http/research.ts';
 import type { Sessions } from './http/session.ts';
 import type { AnnotatorEvents } from './socket/annotator-events.ts';
@@ -107,6 +108,7 @@ export function createApp({
   app.use(annotateApi(annotators, origins));
   app.use(annotatorImages(db, images, health));
   app.use(compression());
+  app.use(sharedReports({ db, aside, limits }));
   app.use(pages({ db, sessions, origins, limits, publicUrl, openid, log }));
   app.use('/api', researchApi({ db, aside, imports, images, sessions, origins, limits, publicUrl, prescreens }));
   app.use(() => {

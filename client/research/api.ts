@@ -14,7 +14,7 @@ import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
 import type { StudyFile } from '../../contract/study-file.ts';
 import type { CopySize } from '../../contract/copies.ts';
-import type { Gallery, Live, PairVotes, StudySummary } from '../../contract/research.ts';
+import type { Gallery, Live, PairVotes, ShareView, StudySummary } from '../../contract/research.ts';
 import type { Quality } from '../../contract/quality.ts';
 import type { TrainingRun } from '../../contract/training.ts';
 
@@ -41,6 +41,10 @@ export const readReport = (name: string, reveal: boolean) =>
   request<Report | ManyModelsReport>(`${study(name)}/report${revealing(reveal)}`);
 export const figureAddress = (name: string, reveal: boolean) => (figure: string, ending: string) =>
   `/api${study(name)}/figures/${figure}.${ending}${revealing(reveal)}`;
+export const readShares = (name: string) => request<{ shares: ShareView[] }>(`${study(name)}/shares`);
+export const addShare = (name: string, share: { days: number; label: string }) =>
+  send<{ id: string; path: string; url?: string }>('POST', `${study(name)}/shares`, share);
+export const endShare = (name: string, id: string) => send('DELETE', `${study(name)}/shares/${id}`);
 export const readLive = (name: string) => request<Live>(`${study(name)}/live`);
 export const readQuality = (name: string) => request<Quality>(`${study(name)}/annotators`);
 export const setExcluded = (name: string, annotator: string, excluded: boolean, reason: string) =>

@@ -5,6 +5,8 @@ import type { StudyFromScreen } from '../../contract/prescreen.ts';
 import { ServiceError } from '../errors.ts';
 import { figureFile, type FigureEnding } from '../report/figure-files.ts';
 import { prescreenResult } from '../prescreens/prescreens.ts';
+import { reportFile } from '../report/html.ts';
+import { packageVersion } from '../../evaluator/engine/files/package-root.ts';
 import { loadRenderer } from '../report/renderer.ts';
 import { checkStudy, material, promptsFrom, promptsOf, rendersFrom, studyFromFile } from '../study/editor.ts';
 import { galleryOf, votesOnPair } from '../study/gallery.ts';
@@ -20,6 +22,7 @@ import type { Call, Reply } from './aside.ts';
 export const calls = {
   report: (db: Database, { name }: { name: string }) => studyReport(db, name),
   live: (db: Database, { name }: { name: string }) => studyLive(db, name),
+  sharedReport: (db: Database, { name }: { name: string }) => reportFile(db, name, { version: packageVersion() }),
   quality: (db: Database, { name }: { name: string }) => studyQuality(db, name),
   closeDecided: (db: Database) => closeDecided(db),
   votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>

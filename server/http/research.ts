@@ -2,7 +2,7 @@
 import { json, Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
-import { studyChangeSchema } from '../../contract/research.ts';
+import { shareRequestSchema, studyChangeSchema } from '../../contract/research.ts';
 import { exclusionRequestSchema } from '../../contract/quality.ts';
 import { ServiceError } from '../errors.ts';
 import { excludeAnnotator, includeAnnotator } from '../study/exclusions.ts';
@@ -12,12 +12,13 @@ import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { imagesOfPair } from '../study/gallery.ts';
 import { copySize } from './images.ts';
 import { requireRevealed, reveal } from '../study/reveal.ts';
+import { endSharing, shareReport, sharesOf } from '../study/shares.ts';
 import { studySummaries, studySummary } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import { accessApi } from './access.ts';
 import { editorApi } from './editor.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
-import { allowed, requireResearcher, type Asking } from './researcher.ts';
+import { allowed, bodyOf, requireResearcher, type Asking } from './researcher.ts';
 
 export interface ResearchParts extends Asking {
   db: Database;
@@ -68,6 +69,24 @@ export function researchApi({ db, aside, imports, images, publicUrl, prescreens,
     const study = await requireStudy(db, request.params.name);
     const path = `/annotate/${study.inviteToken}`;
     response.json({ path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
+  });
+  router.get('/studies/:name/shares', async (request, response) => {
+    allowed(response, 'research');
+    const shares = await sharesOf(db, request.params.name);
+    response.json({
+      shares: shares.map(({ id, label, createdAt, expiresAt, revokedAt }) => ({
+        ...{ id, label, createdAt, expiresAt, revokedAt },
+      })),
+    });
+  });
+  router.post('/studies/:name/shares', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    const { share, path } = await shareReport(db, request.params.name, bodyOf(shareRequestSchema, request), actor);
+    response.status(201).json({ id: share.id, path, ...(publicUrl === undefined ? {} : { url: publicUrl + path }) });
+  });
+  router.delete('/studies/:name/shares/:id', async (request, response) => {
+    await endSharing(db, request.params.name, request.params.id, allowed(response, 'research').actor);
+    response.json({ done: true });
   });
   router.get('/studies/:name/report', async (request, response) => {
     await revealAsked(request, response);

@@ -27,12 +27,17 @@ export interface HtmlOptions {
 /** Longest side of a gallery's image, pixels. */
 const gallerySide = 320;
 
-/** @throws ServiceError not-found */
-export async function reportHtml(
+/** The file's text. @throws ServiceError not-found */
+export async function reportHtml(db: Database, name: string, options: HtmlOptions): Promise<string> {
+  return (await reportFile(db, name, options)).html;
+}
+
+/** @returns the file's text, and the policy that it names for itself @throws ServiceError not-found */
+export async function reportFile(
   db: Database,
   name: string,
   { population, identified = false, gallery, version }: HtmlOptions,
-): Promise<string> {
+): Promise<{ html: string; policy: string }> {
   const study = await aboutStudy(db, name);
   const { votes, beside: besideOf } = await studyVotes(db, name, population);
   const beside = await besideOf();
@@ -61,7 +66,7 @@ export async function reportHtml(
   const code = script.replaceAll('</script', '<\\/script');
   const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   const policy = `default-src 'none'; img-src data:; style-src ${hash(style)}; script-src ${hash(code)}`;
-  return [
+  const html = [
     '<!doctype html>',
     '<html lang="en">',
     '<head>',
@@ -81,6 +86,7 @@ export async function reportHtml(
     '</html>',
     '',
   ].join('\n');
+  return { html, policy };
 }
 
 async function galleryOf(db: Database, name: string, store: ImageStore) {
