@@ -10,13 +10,12 @@ import { pairOfAssignment } from '../../db/queries/assignments.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { castVote } from '../../server/study/votes.ts';
 import type { RunningServer } from '../../server/start.ts';
-import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
+import { chromiumPath, launchBrowser } from '../support/browser.ts';
 import { testServer } from '../support/clients.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { looksRight, openResearch, sizes } from '../support/research-page.ts';
 import { openStudyOf } from '../support/studies.ts';
 
-/** Screenshots, for whoever wants to look. */
-const pictures = process.env['VISAVIS_PICTURES'];
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
 describe.skipIf(chromiumPath === undefined)('annotators on the research page', () => {
@@ -60,37 +59,27 @@ describe.skipIf(chromiumPath === undefined)('annotators on the research page', (
     await db?.destroy();
   });
 
-  it.each([
-    { name: 'desk', width: 1440, height: 900 },
-    { name: 'phone', width: 390, height: 844 },
-  ])(
-    'one is named by the rule, left out, counted again, $name',
-    async ({ name, width, height }) => {
-      const { page, problems } = await openPage(browser, await server.researcherLink(), {
+  it.each(sizes)(
+    'one is named by the rule, left out, counted again, $size',
+    async ({ size, width, height }) => {
+      const { page, problems } = await openResearch(browser, server, {
         viewport: { width, height },
-        colorScheme: name === 'desk' ? 'light' : 'dark',
+        colorScheme: size === 'desk' ? 'light' : 'dark',
       });
-      const look = async (what: string) => {
-        expect(await violations(page), what).toEqual([]);
-        expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
-        if (pictures !== undefined)
-          await page.screenshot({ path: join(pictures, `${what}-${name}.png`), fullPage: true });
-      };
-      await page.getByRole('button', { name: 'Sign in as researcher' }).click();
       await page.getByRole('link', { name: 'study', exact: true }).click();
       // While people vote: pace and drop-out, and nothing of what was voted.
       await page.getByRole('heading', { name: 'At this moment' }).waitFor();
       await page.getByText('left at this pace').waitFor();
       expect(await page.getByText('%', { exact: false }).count()).toBe(0);
-      await look('live');
+      await looksRight(page, 'live', size);
       await page.getByRole('link', { name: 'Annotators' }).click();
       const rows = page.getByRole('row');
       await page.getByRole('button', { name: 'Leave out 5f1c9e-lee' }).waitFor();
       expect(await rows.nth(1).textContent()).toContain('5f1c9e-lee');
       expect(await rows.nth(1).textContent()).toContain('repeated pairs answered alike, shown to be below 60 %');
-      await look('annotators');
+      await looksRight(page, 'annotators', size);
       await page.getByRole('button', { name: 'Leave out 5f1c9e-lee' }).click();
-      await look('annotators-reason');
+      await looksRight(page, 'annotators-reason', size);
       await page.getByRole('button', { name: 'Leave out', exact: true }).click();
       await page.getByText('5f1c9e-lee is left out. Reports show both results.').waitFor();
       await page.getByRole('button', { name: 'Count again 5f1c9e-lee' }).click();

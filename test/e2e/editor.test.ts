@@ -10,12 +10,11 @@ import { findStudy } from '../../db/queries/studies.ts';
 import { createStudy } from '../../server/study/design.ts';
 import { designOf, parseStudyFile, studyFile, yamlOf } from '../../server/study/study-file.ts';
 import type { RunningServer } from '../../server/start.ts';
-import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
+import { chromiumPath, launchBrowser } from '../support/browser.ts';
 import { TestClient, testServer } from '../support/clients.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { looksRight, openResearch, sizes } from '../support/research-page.ts';
 
-/** Screenshots, for whoever wants to look. */
-const pictures = process.env['VISAVIS_PICTURES'];
 const prompts = [
   'a red cube on a table',
   'two green spheres',
@@ -60,26 +59,15 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
     await db?.destroy();
   });
 
-  it.each([
-    { size: 'desk', width: 1440, height: 900 },
-    { size: 'phone', width: 390, height: 844 },
-  ])(
+  it.each(sizes)(
     'a pasted list and two folders become a study that people vote in, $size',
-    async ({ size, width, height }) => {
-      const { page, problems } = await openPage(browser, await server.researcherLink(), {
-        viewport: { width, height },
-      });
-      const look = async (what: string) => {
-        expect(await violations(page), what).toEqual([]);
-        expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), what).toBeLessThanOrEqual(0);
-        if (pictures !== undefined)
-          await page.screenshot({ path: join(pictures, `${what}-${size}.png`), fullPage: true });
-      };
+    async (shape) => {
+      const { size, width, height } = shape;
+      const { page, problems } = await openResearch(browser, server, { viewport: { width, height } });
       const [set, one, two, name] = [`scenes ${size}`, `one ${size}`, `two ${size}`, `taste ${size}`];
-      await page.getByRole('button', { name: 'Sign in as researcher' }).click();
       await page.getByRole('link', { name: 'New study' }).click();
       await page.getByText('It still needs a name and a prompt set and two models.').waitFor();
-      await look('editor-empty');
+      await looksRight(page, 'editor-empty', size);
 
       await page.getByText('Add a prompt set').click();
       await page.getByLabel('Name of the new set').fill(set);
@@ -118,7 +106,7 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
       // Five pairs are left beside the gold one; three votes on three questions.
       await page.locator('dd').first().getByText('5', { exact: true }).waitFor();
       expect(await page.locator('dd').nth(1).textContent()).toBe('45');
-      await look('editor');
+      await looksRight(page, 'editor', size);
 
       // A draft is kept: the page may be closed.
       await page.reload();
@@ -174,8 +162,7 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
   );
 
   it('what is wrong is said in one sentence before anything is made', async () => {
-    const { page, problems } = await openPage(browser, await server.researcherLink());
-    await page.getByRole('button', { name: 'Sign in as researcher' }).click();
+    const { page, problems } = await openResearch(browser, server);
     await page.getByRole('link', { name: 'New study' }).click();
     const yaml = page.getByLabel('YAML');
     await yaml.fill('name: x\nvotes: 3\n');

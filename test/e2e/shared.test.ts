@@ -9,6 +9,7 @@ import type { RunningServer } from '../../server/start.ts';
 import { chromiumPath, launchBrowser, openPage, violations } from '../support/browser.ts';
 import { TestClient, testServer } from '../support/clients.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { openResearch } from '../support/research-page.ts';
 import { openStudyOf } from '../support/studies.ts';
 
 const day = 24 * 3600 * 1000;
@@ -35,8 +36,7 @@ describe.skipIf(chromiumPath === undefined)('a shared report', () => {
   });
 
   it('shows nothing while people vote, then the file, to whoever has the link and nobody else', async () => {
-    const { page, problems } = await openPage(browser, await server.researcherLink());
-    await page.getByRole('button', { name: 'Sign in as researcher' }).click();
+    const { page, problems } = await openResearch(browser, server);
     await page.getByRole('link', { name: 'study', exact: true }).click();
     await page.getByLabel('Whom it is for').fill('reviewer 2');
     await page.getByRole('button', { name: 'Make a link' }).click();
