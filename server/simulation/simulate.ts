@@ -44,7 +44,7 @@ export interface SimulationRequest {
 const usualTieRate = 1 / 7;
 
 export interface SimulationResult {
-  /** Votes cast. */
+  /** Votes cast on the study's pairs. */
   votes: number;
   /** Of each behaviour how many the rule on exclusions names. */
   behaviours: { behaviour: Behaviour; annotators: number; named: number; share: number; low: number; high: number }[];
@@ -200,6 +200,8 @@ async function annotate(
             done,
           ),
         );
+        // Checks count nowhere, here neither.
+        if (position < 0 || time > 0) continue;
         votes += 1;
         onVote?.();
       }
