@@ -172,21 +172,25 @@ describe('an http reward', () => {
 const python = spawnSync('python3', ['--version']).status === 0;
 if (!python) console.warn('No python3 found: the example of a reward server is not tried.');
 
-it.skipIf(!python)('the example in docs/ is such a program', async () => {
-  const probe = await judge();
-  const port = Number(new URL(probe.url).port);
-  probe.close();
-  const example = spawn('python3', [join(projectRoot, 'docs', 'examples', 'reward-server.py'), String(port)]);
-  try {
-    const url = `http://127.0.0.1:${port}/`;
-    const reward = await askReward(url, { waitMs: 300 });
-    expect(reward).toEqual({ url, version: 'length 1', batch: 8 });
-    const [[score]] = (await scoreAll(new HttpScorer(reward), [await image()], ['a'])) as [[number]];
-    expect(score).toBeGreaterThan(0);
-  } finally {
-    example.kill();
-  }
-}, 20_000);
+it.skipIf(!python)(
+  'the example in docs/ is such a program',
+  async () => {
+    const probe = await judge();
+    const port = Number(new URL(probe.url).port);
+    probe.close();
+    const example = spawn('python3', [join(projectRoot, 'docs', 'examples', 'reward-server.py'), String(port)]);
+    try {
+      const url = `http://127.0.0.1:${port}/`;
+      const reward = await askReward(url, { waitMs: 300 });
+      expect(reward).toEqual({ url, version: 'length 1', batch: 8 });
+      const [[score]] = (await scoreAll(new HttpScorer(reward), [await image()], ['a'])) as [[number]];
+      expect(score).toBeGreaterThan(0);
+    } finally {
+      example.kill();
+    }
+  },
+  20_000,
+);
 
 describe('renders scored by an http reward', () => {
   async function setUp(db: Database) {
