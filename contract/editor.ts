@@ -1,6 +1,6 @@
 /** @file What the study editor reads and sends. The study itself is a study's file, as on the command line. */
 import { z } from 'zod';
-import { textSchema } from './words.ts';
+import { fileNameSchema } from './study-file.ts';
 
 export const materialSchema = z.object({
   promptSets: z
@@ -47,9 +47,8 @@ export const promptListSchema = z.object({
 });
 export type PromptList = z.infer<typeof promptListSchema>;
 
-const name = textSchema.trim().min(1).max(200);
 export const newPromptsSchema = z.object({
-  name: name.describe('Of the new set.'),
+  name: fileNameSchema.describe('Of the new set.'),
   format: z.enum(['txt', 'csv', 'tsv', 'jsonl']).default('txt').describe('As prompts import takes them.'),
   text: z.string().min(1).describe('The file: a prompt a line, or a table.'),
 });
@@ -59,8 +58,8 @@ export const createdPromptsSchema = z.object({
 });
 
 export const newRendersSchema = z.object({
-  name: name.describe('Of the model: a new one, or one whose images were imported.'),
-  prompts: name.describe('The prompt set that the images are of.'),
+  name: fileNameSchema.describe('Of the model: a new one, or one whose images were imported.'),
+  prompts: fileNameSchema.describe('The prompt set that the images are of.'),
 });
 export const importedRendersSchema = z.object({
   name: z.string().describe('Of the model.'),

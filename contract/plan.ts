@@ -10,7 +10,7 @@ export const exclusionRuleSchema = z
   .strictObject({
     gold: share.optional().describe('Shown to answer a smaller share of the gold pairs right.'),
     repeats: share.optional().describe('Shown to answer a smaller share of the repeated pairs alike.'),
-    fast: share.optional().describe("Shown to give most votes in less than this share of everybody's median time."),
+    fast: share.optional().describe("Shown to answer most pairs in less than this share of everybody's median time."),
     falseAlarms: z.number().gt(0).max(0.1).optional().describe('0.01 when it is left out.'),
   })
   .refine(({ gold, repeats, fast }) => gold !== undefined || repeats !== undefined || fast !== undefined, {

@@ -16,15 +16,15 @@ export const annotatorQualitySchema = z.object({
     .describe('Gold pairs answered right; one with several questions is right when most of them are.'),
   repeats: rate.nullable().describe('Repeated pairs answered as the first time, likewise.'),
   medianMs: z.number().nullable().describe('Median response time, milliseconds.'),
-  fast: rate.nullable().describe('Votes faster than fastMs.'),
+  fast: rate.nullable().describe('Pairs whose median answer was faster than fastMs.'),
   left: rate
     .extend({ p: z.number().describe('Exact two-sided test of ½: the sides of each pair are drawn by lot.') })
     .nullable()
-    .describe('Votes for an image that are for the left one.'),
+    .describe('Pairs on which most answers are for the left image, of those with more for one side.'),
   longestRun: z
     .object({
-      length: z.int().describe('Votes for one side, one after the other.'),
-      n: z.int().describe('Votes for a side.'),
+      length: z.int().describe('Pairs for one side, one after the other.'),
+      n: z.int().describe('Pairs for a side.'),
       p: z.number().describe('Probability of such a run in as many throws of a fair coin.'),
     })
     .nullable()
@@ -47,7 +47,7 @@ export const qualitySchema = z.object({
   rule: z.string().describe('What a suggestion rests on, in words.'),
   ruleOf: z.enum(['plan', 'usual']).describe("Whether the rule is the plan's, or the usual one: then it only hints."),
   medianMs: z.number().nullable().describe("The median of everybody's median times."),
-  fastMs: z.number().nullable().describe('A vote faster than this is fast.'),
+  fastMs: z.number().nullable().describe('An answer faster than this is fast.'),
   annotators: z
     .array(
       annotatorQualitySchema.extend({

@@ -23,7 +23,12 @@ export const studySummarySchema = z.object({
   preset: presetSchema.nullable().describe('The paper that it replicates.'),
   plan: planSchema.nullable().describe('What it sets out to show; null without a plan.'),
   planSha256: z.string().nullable().describe("SHA-256 of the study's file as canonical JSON, where there is a plan."),
-  visit: visitSchema.nullable().describe('What surrounds the voting; null: nothing.'),
+  visit: visitSchema
+    .nullable()
+    .optional()
+    .describe(
+      'What surrounds the voting; null: nothing. It holds codes and known answers: absent for viewers, and over the socket.',
+    ),
   pairs: z.int().describe('Pairs of the study.'),
   simulated: z
     .boolean()

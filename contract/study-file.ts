@@ -5,22 +5,23 @@ import { contradictsPreset, planSchema, presetSchema } from './plan.ts';
 import { visitSchema } from './visit.ts';
 import { criterionSchema, textSchema } from './words.ts';
 
-const name = textSchema
+/** A name that a study's file can hold. */
+export const fileNameSchema = textSchema
   .min(1)
   .max(200)
   .refine((text) => text.trim() === text && !/\p{Cc}/u.test(text), 'has a space at an end, or a line break');
 
 export const studyFileShape = z.strictObject({
-  name: name.describe('Of the study.'),
-  promptSet: name.describe('Name of its prompt set.'),
-  modelA: name.optional().describe('Name of model A, whose wins a win rate counts.'),
-  modelB: name.optional().describe('Name of model B.'),
+  name: fileNameSchema.describe('Of the study.'),
+  promptSet: fileNameSchema.describe('Name of its prompt set.'),
+  modelA: fileNameSchema.optional().describe('Name of model A, whose wins a win rate counts.'),
+  modelB: fileNameSchema.optional().describe('Name of model B.'),
   models: z
-    .array(name)
+    .array(fileNameSchema)
     .min(2)
     .optional()
     .describe('Instead of modelA and modelB, any number: each two are compared, the earlier one as A.'),
-  against: name.optional().describe('The one of the models with which each other is compared alone, as A.'),
+  against: fileNameSchema.optional().describe('The one of the models with which each other is compared alone, as A.'),
   criteria: z
     .array(criterionSchema)
     .min(1)

@@ -190,6 +190,8 @@ CREATE TABLE "render" (
   "prompt_id",
   "seed"));
 
+CREATE INDEX render_image on render (image_sha256);
+
 CREATE TABLE "render_failure" (
   "model_id" text not null references "model" ("id"),
   "prompt_id" text not null references "prompt" ("id"),

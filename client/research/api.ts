@@ -96,8 +96,15 @@ export const readAudit = () => request<Audit>('/audit');
 
 export const readMaterial = () => request<Material>('/material');
 export const readPrompts = (set: string) => request<PromptList>(`/prompt-sets/${encodeURIComponent(set)}`);
-export const promptImage = (set: string, position: number, model: string, at: CopySize) =>
-  `/api/prompt-sets/${encodeURIComponent(set)}/images/${position}?model=${encodeURIComponent(model)}&at=${at}`;
+export const promptImage = (
+  set: string,
+  position: number,
+  { model, beside }: { model: string; beside: string },
+  at: CopySize,
+) => {
+  const asked = new URLSearchParams({ model, beside, at: String(at) }).toString();
+  return `/api/prompt-sets/${encodeURIComponent(set)}/images/${position}?${asked}`;
+};
 export const addPrompts = (set: { name: string; format: string; text: string }) =>
   send<{ name: string; prompts: number }>('POST', '/prompt-sets', set);
 export const checkStudy = (study: { yaml: string } | { file: object }) =>

@@ -116,6 +116,61 @@ function decided(value: unknown): unknown {
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
+/** The two models that the first pairing compares, A first, as the server pairs them: checks are of these. */
+export function firstPairing({ models, against }: Pick<Draft, 'models' | 'against'>): [string, string] | undefined {
+  const others = models.filter((model) => model !== against);
+  const [a, b] = against === '' ? models : [others[0], against];
+  return a === undefined || b === undefined ? undefined : [a, b];
+}
+
+/**
+ * The draft after a change of what is compared. Known answers are of the first pairing's images: where its models change places
+ * the answers do too, where it is another the checks are gone.
+ * @returns the draft, and whether checks were dropped
+ */
+export function comparing(
+  draft: Draft,
+  change: Partial<Pick<Draft, 'models' | 'against' | 'promptSet'>>,
+): { draft: Draft; dropped: boolean } {
+  const next = { ...draft, ...change };
+  if (next.against !== '' && !next.models.includes(next.against)) next.against = '';
+  const { gold, practice, example } = draft.visit;
+  const [before, after] = [firstPairing(draft), firstPairing(next)];
+  const isSameSet = next.promptSet === draft.promptSet;
+  if ((gold ?? practice ?? example) === undefined || (isSameSet && before?.join('\0') === after?.join('\0')))
+    return { draft: next, dropped: false };
+  if (isSameSet && before !== undefined && [...before].reverse().join('\0') === after?.join('\0'))
+    return { draft: { ...next, visit: exchanged(draft.visit) }, dropped: false };
+  return {
+    draft: { ...next, visit: { ...draft.visit, gold: undefined, practice: undefined, example: undefined } },
+    dropped: true,
+  };
+}
+
+function exchanged(visit: Draft['visit']): Draft['visit'] {
+  const other = { a: 'b', b: 'a' } as const;
+  const turn = <T extends { answer: 'a' | 'b' }>(pair: T): T => ({ ...pair, answer: other[pair.answer] });
+  const { gold, practice, example } = visit;
+  return {
+    ...visit,
+    gold: gold && {
+      ...gold,
+      pairs: gold.pairs.map((pair) =>
+        pair.answers === undefined
+          ? pair
+          : {
+              ...pair,
+              answers: Object.fromEntries(
+                Object.entries(pair.answers).map(([criterion, answer]) => [criterion, other[answer]]),
+              ) as typeof pair.answers,
+            },
+      ),
+    },
+    practice: practice?.map(turn),
+    example: example && turn(example),
+  };
+}
+
 /** The preset's questions, votes and ties, and its plan. */
 export function withPreset(draft: Draft, preset: PresetName | ''): Draft {
   if (preset === '') return { ...draft, preset };

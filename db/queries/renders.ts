@@ -79,20 +79,23 @@ export async function listRenders(
   return rows.map((row) => objectOf(row, { provenance: JSON.parse(row.provenance) as object }));
 }
 
-/** The hash of the image that a model has of a prompt, with its lowest seed. */
+/** The hash of the image that a model has of a prompt with the lowest seed that another has rendered it with too. */
 export async function findImage(
   db: Database,
-  { promptSet, position, model }: { promptSet: string; position: number; model: string },
+  { promptSet, position, model, beside }: { promptSet: string; position: number; model: string; beside: string },
 ): Promise<string | undefined> {
   const row = await db
     .selectFrom('render as r')
     .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
     .innerJoin('prompt_set as s', 's.id', 'p.prompt_set_id')
     .innerJoin('model as m', 'm.id', 'r.model_id')
+    .innerJoin('render as o', (join) => join.onRef('o.prompt_id', '=', 'r.prompt_id').onRef('o.seed', '=', 'r.seed'))
+    .innerJoin('model as n', 'n.id', 'o.model_id')
     .select('r.image_sha256')
     .where('s.name', '=', promptSet)
     .where('p.position', '=', position)
     .where('m.name', '=', model)
+    .where('n.name', '=', beside)
     .orderBy('r.seed')
     .limit(1)
     .executeTakeFirst();

@@ -81,40 +81,40 @@ export function rendersWithoutScore(
     .execute();
 }
 
-/**
- * Gives the model's renders of the set the scores that this reward's present network has given to the same bytes for the same
- * words elsewhere.
- */
-export async function takeOverScores(
+/** Of renders without a score those whose bytes this reward's present network has scored for the same words elsewhere. */
+export async function scoresOfSameImages(
   db: Database,
   {
     promptSetId,
     modelId,
     reward,
   }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
-  now: number,
-): Promise<void> {
-  await db
-    .insertInto('score')
-    .columns(['render_id', 'reward_id', 'network_sha256', 'value', 'created_at'])
-    .expression((e) =>
-      e
-        .selectFrom('score as s')
-        .innerJoin('render as known', 'known.id', 's.render_id')
-        .innerJoin('prompt as known_prompt', 'known_prompt.id', 'known.prompt_id')
-        .innerJoin('render as r', 'r.image_sha256', 'known.image_sha256')
-        .innerJoin('prompt as p', (join) =>
-          join.onRef('p.id', '=', 'r.prompt_id').onRef('p.text', '=', 'known_prompt.text'),
-        )
-        .select(['r.id', 's.reward_id', 's.network_sha256', 's.value', e.val(now).as('created_at')])
-        .where('s.reward_id', '=', reward.id)
-        .where('s.network_sha256', '=', reward.networkSha256)
-        .where('p.prompt_set_id', '=', promptSetId)
-        .where('r.model_id', '=', modelId)
-        .whereRef('r.id', '<>', 's.render_id'),
+): Promise<{ renderId: string; value: number }[]> {
+  const rows = await db
+    .selectFrom('render as r')
+    .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
+    .innerJoin('render as known', 'known.image_sha256', 'r.image_sha256')
+    .innerJoin('prompt as q', (join) => join.onRef('q.id', '=', 'known.prompt_id').onRef('q.text', '=', 'p.text'))
+    .innerJoin('score as s', 's.render_id', 'known.id')
+    .select(['r.id as renderId', (e) => e.fn.min('s.value').as('value')])
+    .where('p.prompt_set_id', '=', promptSetId)
+    .where('r.model_id', '=', modelId)
+    .where('s.reward_id', '=', reward.id)
+    .where('s.network_sha256', '=', reward.networkSha256)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('score as own')
+            .select('own.render_id')
+            .whereRef('own.render_id', '=', 'r.id')
+            .where('own.reward_id', '=', reward.id)
+            .where('own.network_sha256', '=', reward.networkSha256),
+        ),
+      ),
     )
-    .onConflict((c) => c.columns(['render_id', 'reward_id', 'network_sha256']).doNothing())
+    .groupBy('r.id')
     .execute();
+  return rows.map(({ renderId, value }) => ({ renderId, value: Number(value) }));
 }
 
 /** A score that is there already stays: two processes may score the same renders. */

@@ -36,6 +36,15 @@ export async function goodLoginLink(db: Database, keySha256: string, now: number
   return row && objectOf(row);
 }
 
+/** Links that were not used sign nobody in any more. @param accountId whose; everybody's without one */
+export async function endLoginLinks(db: Database, accountId?: string): Promise<void> {
+  await db
+    .deleteFrom('login_link')
+    .where('used_at', 'is', null)
+    .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId!))
+    .execute();
+}
+
 export type Token = ObjectOf<TokenTable>;
 
 export async function insertToken(db: Database, token: Token): Promise<void> {

@@ -58,7 +58,7 @@ async function readSettings(folder: string, kind: string): Promise<NetworkSettin
   const scorer = new RewardScorer(network, { device: { kind: 'cpu' } });
   try {
     const { scale: logitScale, bias: logitBias } = await scorer.logit();
-    const isTokenizer = ({ path }: HashedFile) => /^(tokenizer|vocab|merges|special_tokens)/.test(path);
+    const isTokenizer = ({ path }: HashedFile) => /^(tokenizer|vocab|merges|special_tokens|config\.json$)/.test(path);
     const of = (file: string | null) => files.filter(({ path }) => file !== null && path.startsWith(file));
     return {
       network,

@@ -31,6 +31,8 @@ export interface HttpScorerOptions {
 
 const retries = 4;
 const largestAnswer = 1 << 20;
+/** Of a request's images together, base64: a request is closed when the next one would go beyond it. */
+const largestQuestion = 48 * 2 ** 20;
 
 /** @throws BadInput when the address is none, or holds a password, which would be kept and shown */
 export function checkRewardUrl(text: string): string {
@@ -83,36 +85,58 @@ export class HttpScorer implements ImageScorer {
 
   /** Undefined when the signal ended it. */
   async #scoreBatch(items: readonly PromptedImage[], signal?: AbortSignal): Promise<ScoreResult[] | undefined> {
-    const { url, version } = this.#reward;
-    const read = await Promise.all(items.map(itemOf));
-    const asked = read.flatMap((item) => (item instanceof BadInput ? [] : [item]));
-    let scores: (number | null)[] = [];
-    if (asked.length > 0) {
-      const body = JSON.stringify({ items: asked } satisfies RewardQuestion);
-      const answer = await ask(
-        url,
-        { method: 'POST', body, headers: { 'Content-Type': 'application/json' }, ...(signal && { signal }) },
-        rewardAnswerSchema,
-        this.#options,
-      ).catch((error: unknown) => {
-        if (signal?.aborted === true) return undefined;
-        throw error;
-      });
-      if (answer === undefined) return undefined;
-      if (answer.version !== version)
-        throw new BadInput(
-          `${url} is version ${answer.version} now; it was ${version} when the reward was added. Add it again (visavis rewards add … --kind http --url ${url}), its new scores are then kept apart from the old.`,
-        );
-      if (answer.scores.length !== asked.length)
-        throw new BadInput(`${url} gave ${answer.scores.length} scores for ${asked.length} images.`);
-      scores = answer.scores;
+    const { url } = this.#reward;
+    const read: Awaited<ReturnType<typeof itemOf>>[] = [];
+    const scores: (number | null)[] = [];
+    let asked: RewardQuestion['items'] = [];
+    let size = 0;
+    const send = async (): Promise<boolean> => {
+      if (asked.length === 0) return true;
+      const answer = await this.#ask(asked, signal);
+      if (answer === undefined) return false;
+      scores.push(...answer);
+      [asked, size] = [[], 0];
+      return true;
+    };
+    // One after the other: many large images at once are more than a machine needs to hold.
+    for (const each of items) {
+      const item = await itemOf(each);
+      read.push(item);
+      if (item instanceof BadInput) continue;
+      if (size + item.image.length > largestQuestion && !(await send())) return undefined;
+      asked.push(item);
+      size += item.image.length;
     }
+    if (!(await send())) return undefined;
     let next = 0;
     return read.map((item) => {
       if (item instanceof BadInput) return { refused: item.message };
       const score = scores[next++]!;
       return score === null ? { refused: `${url} gave no score.` } : { score };
     });
+  }
+
+  /** Undefined when the signal ended it. */
+  async #ask(items: RewardQuestion['items'], signal?: AbortSignal): Promise<(number | null)[] | undefined> {
+    const { url, version } = this.#reward;
+    const body = JSON.stringify({ items } satisfies RewardQuestion);
+    const answer = await ask(
+      url,
+      { method: 'POST', body, headers: { 'Content-Type': 'application/json' }, ...(signal && { signal }) },
+      rewardAnswerSchema,
+      this.#options,
+    ).catch((error: unknown) => {
+      if (signal?.aborted === true) return undefined;
+      throw error;
+    });
+    if (answer === undefined) return undefined;
+    if (answer.version !== version)
+      throw new BadInput(
+        `${url} is version ${answer.version} now; it was ${version} when the reward was added. Add it again (visavis rewards add … --kind http --url ${url}), its new scores are then kept apart from the old.`,
+      );
+    if (answer.scores.length !== items.length)
+      throw new BadInput(`${url} gave ${answer.scores.length} scores for ${items.length} images.`);
+    return answer.scores;
   }
 }
 

@@ -98,6 +98,8 @@ export async function readNetworkFolder(path: string, kind: string): Promise<Rew
     throw new BadInput(`${folder} has no head.onnx; ${kind} is a head on an image embedding.`);
   await requireFamily(folder, scorer);
   const files = await filesOf(folder, [vision, text, head], manifest !== undefined);
+  // It says how long SigLIP's texts are.
+  if (scorer.family === 'siglip' && existsSync(join(folder, 'config.json'))) files.push('config.json');
   const image = await readModel(join(folder, vision));
   checkPorts(image, join(folder, vision), scorer);
   return {

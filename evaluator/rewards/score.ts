@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findModel } from '../../db/queries/models.ts';
 import { findPromptSet } from '../../db/queries/prompts.ts';
-import { findReward, insertScores, rendersWithoutScore, takeOverScores } from '../../db/queries/rewards.ts';
+import { findReward, insertScores, rendersWithoutScore, scoresOfSameImages } from '../../db/queries/rewards.ts';
 import { listRenders } from '../../db/queries/renders.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import type { ImageStore } from '../engine/images/store.ts';
@@ -52,9 +52,21 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   const renders = await listRenders(db, { promptSetId: promptSet.id, modelId: model.id });
   if (renders.length === 0)
     throw new BadInput(`"${modelName}" has no renders of "${prompts}"; render them first (visavis render).`);
-  // The same bytes for the same words, in another set or under another name, have the same score.
-  await takeOverScores(db, { promptSetId: promptSet.id, modelId: model.id, reward }, Date.now());
-  const queue = await rendersWithoutScore(db, { promptSetId: promptSet.id, modelId: model.id, reward });
+  const which = { promptSetId: promptSet.id, modelId: model.id, reward };
+  let queue = await rendersWithoutScore(db, which);
+  if (queue.length > 0) {
+    // The same bytes for the same words, in another set or under another name, have the same score. Found by reading, so that
+    // nobody's writing waits for it.
+    const known = await scoresOfSameImages(db, which);
+    const scored = { rewardId: reward.id, networkSha256: reward.networkSha256, createdAt: Date.now() };
+    for (let i = 0; i < known.length; i += 500)
+      await insertScores(
+        db,
+        known.slice(i, i + 500).map((each) => ({ ...each, ...scored })),
+      );
+    const has = new Set(known.map(({ renderId }) => renderId));
+    queue = queue.filter(({ id }) => !has.has(id));
+  }
   const summary: ScoreSummary = { scored: 0, skipped: renders.length - queue.length, failed: [], stopped: false };
   if (queue.length === 0) return summary;
   const scorer = await scorerFor(rewardName, settings, request);
@@ -99,8 +111,12 @@ async function scorerFor(
   settings: RewardSettings,
   { device, dataFolder, batch }: ScoreRequest,
 ): Promise<ImageScorer> {
+  if (isHttp(settings)) {
+    // The program says how many it takes at most.
+    const most = Math.min(settings.batch, batch ?? settings.batch);
+    return new HttpScorer({ ...settings, batch: most }, { token: rewardToken() });
+  }
   const chosen = batch === undefined ? {} : { batch };
-  if (isHttp(settings)) return new HttpScorer({ ...settings, ...chosen }, { token: rewardToken() });
   await checkRewardFiles(name, settings);
   const { network, logitScale, logitBias = 0 } = settings;
   const cache = { folder: join(dataFolder, 'cache', 'embeddings'), ...settings };

@@ -18,8 +18,9 @@ import { wilson } from '../statistics/wilson.ts';
 /** One vote that counts. */
 export interface Conduct {
   annotator: string;
-  /** Pair and criterion. */
-  item: string;
+  /** The pair. */
+  pair: string;
+  criterion: string;
   choice: 'left' | 'right' | 'tie';
   /** What was chosen, whichever side it was on. */
   outcome: 'a' | 'b' | 'tie';
@@ -60,9 +61,11 @@ export function qualityOf(
   const annotators = ids.map((id): AnnotatorQuality => {
     const own = people.get(id) ?? [];
     const { gold, repeats } = checks.get(id) ?? { gold: none, repeats: none };
-    const fast = { right: own.filter(({ responseTimeMs }) => responseTimeMs < (fastMs ?? 0)).length, n: own.length };
-    const sided = own.filter(({ choice }) => choice !== 'tie');
-    const left = { right: sided.filter(({ choice }) => choice === 'left').length, n: sided.length };
+    // A person's answers to one pair are no independent trials: every test counts pairs.
+    const pairs = pairsOf(own);
+    const fast = { right: pairs.filter(({ ms }) => ms < (fastMs ?? 0)).length, n: pairs.length };
+    const sides = pairs.flatMap(({ side }) => side ?? []);
+    const left = { right: sides.filter((side) => side === 'left').length, n: sides.length };
     return {
       id,
       votes: own.length,
@@ -71,7 +74,7 @@ export function qualityOf(
       medianMs: medianTime(own),
       fast: rate(fast),
       left: left.n === 0 ? null : { ...rate(left)!, p: binomialTest(left.right, left.n) },
-      longestRun: runOf(sided.map(({ choice }) => choice)),
+      longestRun: runOf(sides),
       agreement: rate(confirmed.get(id) ?? none),
       reliability: reliability.get(id) ?? null,
       course: courseOf(own),
@@ -81,6 +84,16 @@ export function qualityOf(
   const isFine = ({ suggestion }: AnnotatorQuality) => (suggestion === null ? 1 : 0);
   annotators.sort((x, y) => isFine(x) - isFine(y));
   return { annotators, medianMs, fastMs };
+}
+
+/** Somebody's pairs in their order: the side that most of the answers are for, and the median time of an answer. */
+function pairsOf(own: readonly Conduct[]): { side: 'left' | 'right' | undefined; ms: number }[] {
+  const pairs = new Map<string, Conduct[]>();
+  for (const vote of own) pairs.set(vote.pair, [...(pairs.get(vote.pair) ?? []), vote]);
+  return [...pairs.values()].map((votes) => {
+    const balance = votes.reduce((sum, { choice }) => sum + (choice === 'left' ? 1 : choice === 'right' ? -1 : 0), 0);
+    return { side: balance === 0 ? undefined : balance > 0 ? 'left' : 'right', ms: medianTime(votes)! };
+  });
 }
 
 interface Count {
@@ -107,7 +120,7 @@ export function suggestionFor(
   below(gold, rule.gold, 'gold pairs right');
   below(repeats, rule.repeats, 'repeated pairs answered alike');
   if (rule.fast !== undefined && fast.n > 0 && clopperPearson(fast.right, fast.n, level).low > 0.5)
-    reasons.push(`${fast.right} of ${fast.n} votes faster than ${percent(rule.fast)} of the usual time`);
+    reasons.push(`${fast.right} of ${fast.n} pairs answered in less than ${percent(rule.fast)} of the usual time`);
   return reasons.length === 0 ? null : reasons.join('; ');
 }
 
@@ -117,13 +130,13 @@ export function ruleInWords({ gold, repeats, fast, falseAlarms = usualRule.false
   const parts = [
     ...(gold === undefined ? [] : [`fewer than ${percent(gold)} of the gold pairs right`]),
     ...(repeats === undefined ? [] : [`fewer than ${percent(repeats)} of the repeated pairs answered alike`]),
-    ...(fast === undefined ? [] : [`most votes in less than ${percent(fast)} of the usual time`]),
+    ...(fast === undefined ? [] : [`most pairs answered in less than ${percent(fast)} of the usual time`]),
   ];
   return `Left out is who is shown to have ${parts.join(', or ')}; whoever is as good as that is named with a probability of ${percent(falseAlarms)} at most.`;
 }
 
 /**
- * The longest run of votes for one side, and the probability of one at least as long in as many fair throws of a coin.
+ * The longest run of pairs for one side, and the probability of one at least as long in as many fair throws of a coin.
  * @param sides in the order of the votes
  */
 function runOf(sides: readonly string[]): AnnotatorQuality['longestRun'] {
@@ -160,14 +173,15 @@ export function runAtLeast(length: number, n: number): number {
 /** Of each annotator's votes, on items where the others have a majority, how many say the same. */
 function agreements(votes: readonly Conduct[]): Map<string, Count> {
   const items = new Map<string, Record<Conduct['outcome'], number>>();
-  for (const { item, outcome } of votes) {
+  for (const { pair, criterion, outcome } of votes) {
+    const item = `${pair} ${criterion}`;
     const counts = items.get(item) ?? { a: 0, b: 0, tie: 0 };
     counts[outcome]++;
     items.set(item, counts);
   }
   const people = new Map<string, Count>();
-  for (const { annotator, item, outcome } of votes) {
-    const others = { ...items.get(item)! };
+  for (const { annotator, pair, criterion, outcome } of votes) {
+    const others = { ...items.get(`${pair} ${criterion}`)! };
     others[outcome]--;
     const total = others.a + others.b + others.tie;
     const majority = (['a', 'b', 'tie'] as const).find((which) => 2 * others[which] > total);
@@ -181,16 +195,17 @@ function agreements(votes: readonly Conduct[]): Map<string, Count> {
 /** The share of answers that Dawid & Skene's model expects to be right: Σ p_j π_jj. Null to all when there is nothing to compare. */
 function reliabilities(votes: readonly Conduct[]): Map<string, number> {
   const index = (names: string[]) => new Map([...new Set(names)].sort().map((name, i) => [name, i]));
-  const items = index(votes.map(({ item }) => item));
+  const itemOf = ({ pair, criterion }: Conduct) => `${pair} ${criterion}`;
+  const items = index(votes.map(itemOf));
   const people = index(votes.map(({ annotator }) => annotator));
   const labels = index(votes.map(({ outcome }) => outcome));
   if (labels.size < 2 || votes.length < 2 * items.size) return new Map();
   const { marginals, confusion } = dawidSkene(
     { items: items.size, annotators: people.size, classes: labels.size },
-    votes.map(({ item, annotator, outcome }) => ({
-      item: items.get(item)!,
-      annotator: people.get(annotator)!,
-      label: labels.get(outcome)!,
+    votes.map((vote) => ({
+      item: items.get(itemOf(vote))!,
+      annotator: people.get(vote.annotator)!,
+      label: labels.get(vote.outcome)!,
     })),
   );
   return new Map(

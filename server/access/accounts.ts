@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { accountNameSchema, type AccountView, type Role } from '../../contract/access.ts';
 import type { Database } from '../../db/open.ts';
 import { findAccount, insertAccount, listAccounts, updateAccount, type Account } from '../../db/queries/accounts.ts';
+import { endLoginLinks } from '../../db/queries/sessions.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import { ServiceError } from '../errors.ts';
 import type { Sessions } from '../http/session.ts';
@@ -66,7 +67,10 @@ export async function changeAccount(
     if (disabled !== undefined && disabled !== (account.disabledAt !== null)) {
       change.disabledAt = disabled ? now : null;
       // What it had signed stays ended when it is let in again.
-      if (disabled) change.generation = account.generation + 1;
+      if (disabled) {
+        change.generation = account.generation + 1;
+        await endLoginLinks(tx, account.id);
+      }
       await record(tx, { actor, action: disabled ? 'account disable' : 'account enable', subject: account.id }, now);
     }
     if (Object.keys(change).length > 0) await updateAccount(tx, account.id, change);
@@ -79,6 +83,7 @@ export async function endSessionsOf(db: Database, id: string, actor: string, now
   await inTransaction(db, async (tx) => {
     const account = await requireAccount(tx, id);
     await updateAccount(tx, id, { generation: account.generation + 1 });
+    await endLoginLinks(tx, id);
     await record(tx, { actor, action: 'account sign out everywhere', subject: id }, now);
   });
 }
@@ -107,6 +112,7 @@ export async function changePassword(
       throw new ServiceError('conflict', 'The password was changed meanwhile.');
     const change = { passwordHash, generation: account.generation + 1 };
     await updateAccount(tx, id, change);
+    await endLoginLinks(tx, id);
     await record(tx, { actor, action: 'account password', subject: id }, now);
     return { ...account, ...change };
   });

@@ -49,20 +49,38 @@ export async function isPassword(password: string, hash: string | null): Promise
   return timingSafeEqual(await derive(password, salt, key.length, { ln, r, p }), key);
 }
 
+/** Passwords that are looked at, one after the other: they must not take the threads that read images and write votes. */
+let turn: Promise<unknown> = Promise.resolve();
+let waiting = 0;
+const mostWaiting = 10;
+
+/** @throws ServiceError rate-limited when many wait */
+function inTurn<T>(job: () => Promise<T>): Promise<T> {
+  if (waiting >= mostWaiting)
+    throw new ServiceError('rate-limited', 'Many people sign in at this moment; try again in a minute.');
+  waiting += 1;
+  const done = turn.then(job, job).finally(() => (waiting -= 1));
+  turn = done.catch(() => undefined);
+  return done;
+}
+
 /** @param password one that is typed in another Unicode form is the same one */
-function derive(
+async function derive(
   password: string,
   salt: Buffer,
   bytes: number,
   { ln, r, p }: { ln: number; r: number; p: number },
 ): Promise<Buffer> {
   const n = 2 ** ln;
-  return new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFKC'), salt, bytes, { N: n, r, p, maxmem: 256 * n * r }, (error, key) => {
-      if (error === null) resolve(key);
-      else reject(error);
-    });
-  });
+  return inTurn(
+    () =>
+      new Promise((resolve, reject) => {
+        scrypt(password.normalize('NFKC'), salt, bytes, { N: n, r, p, maxmem: 256 * n * r }, (error, key) => {
+          if (error === null) resolve(key);
+          else reject(error);
+        });
+      }),
+  );
 }
 
 const base64 = (bytes: Buffer) => bytes.toString('base64').replaceAll('=', '');

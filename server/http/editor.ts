@@ -2,11 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { json, Router } from 'express';
+import { json, Router, type Request } from 'express';
+import { z } from 'zod';
 import { newPromptsSchema, newRendersSchema, newStudySchema, studyCheckRequestSchema } from '../../contract/editor.ts';
 import type { Database } from '../../db/open.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { Aside } from '../aside/aside.ts';
+import { textSchema } from '../../contract/words.ts';
 import { ServiceError } from '../errors.ts';
 import { uploadFolder } from '../prescreens/prescreens.ts';
 import { imageOfPrompt } from '../study/editor.ts';
@@ -16,6 +18,22 @@ import { studySummary } from '../study/summary.ts';
 import { copySize } from './images.ts';
 import { bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
+
+const name = textSchema.min(1).max(200);
+const imageAskedSchema = z.object({
+  name,
+  position: z.coerce.number().int().min(0).max(1e7),
+  model: name,
+  beside: name,
+});
+/** As long as a study's text may be. */
+const markdownSchema = z.object({ text: z.string().max(20_000) });
+
+function nameIn({ params }: Request): string {
+  const parsed = name.safeParse(params['name']);
+  if (!parsed.success) throw new ServiceError('not-found', 'There is nothing of this name.');
+  return parsed.data;
+}
 
 export interface EditorParts extends Asking {
   db: Database;
@@ -36,11 +54,13 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
     response.json(await aside.run('material', undefined));
   });
   router.get('/prompt-sets/:name', drafting, async (request, response) => {
-    response.json(await aside.run('promptsOf', String(request.params['name'])));
+    response.json(await aside.run('promptsOf', nameIn(request)));
   });
   router.get('/prompt-sets/:name/images/:position', drafting, async (request, response) => {
-    const [promptSet, position] = [String(request.params['name']), Number(request.params['position'])];
-    const sha256 = await imageOfPrompt(db, { promptSet, position, model: String(request.query['model'] ?? '') });
+    const which = imageAskedSchema.safeParse({ ...request.params, ...request.query });
+    if (!which.success) throw new ServiceError('not-found', 'There is no such image.');
+    const { name: promptSet, ...rest } = which.data;
+    const sha256 = await imageOfPrompt(db, { promptSet, ...rest });
     const image = await images.copy(sha256, copySize(request.query['at'])).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       throw new ServiceError('not-found', 'This image is missing on the server.');
@@ -77,9 +97,7 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
     }
   });
   router.post('/markdown', drafting, large, (request, response) => {
-    const { text } = request.body as { text?: unknown };
-    if (typeof text !== 'string') throw new ServiceError('bad-request', 'The body must be {"text": "…"}.');
-    response.json({ html: htmlOf(text) });
+    response.json({ html: htmlOf(bodyOf(markdownSchema, request).text) });
   });
   router.post('/studies/check', drafting, large, async (request, response) => {
     response.json(await aside.run('checkStudy', bodyOf(studyCheckRequestSchema, request)));
@@ -90,7 +108,7 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
     response.status(201).json(await studySummary(db, name));
   });
   router.get('/studies/:name/file', drafting, async (request, response) => {
-    response.json(await studyFile(db, String(request.params['name'])));
+    response.json(await studyFile(db, nameIn(request)));
   });
   return router;
 }

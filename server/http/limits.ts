@@ -12,8 +12,8 @@ import type { Origins } from './origins.ts';
 
 /** Wrong keys that one address may try a minute. */
 const wrongPerMinute = 60;
-/** Passwords that may be tried for one account within an hour: from one address, and from all together. */
-const passwordsPerHour = { address: 20, all: 200 };
+/** Passwords that may be tried within an hour: for one account from one address and from all, from one address for all accounts. */
+const passwordsPerHour = { address: 20, all: 200, accounts: 100 };
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
@@ -46,6 +46,7 @@ export class Limits {
     const account = createHash('sha256').update(name).digest('hex');
     const address = this.#origins.addressOf(request);
     if (
+      (await this.#count(`passwords ${address}`, hourMs)) > passwordsPerHour.accounts ||
       (await this.#count(`password ${account} ${address}`, hourMs)) > passwordsPerHour.address ||
       (await this.#count(`password ${account}`, hourMs)) > passwordsPerHour.all
     )

@@ -2,8 +2,9 @@
 import { json, Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Aside } from '../aside/aside.ts';
-import { shareRequestSchema, studyChangeSchema } from '../../contract/research.ts';
+import { shareRequestSchema, studyChangeSchema, type StudySummary } from '../../contract/research.ts';
 import { exclusionRequestSchema } from '../../contract/quality.ts';
+import { hasRight } from '../access/rights.ts';
 import { ServiceError } from '../errors.ts';
 import { excludeAnnotator, includeAnnotator } from '../study/exclusions.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
@@ -13,12 +14,12 @@ import { imagesOfPair } from '../study/gallery.ts';
 import { copySize } from './images.ts';
 import { requireRevealed, reveal } from '../study/reveal.ts';
 import { endSharing, shareReport, sharesOf } from '../study/shares.ts';
-import { studySummaries, studySummary } from '../study/summary.ts';
+import { studySummaries, studySummary, withoutVisit } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import { accessApi } from './access.ts';
 import { editorApi } from './editor.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
-import { allowed, bodyOf, requireResearcher, type Asking } from './researcher.ts';
+import { allowed, bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
 
 export interface ResearchParts extends Asking {
   db: Database;
@@ -27,6 +28,11 @@ export interface ResearchParts extends Asking {
   images: ImageStore;
   publicUrl: string | undefined;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
+}
+
+/** A visit holds completion codes and the answers of gold pairs: nothing for those who only read. */
+function shownTo(response: Response, study: StudySummary): StudySummary {
+  return hasRight(identityOf(response), 'research') ? study : withoutVisit(study);
 }
 
 function positionIn({ position }: { position: string }): number {
@@ -51,10 +57,10 @@ export function researchApi({ db, aside, imports, images, publicUrl, prescreens,
   router.use(requireResearcher(asking, 'read'));
 
   router.get('/studies', async (_request, response) => {
-    response.json({ studies: await studySummaries(db) });
+    response.json({ studies: (await studySummaries(db)).map((study) => shownTo(response, study)) });
   });
   router.get('/studies/:name', async (request, response) => {
-    response.json(await studySummary(db, request.params.name));
+    response.json(shownTo(response, await studySummary(db, request.params.name)));
   });
   router.patch('/studies/:name', async (request, response) => {
     const { actor } = allowed(response, 'research');

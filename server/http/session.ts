@@ -18,6 +18,7 @@ import {
   type Standing,
 } from '../../db/queries/accounts.ts';
 import {
+  endLoginLinks,
   insertLoginLink,
   replaceSecret,
   revokedTokens,
@@ -26,6 +27,7 @@ import {
   goodLoginLink,
 } from '../../db/queries/sessions.ts';
 import { record } from '../access/audit.ts';
+import { ServiceError } from '../errors.ts';
 
 const cookieName = 'visavis_session';
 const linkLifeMs = 24 * 3600 * 1000;
@@ -102,7 +104,7 @@ export class Sessions {
 
   /**
    * The session's Set-Cookie value, or undefined when the key is wrong, used or too old, or its account may not sign in. An
-   * account's password ends: whoever needs a link has forgotten it, or somebody else may know it.
+   * account's password ends, and its other sessions with it: whoever needs a link has forgotten it, or somebody else may know it.
    */
   async redeem(key: string, secure: boolean, now = Date.now()): Promise<string | undefined> {
     const id = newId();
@@ -112,9 +114,11 @@ export class Sessions {
       const account = link.accountId === null ? null : await findAccount(tx, 'id', link.accountId);
       if (account === undefined || (account !== null && account.disabledAt !== null)) return undefined;
       if (!(await useLoginLink(tx, sha256(key), now))) return undefined;
-      if (account?.passwordHash != null) await updateAccount(tx, account.id, { passwordHash: null });
       await record(tx, { actor: actorOf(account, id), action: 'sign in', subject: 'login link' }, now);
-      return account;
+      if (account?.passwordHash == null) return account;
+      const change = { passwordHash: null, generation: account.generation + 1 };
+      await updateAccount(tx, account.id, change);
+      return { ...account, ...change };
     });
     if (owner === undefined) return undefined;
     // The account may be newer than what was looked up last.
@@ -140,6 +144,9 @@ export class Sessions {
 
   /** Ends one session. @returns the Set-Cookie value that forgets it */
   async signOut({ id, expires, actor }: Identity, now = Date.now()): Promise<string> {
+    // Sessions of earlier versions have no id of their own: ending one would end all of them.
+    if (id === 'unlisted')
+      throw new ServiceError('conflict', 'This session has no id; visavis login --sign-out-everywhere ends it.');
     await inTransaction(this.#db, async (tx) => {
       await endSession(tx, id, expires, now);
       await record(tx, { actor, action: 'sign out', subject: 'session' }, now);
@@ -152,6 +159,7 @@ export class Sessions {
   async signOutEverywhere(actor: string, now = Date.now()): Promise<void> {
     await inTransaction(this.#db, async (tx) => {
       await replaceSecret(tx, 'session', randomBytes(32).toString('base64url'));
+      await endLoginLinks(tx);
       await record(tx, { actor, action: 'sign out everywhere', subject: 'all sessions and tokens' }, now);
     });
     await this.refreshNow();

@@ -92,6 +92,7 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
           {
             ...{ db, url: server.url, token: study.simulationToken, name, sockets, places, rewards, gold },
             behaviour: roles[i]!,
+            share: Math.max(1, (places.size * study.votesPerPair) / request.annotators),
           },
           preference,
           request,
@@ -127,6 +128,8 @@ interface Annotating {
   rewards: ReadonlyMap<number, 'a' | 'b'>;
   gold: NonNullable<Visit['gold']>['pairs'];
   behaviour: Behaviour;
+  /** Pairs that come to each annotator on average. */
+  share: number;
 }
 
 /** Honest annotators see the known answer of so many gold pairs. */
@@ -156,7 +159,7 @@ function placesInPairings(pairs: readonly Pair[]): Map<number, number> {
 }
 
 async function annotate(
-  { db, url, token, name, sockets, places, rewards, gold, behaviour }: Annotating,
+  { db, url, token, name, sockets, places, rewards, gold, behaviour, share }: Annotating,
   preference: Preference,
   { seed, onVote }: SimulationRequest,
 ): Promise<number> {
@@ -191,7 +194,8 @@ async function annotate(
           ...{ seed, annotator: name, pair: position, criterion, time, sideA, thinks },
           instructed: check?.instruction?.choose,
           reward: rewards.get(position),
-          progress: assignment.done / assignment.total,
+          // Nobody knows how much will be theirs: about as much as everybody's share.
+          progress: assignment.done / Math.min(assignment.total, share),
         });
         await ask<VoteResult>((done) =>
           socket.emit(

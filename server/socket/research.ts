@@ -13,7 +13,7 @@ import { hasRight } from '../access/rights.ts';
 import type { Identity, Sessions } from '../http/session.ts';
 import { logFailure } from '../errors.ts';
 import { readPrescreen } from '../prescreens/prescreens.ts';
-import { studySummary } from '../study/summary.ts';
+import { studySummary, withoutVisit } from '../study/summary.ts';
 
 export type ResearchNamespace = Namespace<
   ResearchClientEvents & PrescreenClientEvents,
@@ -54,7 +54,7 @@ export function serveResearchers(
       for (const joined of socket.rooms) if (joined.startsWith('study:')) void socket.leave(joined);
       void socket.join(room(name));
       studySummary(db, name).then(
-        (study) => socket.emit('study:progress', study),
+        (study) => socket.emit('study:progress', withoutVisit(study)),
         () => undefined,
       );
     });
@@ -86,7 +86,7 @@ export function serveResearchers(
       const text = JSON.stringify(study);
       if (study === undefined || sent.get(name) === text) continue;
       sent.set(name, text);
-      namespace.to(name).emit('study:progress', study);
+      namespace.to(name).emit('study:progress', withoutVisit(study));
     }
   }
   let polling = false;

@@ -224,7 +224,7 @@ export function comparedPairs({ models, against }: Pick<StudyDesign, 'models' | 
  * The prompts that a visit uses as checks, by their id, with the place of each pair below 0.
  * @throws ServiceError when one is not in the set, or a model has not rendered it
  */
-function checksAmong(
+export function checksAmong(
   visit: Visit | undefined,
   prompts: readonly Prompt[],
   couples: ReadonlyMap<string, unknown>,
@@ -244,7 +244,7 @@ function checksAmong(
 }
 
 /** @throws ServiceError for a plan that the study cannot follow */
-function requirePlan({ plan, preset, criteria, votesPerPair, ties }: StudyDesign, pairings: number): void {
+export function requirePlan({ plan, preset, criteria, votesPerPair, ties }: StudyDesign, pairings: number): void {
   const clash = preset === undefined ? undefined : contradictsPreset(preset, { criteria, votesPerPair, ties });
   if (clash !== undefined) throw new ServiceError('bad-request', `This study does not follow its preset: ${clash}.`);
   if (plan === undefined) return;
@@ -261,7 +261,7 @@ function requirePlan({ plan, preset, criteria, votesPerPair, ties }: StudyDesign
 }
 
 /** @throws ServiceError when a check is on a criterion that the study does not ask */
-function requireAsked({ visit, criteria }: StudyDesign): void {
+export function requireAsked({ visit, criteria }: StudyDesign): void {
   const { gold, practice = [], example } = visit ?? {};
   const asked = [
     ...(gold?.pairs ?? []).flatMap(({ answers = {} }) => Object.keys(answers)),
@@ -318,7 +318,7 @@ async function requireModel(db: Database, name: string): Promise<Model> {
   return model;
 }
 
-function groupByPrompt(renders: Render[]): Map<string, Render[]> {
+export function groupByPrompt(renders: Render[]): Map<string, Render[]> {
   return groupBy(renders, (render) => render.promptId);
 }
 
@@ -342,7 +342,7 @@ function sameSeed(a: Render[], b: Render[]): [Render, Render] | undefined {
   return undefined;
 }
 
-function couplesOf(prompts: readonly Prompt[], a: Map<string, Render[]>, b: Map<string, Render[]>) {
+export function couplesOf(prompts: readonly Prompt[], a: Map<string, Render[]>, b: Map<string, Render[]>) {
   const couples = new Map<string, [Render, Render]>();
   for (const { id } of prompts) {
     const couple = sameSeed(a.get(id) ?? [], b.get(id) ?? []);

@@ -1,21 +1,30 @@
 /** @file What a study can be made of, and what a study's file would make. */
 import { z } from 'zod';
+import { askingOrder } from '../../contract/criteria.ts';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
 import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
 import type { Database } from '../../db/open.ts';
 import { countRenders, findModel, listModels } from '../../db/queries/models.ts';
 import { countCategories, findPromptSet, listPromptSets, listPrompts } from '../../db/queries/prompts.ts';
-import { findImage, listRenders } from '../../db/queries/renders.ts';
+import { findImage, listRenders, type Render } from '../../db/queries/renders.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { importPrompts } from '../../evaluator/prompts/import.ts';
 import { importRenders } from '../../evaluator/renders/import.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { ServiceError } from '../errors.ts';
-import { checkPrompts } from './checks.ts';
-import { comparedPairs, createStudy, requireSample } from './design.ts';
+import {
+  checksAmong,
+  comparedPairs,
+  couplesOf,
+  createStudy,
+  groupByPrompt,
+  requireAsked,
+  requirePlan,
+  requireSample,
+} from './design.ts';
 import { planHash } from './plan.ts';
-import { designOf, parseStudyFile, yamlOf } from './study-file.ts';
+import { designOf, modelsCompared, parseStudyFile, yamlOf } from './study-file.ts';
 
 /** Prompt sets and models, and of which prompts each model has images. */
 export async function material(db: Database): Promise<Material> {
@@ -48,13 +57,17 @@ export async function promptsOf(db: Database, name: string): Promise<PromptList>
   };
 }
 
-/** The image's hash that a model has of a prompt with its lowest seed. @throws ServiceError not-found */
+/** The image that a pair of these two models would show of a prompt. @throws ServiceError not-found */
 export async function imageOfPrompt(
   db: Database,
-  { promptSet, position, model }: { promptSet: string; position: number; model: string },
+  which: { promptSet: string; position: number; model: string; beside: string },
 ): Promise<string> {
-  const sha256 = await findImage(db, { promptSet, position, model });
-  if (sha256 === undefined) throw new ServiceError('not-found', `"${model}" has no image of this prompt.`);
+  const sha256 = await findImage(db, which);
+  if (sha256 === undefined)
+    throw new ServiceError(
+      'not-found',
+      `"${which.model}" and "${which.beside}" have no images of this prompt with one seed.`,
+    );
   return sha256;
 }
 
@@ -76,46 +89,45 @@ export async function checkStudy(
   const file = fileFrom(request);
   if ((await findStudy(db, file.name)) !== undefined)
     throw new ServiceError('conflict', `A study named "${file.name}" exists already; choose another name.`);
+  const design = designOf(file);
+  const compared = comparedPairs(design);
+  requirePlan(design, compared.length);
+  requireAsked(design);
   const { id } = await requireSet(db, file.promptSet);
   const prompts = await listPrompts(db, id);
-  const taken = new Set(file.visit === undefined ? [] : checkPrompts(file.visit).map(({ prompt }) => prompt));
-  const checks = new Set(prompts.filter(({ text }) => taken.has(text)).map((prompt) => prompt.id));
-  /** Prompt and seed of each image, by model. */
-  const images = new Map<string, Map<string, Set<number>>>();
-  const compared = comparedPairs(designOf(file));
+  const renders = new Map<string, Map<string, Render[]>>();
   for (const name of new Set(compared.flat())) {
     const model = await findModel(db, name);
     if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
-    const seeds = new Map<string, Set<number>>();
-    for (const { promptId, seed } of await listRenders(db, { promptSetId: id, modelId: model.id }))
-      seeds.set(promptId, (seeds.get(promptId) ?? new Set()).add(seed));
-    images.set(name, seeds);
+    renders.set(name, groupByPrompt(await listRenders(db, { promptSetId: id, modelId: model.id })));
   }
-  const canShow = (prompt: string, [a, b]: [string, string]) => {
-    const [ofA, ofB] = [images.get(a)!.get(prompt), images.get(b)!.get(prompt)];
-    return ofA !== undefined && ofB !== undefined && [...ofA].some((seed) => ofB.has(seed));
-  };
-  const missing = compared.flatMap(([modelA, modelB]) => {
-    const without = prompts.filter((prompt) => !canShow(prompt.id, [modelA, modelB])).length;
+  const couples = compared.map(([a, b]) => couplesOf(prompts, renders.get(a)!, renders.get(b)!));
+  const checks = checksAmong(design.visit, prompts, couples[0]!);
+  const open = prompts.filter((prompt) => !checks.has(prompt.id));
+  const missing = compared.flatMap(([modelA, modelB], i) => {
+    const without = prompts.length - couples[i]!.size;
     return without === 0 ? [] : [{ modelA, modelB, prompts: without }];
   });
-  const open = prompts.filter((prompt) => !checks.has(prompt.id));
   const { promptSample } = file;
-  let pairs = compared.reduce((sum, pairing) => sum + open.filter((prompt) => canShow(prompt.id, pairing)).length, 0);
+  let pairs = couples.reduce((sum, of) => sum + open.filter((prompt) => of.has(prompt.id)).length, 0);
   if (promptSample !== undefined) {
     // A sample is of prompts that all pairings can show.
-    requireSample(
-      promptSample,
-      open.filter((prompt) => compared.every((pairing) => canShow(prompt.id, pairing))).length,
-    );
+    requireSample(promptSample, open.filter((prompt) => couples.every((of) => of.has(prompt.id))).length);
     pairs = compared.length * promptSample;
   }
+  // As the study will say it, whichever way the file does: the plan's hash is of that.
+  const others = Object.entries(file).filter(([key]) => !['modelA', 'modelB', 'models', 'against'].includes(key));
+  const said = {
+    ...Object.fromEntries(others),
+    ...modelsCompared(compared.map(([modelA, modelB]) => ({ modelA, modelB }))),
+    criteria: askingOrder(file.criteria),
+  } as StudyFile;
   return {
-    file: file as Record<string, unknown>,
-    yaml: yamlOf(file),
+    file: said as Record<string, unknown>,
+    yaml: yamlOf(said),
     pairs,
     missing,
-    sha256: file.plan === undefined ? null : planHash(file),
+    sha256: file.plan === undefined ? null : planHash(said),
   };
 }
 

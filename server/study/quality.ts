@@ -25,7 +25,7 @@ export async function studyQuality(db: Database, name: string, population?: Popu
   const votes = await countedVotes(db, study.id, whose);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
   const { annotators, ...times } = qualityOf(
-    votes.map((vote) => ({ ...vote, item: `${vote.pair} ${vote.criterion}`, outcome: choiceOf(vote) })),
+    votes.map((vote) => ({ ...vote, pair: String(vote.pair), outcome: choiceOf(vote) })),
     await checksPassed(db, await studyFacts(db, study.id), whose),
     rule,
   );

@@ -27,6 +27,13 @@ export async function studySummary(db: Database, name: string): Promise<StudySum
   return summarise(db, row);
 }
 
+/** For those who may not see codes and known answers. */
+export function withoutVisit(study: StudySummary): StudySummary {
+  const shown = { ...study };
+  delete shown.visit;
+  return shown;
+}
+
 /** People's votes where there are any; simulated ones, marked, only while there are none. */
 export async function populationOf(db: Database, studyId: string): Promise<Population> {
   if ((await studyProgress(db, studyId, 'people')).votes > 0) return 'people';

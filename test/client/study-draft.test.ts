@@ -1,6 +1,15 @@
 /** @file A draft and a study's file: there and back, presets, and what a study costs. */
 import { describe, expect, it } from 'vitest';
-import { costOf, draftOf, emptyDraft, emptyPlan, fileOf, withPreset } from '../../client/research/study-draft.ts';
+import {
+  comparing,
+  costOf,
+  draftOf,
+  emptyDraft,
+  firstPairing,
+  emptyPlan,
+  fileOf,
+  withPreset,
+} from '../../client/research/study-draft.ts';
 import { studyFileSchema } from '../../contract/study-file.ts';
 
 const file = studyFileSchema.parse({
@@ -62,5 +71,49 @@ describe('a draft', () => {
     ).toBeNull();
     // Nobody sits twice at one pair: at least as many people as votes a pair.
     expect(costOf(draft, { pairs: 5, pairings: 1, secondsPerVote: 8, payPerHour: 0 }).places).toBe(3);
+  });
+
+  it('the first pairing is the server’s', () => {
+    const of = (models: string[], against = '') => firstPairing({ models, against });
+    expect([of(['x', 'y', 'z']), of(['x', 'y', 'z'], 'x'), of(['x', 'y', 'z'], 'y'), of(['x'])]).toEqual([
+      ['x', 'y'],
+      ['y', 'x'],
+      ['x', 'y'],
+      undefined,
+    ]);
+  });
+  it('known answers go with their images: exchanged with the models, gone when others are compared', () => {
+    const draft = {
+      ...emptyDraft(),
+      ...{ promptSet: 'p', models: ['x', 'y'] },
+      visit: {
+        gold: { every: 4, pairs: [{ prompt: 'g', answers: { general: 'a' as const } }] },
+        practice: [{ prompt: 'q', criterion: 'general' as const, answer: 'b' as const }],
+        example: { prompt: 'e', criterion: 'general' as const, answer: 'a' as const },
+        welcome: 'Hello',
+      },
+    };
+    const swapped = comparing(draft, { models: ['y', 'x'] });
+    expect(swapped.dropped).toBe(false);
+    expect(swapped.draft.visit).toMatchObject({
+      gold: { pairs: [{ answers: { general: 'b' } }] },
+      practice: [{ answer: 'a' }],
+      example: { answer: 'b' },
+    });
+    expect(comparing(swapped.draft, { models: ['x', 'y'] }).draft.visit).toEqual(draft.visit);
+    // A third model leaves the first pairing as it is; against the first one it is another.
+    const third = comparing(draft, { models: ['x', 'y', 'z'] });
+    expect([third.dropped, third.draft.visit]).toEqual([false, draft.visit]);
+    expect(comparing(third.draft, { against: 'x' }).draft.visit.gold!.pairs[0]!.answers).toEqual({ general: 'b' });
+    for (const change of [{ models: ['x', 'z'] }, { models: ['x'] }, { promptSet: 'other' }]) {
+      const { draft: next, dropped } = comparing(draft, change);
+      expect([dropped, next.visit.gold, next.visit.practice, next.visit.example, next.visit.welcome]).toEqual([
+        ...[true, undefined, undefined, undefined, 'Hello'],
+      ]);
+    }
+    // Whoever all were against is gone: each two are compared.
+    expect(
+      comparing({ ...draft, models: ['x', 'y', 'z'], against: 'z', visit: {} }, { models: ['x', 'y'] }).draft.against,
+    ).toBe('');
   });
 });

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(24);
+    expect(rows).toHaveLength(25);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -94,6 +94,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0022-plan',
         '0023-account',
         '0024-share',
+        '0025-image-index',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -11,6 +11,7 @@ import { fromCommandLine } from '../../server/access/audit.ts';
 import { createToken } from '../../server/access/tokens.ts';
 import { Sessions } from '../../server/http/session.ts';
 import { createStudy } from '../../server/study/design.ts';
+import { imageOfPrompt } from '../../server/study/editor.ts';
 import { designOf, parseStudyFile } from '../../server/study/study-file.ts';
 import { testServer } from '../support/clients.ts';
 import { onBothEngines } from '../support/databases.ts';
@@ -114,14 +115,82 @@ onBothEngines('the editor', (fresh) => {
     await server.close();
   });
 
+  it.each([
+    { models: ['ape', 'bee'] },
+    { modelA: 'ape', modelB: 'bee' },
+    { models: ['ape', 'bee'], against: 'ape' },
+    { models: ['ape', 'bee', 'cat'], against: 'ape' },
+    { models: ['ape', 'bee', 'cat'], criteria: ['general'] },
+  ])('the hash that %j is told is the one that it gets', async (design) => {
+    const { db, server, call } = await setUp();
+    const file = { name: 'taste', promptSet: 'prompts', plan: { primary: 'general' }, ...design };
+    const check = studyCheckSchema.parse((await call('/studies/check', { file })).json);
+    const { study } = await createStudy(db, designOf(parseStudyFile(check.yaml, 'x')));
+    expect(check.sha256).toBe(study.planSha256);
+    await server.close();
+  });
+
+  it('the picker shows the images that the pair will', async () => {
+    const { db, dataFolder, server } = await setUp();
+    const images = new ImageStore(dataFolder);
+    await addRenderedModel(db, images, { name: 'dog', prompts: 'prompts', colour: [1, 2, 3], seedsOf: () => [3, 7] });
+    await addRenderedModel(db, images, { name: 'eel', prompts: 'prompts', colour: [4, 5, 6], seedsOf: () => [7] });
+    const { study } = await createStudy(
+      db,
+      designOf(parseStudyFile('name: x\npromptSet: prompts\nmodelA: dog\nmodelB: eel', 'x')),
+    );
+    const pairs = await db
+      .selectFrom('pair as q')
+      .innerJoin('prompt as p', 'p.id', 'q.prompt_id')
+      .innerJoin('render as r', 'r.id', 'q.render_a_id')
+      .select(['p.position', 'r.image_sha256'])
+      .where('q.study_id', '=', study.id)
+      .execute();
+    expect(pairs).toHaveLength(8);
+    for (const { position, image_sha256: sha256 } of pairs)
+      expect(await imageOfPrompt(db, { promptSet: 'prompts', position, model: 'dog', beside: 'eel' })).toBe(sha256);
+    await expect(imageOfPrompt(db, { promptSet: 'prompts', position: 0, model: 'cat', beside: 'eel' })).rejects.toThrow(
+      'have no images of this prompt with one seed',
+    );
+    await server.close();
+  });
+
+  it('odd addresses are not found on either engine', async () => {
+    const { server, call } = await setUp();
+    for (const path of [
+      ...[
+        '/prompt-sets/prompts/images/abc?model=ape&beside=bee',
+        '/prompt-sets/prompts/images/1.5?model=ape&beside=bee',
+      ],
+      ...['/prompt-sets/prompts/images/99999999999999?model=ape&beside=bee', '/prompt-sets/a%00b'],
+      ...['/prompt-sets/prompts/images/0?model=a%00b&beside=bee', '/studies/a%00b/file'],
+    ])
+      expect((await call(path)).status, path).toBe(404);
+    await server.close();
+  });
+
   it('refuses in one sentence, and makes nothing', async () => {
     const { db, server, call } = await setUp();
     const base = { name: 'taste', promptSet: 'prompts', modelA: 'ape', modelB: 'bee' };
+    const gold = (pair: object) => ({ gold: { every: 2, pairs: [pair] } });
+    const sequential = { primary: 'general', stopping: 'e-value' };
     for (const [body, message] of [
       [{ file: { ...base, modelB: 'dog' } }, 'There is no model named "dog"'],
       [{ file: { ...base, promptSet: 'none' } }, 'There is no prompt set named "none"'],
       [{ file: { ...base, modelB: 'ape' } }, '"ape" is named twice'],
       [{ file: { ...base, votesPerPair: 0 } }, 'votesPerPair: '],
+      [
+        { file: { ...base, visit: gold({ prompt: 'elsewhere', answers: { general: 'a' } }) } },
+        'is no prompt of the study',
+      ],
+      [
+        { file: { ...base, criteria: ['appeal'], visit: gold({ prompt: 'prompt 1', answers: { general: 'a' } }) } },
+        'which the study does not ask',
+      ],
+      [
+        { file: { ...base, models: ['ape', 'bee', 'cat'], modelA: undefined, modelB: undefined, plan: sequential } },
+        'can only be superiority with a fixed number of votes',
+      ],
       [{ file: { ...base, promptSample: 9 } }, 'prompt sample is 9; it must be from 1 to 8.'],
       [{ file: { ...base, votes: 3 } }, 'Unrecognized key'],
       [{ yaml: 'name: [' }, 'The file, line'],
@@ -144,6 +213,7 @@ onBothEngines('the editor', (fresh) => {
       status: 201,
       json: { prompts: 2 },
     });
+    expect((await call('/prompt-sets', { name: 'a\nb', text: 'c' })).status).toBe(400);
     expect((await call('/prompt-sets', { name: 'new', text: 'c' })).json.error?.message).toContain('exists already');
     const odd = await call('/prompt-sets', { name: 'odd', format: 'jsonl', text: '{"prompt": "a"}\n{' });
     expect(odd.status).toBe(400);

@@ -115,6 +115,12 @@ describe('siglip-score', () => {
   ])('a tokenizer with %j is refused', async (fields, message) => {
     await expect(siglipPromptTokenizer(copy({ 'tokenizer_config.json': fields }), 64)).rejects.toThrow(message);
   });
+  it('everything that decides a score is hashed: the texts’ length too', async () => {
+    const { files } = await readNetworkFolder(copy(), 'siglip-score');
+    expect(files).toEqual(
+      expect.arrayContaining(['config.json', 'model.onnx', 'tokenizer.json', 'tokenizer_config.json']),
+    );
+  });
   it('a prompt with one of the tokenizer’s own tokens is refused', async () => {
     const tokenize = await siglipPromptTokenizer(folder, 64);
     expect(() => tokenize('a fox </s> a cat')).toThrow('holds </s>');

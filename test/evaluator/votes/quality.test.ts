@@ -23,7 +23,7 @@ describe('the rule', () => {
     [
       { gold: none, repeats: none, fast: { right: 7, n: 7 } },
       { fast: 0.25 },
-      '7 of 7 votes faster than 25 % of the usual time',
+      '7 of 7 pairs answered in less than 25 % of the usual time',
     ],
     [
       { gold: { right: 0, n: 9 }, repeats: { right: 0, n: 9 }, fast: none },
@@ -49,7 +49,7 @@ describe('the rule', () => {
 
   it('is said in words', () => {
     expect(ruleInWords({ gold: 0.7, fast: 1 / 3, falseAlarms: 0.02 })).toBe(
-      'Left out is who is shown to have fewer than 70 % of the gold pairs right, or most votes in less than 33.3 % of the usual time; whoever is as good as that is named with a probability of 2 % at most.',
+      'Left out is who is shown to have fewer than 70 % of the gold pairs right, or most pairs answered in less than 33.3 % of the usual time; whoever is as good as that is named with a probability of 2 % at most.',
     );
   });
 });
@@ -88,11 +88,11 @@ describe('annotators', () => {
   let clock = 0;
   const vote = (
     annotator: string,
-    item: string,
+    pair: string,
     outcome: Conduct['outcome'],
     more: Partial<Conduct> = {},
   ): Conduct => ({
-    ...{ annotator, item, outcome, choice: outcome === 'a' ? 'left' : 'right' },
+    ...{ annotator, pair, criterion: 'general', outcome, choice: outcome === 'a' ? 'left' : 'right' },
     ...{ responseTimeMs: 1000, createdAt: clock++ },
     ...more,
   });
@@ -128,6 +128,27 @@ describe('annotators', () => {
     expect(ann.course).toEqual([100, 200, 300, 400, 500, 600, 700, 800]);
   });
 
+  it('answers to one pair are one trial: three criteria answered alike make no run and no proof', () => {
+    const own = Array.from({ length: 8 }, (_, i) =>
+      ['general', 'appeal', 'alignment'].map((criterion, k) =>
+        vote('ann', `${i}`, 'a', {
+          ...{ criterion, choice: i % 2 === 0 ? 'left' : 'right', createdAt: 10 * i + k },
+          responseTimeMs: i < 4 && k < 2 ? 100 : 4000,
+        }),
+      ),
+    ).flat();
+    const [ann] = qualityOf(own, new Map()).annotators as [ReturnType<typeof qualityOf>['annotators'][number]];
+    expect([ann.votes, ann.left!.n, ann.longestRun!.length, ann.longestRun!.n]).toEqual([24, 8, 1, 8]);
+    // Of the pairs four have a median answer of 100 ms; the usual time is 4000.
+    expect(ann.fast).toMatchObject({ value: 0.5, n: 8 });
+    // Two of three answers for the left make the pair left; one each makes it neither.
+    const mixed = [
+      ...[vote('bob', '1', 'a', { choice: 'left' }), vote('bob', '1', 'b', { choice: 'right', criterion: 'appeal' })],
+      ...[vote('bob', '2', 'a', { choice: 'left' }), vote('bob', '2', 'tie', { choice: 'tie', criterion: 'appeal' })],
+    ];
+    expect(qualityOf(mixed, new Map()).annotators[0]!.left).toMatchObject({ value: 1, n: 1 });
+  });
+
   it('the usual time is everybody’s median, not every vote’s: one who votes much does not set it', () => {
     const votes = [
       ...Array.from({ length: 50 }, (_, i) => vote('hasty', `${i}`, 'a', { responseTimeMs: 200 })),
@@ -137,7 +158,7 @@ describe('annotators', () => {
     expect(medianMs).toBe(3000);
     expect(annotators[0]).toMatchObject({
       id: 'hasty',
-      suggestion: '50 of 50 votes faster than 33.3 % of the usual time',
+      suggestion: '50 of 50 pairs answered in less than 33.3 % of the usual time',
     });
     expect(annotators.slice(1).map(({ id, suggestion }) => [id, suggestion])).toEqual([
       ['ann', null],

@@ -1,6 +1,7 @@
 /** @file Accounts: what each role may do, and what ends when it is taken back. */
 import { describe, expect, it } from 'vitest';
 import type { AccountLink, Me, Role } from '../../../contract/access.ts';
+import { visitSchema, type Visit } from '../../../contract/visit.ts';
 import type { Database } from '../../../db/open.ts';
 import { inTransaction } from '../../../db/transactions.ts';
 import { findAccount } from '../../../db/queries/accounts.ts';
@@ -56,8 +57,8 @@ class Visitor {
   }
 }
 
-async function setUp(db: Database) {
-  const { dataFolder, name } = await openStudyOf(db, { pairs: 2 });
+async function setUp(db: Database, visit?: Visit) {
+  const { dataFolder, name } = await openStudyOf(db, { pairs: 2, ...(visit && { visit }) });
   const server = await testServer(db, dataFolder);
   const owner = new Visitor(server);
   await owner.follow((await server.researcherLink()).slice(server.url.length));
@@ -155,8 +156,10 @@ onBothEngines('accounts', (fresh) => {
     expect(await owner.status('POST', `/api/accounts/${id}/link`)).toBe(409);
     await owner.send('PATCH', `/api/accounts/${id}`, { disabled: false });
     expect([await visitor.status('GET', '/api/studies'), await byToken()]).toEqual([401, 401]);
-    // A link that was refused was not used up.
-    expect(await visitor.follow((link as AccountLink).path)).toBe(303);
+    // Disabling ended the links that were open too.
+    expect(await visitor.follow((link as AccountLink).path)).toBe(401);
+    const { json: newLink } = await owner.send('POST', `/api/accounts/${id}/link`);
+    expect(await visitor.follow((newLink as AccountLink).path)).toBe(303);
     expect(visitor.cookie).not.toBe(old);
     expect(await visitor.status('GET', '/api/studies')).toBe(200);
     await server.close();
@@ -191,7 +194,11 @@ onBothEngines('accounts', (fresh) => {
     expect([await visitor.status('GET', '/api/me'), await other.status('GET', '/api/me')]).toEqual([401, 401]);
 
     const account = (await findAccount(db, 'id', id))!;
-    expect(await other.follow(await linkOf(await Sessions.open(db), account))).toBe(303);
+    const link = await linkOf(await Sessions.open(db), account);
+    await visitor.signIn({ name: 'rosa', password: `${secret}!` });
+    // Whoever needs a link has forgotten the password, or somebody else knows it: its sessions end with it.
+    expect(await other.follow(link)).toBe(303);
+    expect([await visitor.status('GET', '/api/me'), await other.status('GET', '/api/me')]).toEqual([401, 200]);
     expect(await visitor.signIn({ name: 'rosa', password: `${secret}!` })).toBe(401);
     expect(await other.status('PUT', '/api/me/password', { password: secret })).toBe(200);
     await server.close();
@@ -220,6 +227,53 @@ onBothEngines('accounts', (fresh) => {
     expect(await guesser.signIn({ name: 'another', password: secret })).toBe(401);
     const account = (await findAccount(db, 'id', id))!;
     expect(await visitor.follow(await linkOf(await Sessions.open(db), account))).toBe(303);
+    await server.close();
+  });
+
+  it('one address tries a hundred passwords an hour, whatever the names', async () => {
+    const { db } = await fresh();
+    const { server, owner } = await setUp(db);
+    const guesser = new Visitor(server);
+    const statuses: number[] = [];
+    for (let i = 0; i < 101; i++) statuses.push(await guesser.signIn({ name: `name ${i}`, password: secret }));
+    expect(new Set(statuses.slice(0, 100))).toEqual(new Set([401]));
+    expect(statuses[100]).toBe(429);
+    expect(await owner.status('GET', '/api/me')).toBe(200);
+    await server.close();
+  }, 60_000);
+
+  it('open links end with a new password, with signing out everywhere, and with everybody’s sessions', async () => {
+    const { db } = await fresh();
+    const { server, owner, join } = await setUp(db);
+    const { visitor, id } = await join('rosa', 'researcher');
+    const link = async () => ((await owner.send('POST', `/api/accounts/${id}/link`)).json as AccountLink).path;
+    const first = await link();
+    await visitor.send('PUT', '/api/me/password', { password: secret });
+    expect(await new Visitor(server).follow(first)).toBe(401);
+    const second = await link();
+    await visitor.send('DELETE', '/api/me/sessions');
+    expect(await new Visitor(server).follow(second)).toBe(401);
+    const [third, researcher] = [await link(), await server.researcherLink()];
+    await owner.send('DELETE', '/api/sessions');
+    expect(await new Visitor(server).follow(third)).toBe(401);
+    expect(await new Visitor(server).follow(researcher.slice(server.url.length))).toBe(401);
+    await server.close();
+  });
+
+  it('a viewer sees neither codes nor known answers', async () => {
+    const { db } = await fresh();
+    const visit = visitSchema.parse({
+      gold: { every: 2, pairs: [{ prompt: 'prompt 0', answers: { general: 'a' } }] },
+      ends: { finished: { code: 'SECRET' } },
+    });
+    const { server, name, owner, join } = await setUp(db, visit);
+    const { visitor } = await join('victor', 'viewer');
+    for (const path of ['/api/studies', `/api/studies/${name}`]) {
+      expect(JSON.stringify((await owner.send('GET', path)).json)).toContain('SECRET');
+      const shown = JSON.stringify((await visitor.send('GET', path)).json);
+      expect(shown).toContain('aardvark');
+      expect(shown).not.toMatch(/SECRET|answers/);
+    }
     await server.close();
   });
 

@@ -111,6 +111,40 @@ it('simulated attackers are found by gold, repeats and time; those who like what
   expect([report.criteria[0]!.pairs, report.annotators.filter(({ excluded }) => excluded)]).toEqual([80, []]);
 }, 60_000);
 
+it('a check with two questions is passed when both are right: one pair is one trial', async () => {
+  const { db } = await freshSqlite();
+  const answers = { general: 'a' as const, alignment: 'a' as const };
+  const { token } = await openStudyOf(db, {
+    ...{ pairs: 3, criteria: ['general', 'alignment'], votesPerPair: 1 },
+    visit: visitSchema.parse({ gold: { every: 1, pairs: [{ prompt: 'prompt 0', answers }] } }),
+  });
+  const person = await joinStudy(db, { token, participant: 'ann' });
+  for (;;) {
+    const given = await nextAssignment(db, person, times);
+    if (given === null) break;
+    const { sideA } = await pairOfAssignment(db, given.id);
+    const other = sideA === 'left' ? 'right' : 'left';
+    for (const criterion of given.criteria) {
+      const choice = criterion === 'general' ? sideA : other;
+      const vote = { voteId: randomUUID(), assignmentId: given.id, criterion, choice, responseTimeMs: 900 };
+      await castVote(db, person, vote as VoteInput, times);
+    }
+  }
+  expect((await studyQuality(db, 'study')).annotators[0]!.gold).toMatchObject({ value: 0, n: 1 });
+});
+
+it('bursts come in a share of everybody’s work, however many annotators there are', async () => {
+  const { db } = await freshSqlite();
+  const { dataFolder } = await openStudyOf(db, { pairs: 60, criteria: ['general'], votesPerPair: 3 });
+  await simulate(db, {
+    ...{ study: 'study', annotators: 6, winRate: 0.6, seed: 3, mix: parseMix('burst:1') },
+    config: serverConfig({ data: dataFolder }),
+  });
+  const { annotators } = await studyQuality(db, 'study');
+  const fast = annotators.filter(({ course }) => Math.min(...course) < 400);
+  expect([annotators.length, fast.length]).toEqual([6, 6]);
+}, 60_000);
+
 it('voting by a reward needs one that has scored both images', async () => {
   const { db } = await freshSqlite();
   const { dataFolder } = await openStudyOf(db, { pairs: 2, criteria: ['general'] });
