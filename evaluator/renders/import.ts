@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
@@ -22,6 +22,8 @@ export interface RenderImport {
   model: string;
   /** Every image must lie in the source's folder, links followed: for sources that a request names. */
   confined?: boolean;
+  /** Stands before a file's name in what the render says of its origin, for sources that are gone afterwards. */
+  origin?: string;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -45,7 +47,7 @@ const endings: readonly string[] = ['.png', '.jpg', '.jpeg', '.webp'];
 export async function importRenders(
   db: Database,
   images: ImageStore,
-  { source, prompts: setName, model: modelName, confined = false, onProgress }: RenderImport,
+  { source, prompts: setName, model: modelName, confined = false, origin, onProgress }: RenderImport,
   now = Date.now(),
 ): Promise<RendersImported> {
   const set = await findPromptSet(db, setName);
@@ -84,7 +86,11 @@ export async function importRenders(
         imageSha256: sha256,
         width,
         height,
-        provenance: { importedFrom: entry.file, originalSha256: original, ...(changes.length > 0 ? { changes } : {}) },
+        provenance: {
+          importedFrom: origin === undefined ? entry.file : `${origin}/${basename(entry.file)}`,
+          originalSha256: original,
+          ...(changes.length > 0 ? { changes } : {}),
+        },
         createdAt: now,
       });
     }

@@ -148,7 +148,10 @@ export async function rendersFrom(
   { folder, dataFolder, name, prompts }: { folder: string; dataFolder: string; name: string; prompts: string },
 ) {
   const images = new ImageStore(dataFolder);
-  return refusingLater(importRenders(db, images, { source: folder, prompts, model: name, confined: true }), folder);
+  return refusingLater(
+    importRenders(db, images, { source: folder, prompts, model: name, confined: true, origin: 'upload' }),
+    folder,
+  );
 }
 
 async function requireSet(db: Database, name: string) {

@@ -208,7 +208,7 @@ onBothEngines('the editor', (fresh) => {
   });
 
   it('prompts and images come in whole or not at all, and leave no files behind', async () => {
-    const { dataFolder, server, call } = await setUp();
+    const { db, dataFolder, server, call } = await setUp();
     expect(await call('/prompt-sets', { name: 'new', text: 'a\nb\n' })).toMatchObject({
       status: 201,
       json: { prompts: 2 },
@@ -251,6 +251,11 @@ onBothEngines('the editor', (fresh) => {
       status: 201,
       json: { name: 'dog', imported: 1 },
     });
+    // Where it came from is told without a folder that is gone.
+    const origins = await db.selectFrom('render').select('provenance').execute();
+    expect(origins.map(({ provenance }) => provenance).filter((text) => text.includes('upload'))).toEqual([
+      expect.stringContaining('"importedFrom":"upload/00000.png"'),
+    ]);
     // The second image comes later; one that is there is not replaced.
     expect(await call('/models', form([['00001.png', png]]))).toMatchObject({ status: 201, json: { imported: 1 } });
     expect((await call('/models', form([['00001.png', png]]))).status).toBe(400);
