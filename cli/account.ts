@@ -1,7 +1,7 @@
 /** @file `visavis account`: who may sign in to the research page. */
 import { Argument, Command, Option } from 'commander';
 import { roleSchema, type AccountView, type Role } from '../contract/access.ts';
-import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
+import { addressOf, defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { portNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
@@ -37,8 +37,7 @@ export function accountCommand(): Command {
         const made = await createAccount(db, { name, role: options.role }, commandLine);
         return { made, path: await linkOf(await Sessions.open(db), made) };
       });
-      const { publicUrl, host, port } = serverConfig(options);
-      const url = (publicUrl ?? `http://${host}:${port}`) + path;
+      const url = addressOf(serverConfig(options)) + path;
       if (options.json) printJson({ ...viewOf(made), url });
       else console.log(url);
     });

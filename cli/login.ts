@@ -1,6 +1,6 @@
 /** @file `visavis login`: a new sign-in link for a researcher who is locked out, or the end of all sessions. */
 import { Command } from 'commander';
-import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
+import { addressOf, defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { portNumber } from './numbers.ts';
 import { printJson } from './output.ts';
@@ -30,8 +30,7 @@ export function loginCommand(): Command {
         if (options.signOutEverywhere) await sessions.signOutEverywhere(commandLine);
         return name === undefined ? sessions.createLink() : linkOf(sessions, await requireAccount(db, name));
       });
-      const { publicUrl, host, port } = serverConfig(options);
-      const url = (publicUrl ?? `http://${host}:${port}`) + path;
+      const url = addressOf(serverConfig(options)) + path;
       if (options.json) printJson({ url });
       else console.log(url);
       if (options.signOutEverywhere) console.error('Every session and every token has ended.');

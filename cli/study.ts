@@ -11,7 +11,7 @@ import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { Database } from '../db/open.ts';
 import type { StudyState } from '../db/tables.ts';
 import { modelsOf } from '../evaluator/votes/models.ts';
-import { defaultHost, defaultPort, serverConfig } from '../server/config.ts';
+import { addressOf, defaultHost, defaultPort, serverConfig } from '../server/config.ts';
 import { withWorkspace, type DataOption } from './context.ts';
 import { newName, realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
@@ -259,8 +259,7 @@ export function studyCommand(): Command {
     .action(async (name: string, options: Options & { port: number; host: string; single?: number }) => {
       const { requireStudy } = await import('../server/study/lifecycle.ts');
       const study = await withWorkspace(options, ({ db }) => requireStudy(db, name));
-      const { publicUrl, host, port } = serverConfig(options);
-      const url = `${publicUrl ?? `http://${host}:${port}`}/annotate/${study.inviteToken}`;
+      const url = `${addressOf(serverConfig(options))}/annotate/${study.inviteToken}`;
       if (options.single !== undefined) {
         // Nobody can guess another's id, and the first browser that opens a link holds it.
         const people = Array.from({ length: options.single }, () => {

@@ -75,6 +75,11 @@ export function serverConfig(
   };
 }
 
+/** Where browsers find the server; an IPv6 address stands in brackets. */
+export function addressOf({ publicUrl, host, port }: Pick<ServerConfig, 'publicUrl' | 'host' | 'port'>): string {
+  return publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 function openIdConfig(env: NodeJS.ProcessEnv): OpenIdConfig | undefined {
   const issuer = env['VISAVIS_OPENID_ISSUER'] || undefined;
   const [clientId, clientSecret] = [env['VISAVIS_OPENID_CLIENT_ID'], env['VISAVIS_OPENID_CLIENT_SECRET']];

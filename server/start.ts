@@ -10,7 +10,7 @@ import { Aside } from './aside/aside.ts';
 import { checkpointAside } from './aside/checkpoints.ts';
 import { watchPlans } from './aside/plans.ts';
 import { createApp } from './app.ts';
-import type { ServerConfig } from './config.ts';
+import { addressOf, type ServerConfig } from './config.ts';
 import { Health, watchHealth } from './health.ts';
 import { Metrics } from './http/metrics.ts';
 import { Limits } from './http/limits.ts';
@@ -118,8 +118,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     ? await watchHealth({ db, aside, health, log }, config.dataFolder)
     : undefined;
   const { port } = http.address() as AddressInfo;
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  const url = config.publicUrl ?? `http://${host}:${port}`;
+  const url = addressOf({ ...config, port });
   return {
     url,
     researcherLink: async () => url + (await sessions.createLink()),

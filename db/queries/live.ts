@@ -38,7 +38,7 @@ export async function countPairsDone(
   return new Map(rows.map(({ criterion, pairs }) => [criterion, Number(pairs)]));
 }
 
-/** When people's first vote was cast, and the response times of those since then; votes on checks are work too. */
+/** When people's first vote was cast, and the response times since then of those that count on the study's pairs. */
 export async function recentVotes(
   db: Database,
   studyId: string,

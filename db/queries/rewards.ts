@@ -50,57 +50,20 @@ export async function replaceNetwork(
     .execute();
 }
 
-/** The model's renders of the set that this reward's present network has not scored, in the set's order. */
-export function rendersWithoutScore(
-  db: Database,
-  {
-    promptSetId,
-    modelId,
-    reward,
-  }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
-) {
+/** Of a model, a set and a reward. */
+interface Scoring {
+  promptSetId: string;
+  modelId: string;
+  reward: Pick<Reward, 'id' | 'networkSha256'>;
+}
+
+/** The model's renders of the set that this reward's present network has not scored. */
+function unscored(db: Database, { promptSetId, modelId, reward }: Scoring) {
   return db
     .selectFrom('render as r')
     .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
-    .select(['r.id', 'r.image_sha256 as imageSha256', 'p.text as prompt'])
     .where('p.prompt_set_id', '=', promptSetId)
     .where('r.model_id', '=', modelId)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('score as s')
-            .select('s.render_id')
-            .whereRef('s.render_id', '=', 'r.id')
-            .where('s.reward_id', '=', reward.id)
-            .where('s.network_sha256', '=', reward.networkSha256),
-        ),
-      ),
-    )
-    .orderBy('p.position')
-    .orderBy('r.seed')
-    .execute();
-}
-
-/** Of renders without a score those whose bytes this reward's present network has scored for the same words elsewhere. */
-export async function scoresOfSameImages(
-  db: Database,
-  {
-    promptSetId,
-    modelId,
-    reward,
-  }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
-): Promise<{ renderId: string; value: number }[]> {
-  const rows = await db
-    .selectFrom('render as r')
-    .innerJoin('prompt as p', 'p.id', 'r.prompt_id')
-    .innerJoin('render as known', 'known.image_sha256', 'r.image_sha256')
-    .innerJoin('prompt as q', (join) => join.onRef('q.id', '=', 'known.prompt_id').onRef('q.text', '=', 'p.text'))
-    .innerJoin('score as s', 's.render_id', 'known.id')
-    .select(['r.id as renderId', (e) => e.fn.min('s.value').as('value')])
-    .where('p.prompt_set_id', '=', promptSetId)
-    .where('r.model_id', '=', modelId)
-    .where('s.reward_id', '=', reward.id)
-    .where('s.network_sha256', '=', reward.networkSha256)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -111,7 +74,30 @@ export async function scoresOfSameImages(
             .where('own.network_sha256', '=', reward.networkSha256),
         ),
       ),
-    )
+    );
+}
+
+/** In the set's order. */
+export function rendersWithoutScore(db: Database, scoring: Scoring) {
+  return unscored(db, scoring)
+    .select(['r.id', 'r.image_sha256 as imageSha256', 'p.text as prompt'])
+    .orderBy('p.position')
+    .orderBy('r.seed')
+    .execute();
+}
+
+/** Of renders without a score those whose bytes this reward's present network has scored for the same words elsewhere. */
+export async function scoresOfSameImages(
+  db: Database,
+  scoring: Scoring,
+): Promise<{ renderId: string; value: number }[]> {
+  const rows = await unscored(db, scoring)
+    .innerJoin('render as known', 'known.image_sha256', 'r.image_sha256')
+    .innerJoin('prompt as q', (join) => join.onRef('q.id', '=', 'known.prompt_id').onRef('q.text', '=', 'p.text'))
+    .innerJoin('score as s', 's.render_id', 'known.id')
+    .select(['r.id as renderId', (e) => e.fn.min('s.value').as('value')])
+    .where('s.reward_id', '=', scoring.reward.id)
+    .where('s.network_sha256', '=', scoring.reward.networkSha256)
     .groupBy('r.id')
     .execute();
   return rows.map(({ renderId, value }) => ({ renderId, value: Number(value) }));
@@ -128,14 +114,7 @@ export async function insertScores(db: Database, scores: readonly Score[]): Prom
 }
 
 /** Every score of the model's renders of the set by the reward's present network, in the set's order, seeds ascending. */
-export function listScores(
-  db: Database,
-  {
-    promptSetId,
-    modelId,
-    reward,
-  }: { promptSetId: string; modelId: string; reward: Pick<Reward, 'id' | 'networkSha256'> },
-) {
+export function listScores(db: Database, { promptSetId, modelId, reward }: Scoring) {
   return db
     .selectFrom('score as s')
     .innerJoin('render as r', 'r.id', 's.render_id')

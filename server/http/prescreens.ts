@@ -19,7 +19,7 @@ import {
 } from '../prescreens/prescreens.ts';
 import { resultCsv } from '../../evaluator/screens/csv.ts';
 import { figureName, sendFigure } from './figures.ts';
-import { identityOf } from './researcher.ts';
+import { bodyOf, identityOf } from './researcher.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 export interface PrescreenParts {
@@ -73,11 +73,10 @@ export function prescreenApi({ db, aside, dataFolder, inbox, limits, onSubmitted
   });
 
   router.post('/:id/study', async (request, response) => {
-    const parsed = studyFromScreenSchema.safeParse(request.body);
-    if (!parsed.success) throw refused(parsed.error.issues[0]!);
+    const design = bodyOf(studyFromScreenSchema, request);
     const { study, pairs, missing, a, b } = await aside.run('studyFromScreen', {
       id: request.params.id,
-      design: parsed.data,
+      design,
       actor: identityOf(response).actor,
     });
     response.status(201).json({ name: study.name, state: study.state, a, b, pairs, missing });
@@ -106,9 +105,7 @@ async function checked(
   body: unknown,
   files: readonly string[],
 ): Promise<PrescreenRequest> {
-  const parsed = prescreenRequestSchema.safeParse(body);
-  if (!parsed.success) throw refused(parsed.error.issues[0]!);
-  const request = parsed.data;
+  const request = bodyOf(prescreenRequestSchema, { body });
   if (
     request.candidates.length + request.checkpoints.length === 0 &&
     !(request.adapter ?? request.images ?? request.upload)
@@ -147,8 +144,4 @@ async function checked(
     ...(request.adapter && { adapter: { ...request.adapter, path: await inside(request.adapter.path) } }),
     ...(request.images && { images: { ...request.images, path: await inside(request.images.path) } }),
   };
-}
-
-function refused({ path, message }: { path: PropertyKey[]; message: string }): ServiceError {
-  return new ServiceError('bad-request', `${path.map(String).join('.') || 'The body'}: ${message}.`);
 }

@@ -65,8 +65,8 @@ function bearerOf(request: Pick<Request, 'headers'>): string | undefined {
 }
 
 /** @throws ServiceError bad-request with the field that is wrong */
-export function bodyOf<T extends z.ZodType>(schema: T, request: Request): z.output<T> {
-  const parsed = schema.safeParse(request.body);
+export function bodyOf<T extends z.ZodType>(schema: T, { body }: { body?: unknown }): z.output<T> {
+  const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
   throw new ServiceError('bad-request', `${path.map(String).join('.') || 'The body'}: ${message}.`);
