@@ -27,12 +27,13 @@ export interface HttpScorerOptions {
   waitMs?: number;
   /** How long one answer may take. */
   timeoutMs?: number;
+  /** Of a request's images together, base64: a request is closed when the next one would go beyond it. */
+  largestQuestion?: number;
 }
 
 const retries = 4;
 const largestAnswer = 1 << 20;
-/** Of a request's images together, base64: a request is closed when the next one would go beyond it. */
-const largestQuestion = 48 * 2 ** 20;
+const usualQuestion = 48 * 2 ** 20;
 
 /** @throws BadInput when the address is none, or holds a password, which would be kept and shown */
 export function checkRewardUrl(text: string): string {
@@ -86,6 +87,7 @@ export class HttpScorer implements ImageScorer {
   /** Undefined when the signal ended it. */
   async #scoreBatch(items: readonly PromptedImage[], signal?: AbortSignal): Promise<ScoreResult[] | undefined> {
     const { url } = this.#reward;
+    const { largestQuestion = usualQuestion } = this.#options;
     const read: Awaited<ReturnType<typeof itemOf>>[] = [];
     const scores: (number | null)[] = [];
     let asked: RewardQuestion['items'] = [];

@@ -148,6 +148,16 @@ describe('an http reward', () => {
     expect(other.asked).toEqual([]);
   });
 
+  it('a request is closed before its images are too many bytes, and none is lost or exchanged', async () => {
+    const made = await judge();
+    const reward = { ...(await askReward(made.url)), batch: 3 };
+    const prompts = ['a', 'bc', 'def', 'ghij'];
+    // No image is as small as a byte: each has a request of its own.
+    const scorer = new HttpScorer(reward, { largestQuestion: 1 });
+    expect(await scoreAll(scorer, [await image()], prompts)).toEqual([[1, 2, 3, 4]]);
+    expect(made.asked.map((items) => items.length)).toEqual([1, 1, 1, 1]);
+  });
+
   it('a token is sent where one is set', async () => {
     const made = await judge();
     await askReward(made.url, { token: 'hush' });
