@@ -3,6 +3,7 @@ import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { writeFile } from 'node:fs/promises';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { ImageStore } from '../evaluator/engine/images/store.ts';
+import { StoreError } from '../evaluator/engine/store/object-store.ts';
 import { openDatabase, type Database } from '../db/open.ts';
 import { DatabaseError } from '../db/migrate.ts';
 import { databaseLocation, dataFolderOf } from '../server/config.ts';
@@ -34,7 +35,9 @@ export const exitCode = { done: 0, failed: 1, badInput: 2, gateNotMet: 3 } as co
 
 /** One sentence on stderr for what can be expected; the stack too for a bug, or with VISAVIS_DEBUG. */
 export function reportFailure(error: unknown): number {
-  const expected = [BadInput, ServiceError, ArgumentError, DatabaseError].some((kind) => error instanceof kind);
+  const expected = [BadInput, ServiceError, ArgumentError, DatabaseError, StoreError].some(
+    (kind) => error instanceof kind,
+  );
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);

@@ -69,6 +69,17 @@ async function examine(options: DataOption): Promise<Check[]> {
   } else {
     checks.push({ name: 'database', ok: true, detail: `${location} (made at first use)`, remedy: null });
   }
+  const { sharedStore } = await import('../evaluator/engine/store/open.ts');
+  if (process.env['VISAVIS_STORE']) {
+    const failure = await Promise.resolve()
+      .then(() => sharedStore()!.check())
+      .then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+    const detail = failure ?? sharedStore()!.location;
+    checks.push({ name: 'store', ok: failure === undefined, detail, remedy: null });
+  }
   const built = existsSync(clientFolder());
   checks.push({
     name: 'pages',

@@ -28,6 +28,7 @@ import { rewardsCommand } from './rewards.ts';
 import { scoreCommand } from './score.ts';
 import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
+import { storeCommand } from './store.ts';
 import { studyCommand } from './study.ts';
 import { tokenCommand } from './token.ts';
 import { trainCommand } from './train.ts';
@@ -61,6 +62,7 @@ const commands = [
   workerCommand,
   backupCommand,
   restoreCommand,
+  storeCommand,
   migrateCommand,
   loginCommand,
   accountCommand,

@@ -1,6 +1,7 @@
 /** @file Expected refusals, from one closed list, and the HTTP status of each. */
 import type { Logger } from 'pino';
 import { troubleOf } from '../db/trouble.ts';
+import { StoreError } from '../evaluator/engine/store/object-store.ts';
 import type { Failure } from '../contract/annotate.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { ErrorCode } from '../contract/words.ts';
@@ -53,6 +54,8 @@ export function toFailure(error: unknown): Failure {
       code: 'unavailable',
       message: 'The server cannot save right now. Nothing is lost; try again in a moment.',
     };
+  if (error instanceof StoreError)
+    return { code: 'unavailable', message: 'The server cannot get at its images right now; try again in a moment.' };
   return { code: 'internal', message: 'Something went wrong on the server. Nothing was lost; try again.' };
 }
 
@@ -60,7 +63,8 @@ export function toFailure(error: unknown): Failure {
 export function logFailure(log: Logger, error: unknown, metrics?: Pick<Metrics, 'databaseTrouble'>): void {
   if (error instanceof ServiceError) return;
   const trouble = troubleOf(error);
-  if (trouble === undefined) log.error(error);
+  if (error instanceof StoreError) log.error({ trouble: 'store' }, error.message);
+  else if (trouble === undefined) log.error(error);
   else {
     metrics?.databaseTrouble.inc({ kind: trouble.kind });
     log.error({ trouble: trouble.kind, reason: (error as Error).message }, trouble.sentence);

@@ -23,6 +23,7 @@ const allowed: Record<string, string[]> = {
     'evaluator/statistics',
     'evaluator/engine/images',
     'evaluator/engine/files',
+    'evaluator/engine/store',
     'evaluator/engine/threads',
     'evaluator/prompts/import.ts',
     'evaluator/renders/import.ts',

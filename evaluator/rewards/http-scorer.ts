@@ -9,7 +9,7 @@ import { rewardAnswerSchema, rewardInfoSchema, type RewardQuestion } from '../..
 import { BadInput } from '../engine/files/bad-input.ts';
 import { decodeRgb } from '../engine/images/decode.ts';
 import { encodePng } from '../engine/images/png.ts';
-import { sha256Of } from '../engine/images/store.ts';
+import { sha256Of } from '../engine/files/hashes.ts';
 import type { ImageScorer, PromptedImage, ScoreResult } from './image-scorer.ts';
 
 /** What the reward's row keeps. */

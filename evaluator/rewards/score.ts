@@ -69,12 +69,9 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   }
   const summary: ScoreSummary = { scored: 0, skipped: renders.length - queue.length, failed: [], stopped: false };
   if (queue.length === 0) return summary;
+  const files = await images.files(queue.map(({ imageSha256 }) => imageSha256));
+  const items = queue.map(({ imageSha256, prompt }, i) => ({ file: files[i]!, sha256: imageSha256, prompt }));
   const scorer = await scorerFor(rewardName, settings, request);
-  const items = queue.map(({ imageSha256, prompt }) => ({
-    file: images.path(imageSha256),
-    sha256: imageSha256,
-    prompt,
-  }));
   try {
     for await (const { start, results } of scorer.score(items, signal)) {
       const now = Date.now();

@@ -2,7 +2,7 @@
 import type { Database } from '../../db/open.ts';
 import { copyDatabase } from '../../db/backup.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
-import { sha256Of } from '../../evaluator/engine/images/store.ts';
+import { sha256Of } from '../../evaluator/engine/files/hashes.ts';
 
 export interface BackupContent {
   images: number;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { BackupFile } from '../../db/backup.ts';
 import { DatabaseError } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
-import { ImageStore, sha256Of } from '../../evaluator/engine/images/store.ts';
+import { sha256Of } from '../../evaluator/engine/files/hashes.ts';
+import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { BackupContent } from './backup.ts';
 
 export interface Restored extends BackupContent {

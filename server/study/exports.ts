@@ -273,8 +273,12 @@ interface PickAPicParts {
 async function pickAPic({ votes, pairs, keyOf, criterion, shared, out, images }: PickAPicParts) {
   const pairOf = new Map(pairs.map((pair) => [keyOf(pair), pair]));
   const isParquet = out.toLowerCase().endsWith('.parquet');
+  if (!isParquet && images.sharedLocation !== undefined)
+    throw new BadInput(
+      `The images are in ${images.sharedLocation}, which a table cannot point into; export as .parquet, which holds them.`,
+    );
   const base = (pair: PairOfPickAPic) => {
-    const path = (sha256: string) => relative(dirname(resolve(out)), images.path(sha256));
+    const path = (sha256: string) => relative(dirname(resolve(out)), images.placeOf(sha256));
     return {
       item: String(pair.item),
       caption: pair.prompt,

@@ -9,7 +9,6 @@ export async function missingImages(
   dataFolder: string,
 ): Promise<{ missing: number; example: string | null }> {
   const store = new ImageStore(dataFolder);
-  const missing: string[] = [];
-  for (const sha256 of await imagesOfOpenStudies(db)) if (!(await store.has(sha256))) missing.push(store.path(sha256));
-  return { missing: missing.length, example: missing[0] ?? null };
+  const missing = await store.lacking(await imagesOfOpenStudies(db));
+  return { missing: missing.length, example: missing[0] === undefined ? null : store.placeOf(missing[0]) };
 }

@@ -53,7 +53,7 @@ it('health › a pair whose image is gone is set aside and the next one comes; t
   const { db } = await freshSqlite();
   const fixture = await openStudyOf(db, { pairs: 2, votesPerPair: 2 });
   const { image_sha256 } = await db.selectFrom('render').select('image_sha256').executeTakeFirstOrThrow();
-  const file = new ImageStore(fixture.dataFolder).path(image_sha256);
+  const file = new ImageStore(fixture.dataFolder).placeOf(image_sha256);
   const copy = `${file}.copy`;
   copyFileSync(file, copy);
   rmSync(file);

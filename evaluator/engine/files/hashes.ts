@@ -6,6 +6,11 @@ import { join } from 'node:path';
 import { pipeline as stream } from 'node:stream/promises';
 import { BadInput } from './bad-input.ts';
 
+/** In hex. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
 export interface HashedFile {
   path: string;
   size: number;

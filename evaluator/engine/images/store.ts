@@ -1,53 +1,117 @@
-/** @file Images by the SHA-256 of their bytes: images/ab/abcd….png. Written once, never changed. */
-import { createHash, randomUUID } from 'node:crypto';
+/**
+ * @file Images by the SHA-256 of their bytes: images/ab/abcd….png. Written once, never changed. They lie in the data
+ * directory; with a shared store (VISAVIS_STORE) they lie there, and the data directory's cache has copies.
+ */
+import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Of } from '../files/hashes.ts';
 import { writeWhole } from '../files/write-whole.ts';
+import { cacheLimit, trimCache } from '../store/cache.ts';
+import { keyOf, type ObjectStore } from '../store/object-store.ts';
+import { sharedStore } from '../store/open.ts';
 import { leastPadding, padPng, withoutMetadata } from './png.ts';
 
 /** Lengths of images that annotators get are multiples of it. */
 const lengthClass = 4096;
+/** Images that are fetched from a shared store, or asked for there, at the same time. */
+const fetchedAtOnce = 16;
+/** After so many new copies the cache is looked through. */
+const trimEvery = 500;
 
 export class ImageStore {
   readonly #folder: string;
   readonly #blindFolder: string;
-  /** When each image was last seen on the disk. */
+  readonly #shared: ObjectStore | undefined;
+  /** When each image was last seen. */
   readonly #seen = new Map<string, number>();
+  #newCopies = 0;
 
-  /** @param dataFolder the data directory; blind copies are kept in its cache and may be deleted at any time */
-  constructor(dataFolder: string) {
-    this.#folder = join(dataFolder, 'images');
+  /**
+   * @param dataFolder the data directory; blind copies are kept in its cache and may be deleted at any time
+   * @param shared the store that all machines use; VISAVIS_STORE's when absent, none when null
+   */
+  constructor(dataFolder: string, shared: ObjectStore | null | undefined = sharedStore()) {
+    this.#shared = shared ?? undefined;
+    this.#folder = this.#shared === undefined ? dataFolder : join(dataFolder, 'cache', 'shared');
     this.#blindFolder = join(dataFolder, 'cache', 'blind-2');
   }
 
-  path(sha256: string): string {
-    return pathIn(this.#folder, sha256);
+  /** The store's name, where it is not the data directory. */
+  get sharedLocation(): string | undefined {
+    return this.#shared?.location;
   }
 
-  /** Whether the folder is there at all; not when its disk is away. */
-  isThere(): Promise<boolean> {
-    return exists(this.#folder);
+  /** Where the image lies, or lay, for people to look. */
+  placeOf(sha256: string): string {
+    return this.#shared === undefined
+      ? this.#path(sha256)
+      : `${this.#shared.location}/${keyOf({ kind: 'images', sha256 })}`;
   }
 
-  read(sha256: string): Promise<Buffer> {
-    return readFile(this.path(sha256));
+  /** The image as a file of this machine, fetched when it is not here. @throws ENOENT when it is nowhere */
+  async file(sha256: string): Promise<string> {
+    const file = this.#path(sha256);
+    if (this.#shared === undefined || (await exists(file))) return file;
+    await this.#shared.fetch({ kind: 'images', sha256 }, file);
+    this.#newCopies += 1;
+    if (this.#newCopies % trimEvery === 0) await trimCache(join(this.#folder, 'images'), cacheLimit(), { depth: 2 });
+    return file;
   }
 
-  /** Whether the image is there; asked of the disk at most once a minute for one that is. */
+  /** As `file`, of many; the path where it would be for one that is nowhere. */
+  async files(hashes: readonly string[]): Promise<string[]> {
+    const files = hashes.map((sha256) => this.#path(sha256));
+    if (this.#shared === undefined) return files;
+    await atOnce(fetchedAtOnce, [...new Set(hashes)], async (sha256) => {
+      await this.file(sha256).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      });
+    });
+    return files;
+  }
+
+  /** Whether the place of the images is there at all; not when its disk is away, or its bucket. */
+  async isThere(): Promise<boolean> {
+    if (this.#shared === undefined) return exists(join(this.#folder, 'images'));
+    return this.#shared.check().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** @throws ENOENT when it is not there */
+  async read(sha256: string): Promise<Buffer> {
+    return readFile(await this.file(sha256));
+  }
+
+  /** Whether the image is there; asked of the disk or the store at most once a minute for one that is. */
   async has(sha256: string, now = Date.now()): Promise<boolean> {
     const seen = this.#seen.get(sha256);
     if (seen !== undefined && Math.abs(now - seen) < 60_000) return true;
     this.#seen.delete(sha256);
-    if (!(await exists(this.path(sha256)))) return false;
+    const there =
+      (await exists(this.#path(sha256))) || (await this.#shared?.size({ kind: 'images', sha256 })) !== undefined;
+    if (!there) return false;
     if (this.#seen.size >= 50_000) this.#seen.clear();
     this.#seen.set(sha256, now);
     return true;
   }
 
-  /** On the disk when the promise resolves. @returns the SHA-256 in hex */
+  /** Those that are not there. */
+  async lacking(hashes: readonly string[]): Promise<string[]> {
+    const missing: string[] = [];
+    await atOnce(fetchedAtOnce, hashes, async (sha256) => {
+      if (!(await this.has(sha256))) missing.push(sha256);
+    });
+    return missing;
+  }
+
+  /** On the disk, and in the shared store, when the promise resolves. @returns the SHA-256 in hex */
   async put(bytes: Uint8Array): Promise<string> {
     const sha256 = sha256Of(bytes);
-    await writeOnce(this.path(sha256), bytes);
+    await this.#shared?.put({ kind: 'images', sha256 }, bytes);
+    await writeOnce(this.#path(sha256), bytes);
     return sha256;
   }
 
@@ -69,7 +133,7 @@ export class ImageStore {
 
   async #blind(sha256: string, longest: number | undefined): Promise<Buffer> {
     const folder = longest === undefined ? this.#blindFolder : join(this.#blindFolder, `at-${longest}`);
-    const file = pathIn(folder, sha256);
+    const file = join(folder, sha256.slice(0, 2), `${sha256}.png`);
     try {
       return await readFile(file);
     } catch {
@@ -89,15 +153,19 @@ export class ImageStore {
     await writeOnce(file, blind);
     return blind;
   }
+
+  #path(sha256: string): string {
+    return join(this.#folder, keyOf({ kind: 'images', sha256 }));
+  }
 }
 
-/** In hex. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-function pathIn(folder: string, sha256: string): string {
-  return join(folder, sha256.slice(0, 2), `${sha256}.png`);
+/** Runs `work` on every item, so many at a time. */
+async function atOnce<T>(count: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const run = async () => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: count }, run));
 }
 
 async function writeOnce(file: string, bytes: Uint8Array): Promise<void> {

@@ -108,8 +108,8 @@ describe('a backup', () => {
     const [first, second] = (await db.selectFrom('render').select('image_sha256').limit(2).execute()).map(
       ({ image_sha256 }) => image_sha256,
     ) as [string, string];
-    rmSync(images.path(first));
-    appendFileSync(images.path(second), 'x');
+    rmSync(images.placeOf(first));
+    appendFileSync(images.placeOf(second), 'x');
     const file = join(temporaryFolder(), 'a.backup');
     const { missing } = await backUp(db, images, file, made);
     expect(missing.sort()).toEqual([first, second].sort());
@@ -118,7 +118,7 @@ describe('a backup', () => {
     const bare = join(temporaryFolder(), 'b.backup');
     expect((await backUp(db, null, bare, made)).missing).toHaveLength(120);
     const target = join(temporaryFolder(), 'new');
-    cpSync(join(images.path(first), '..', '..'), join(target, 'images'), { recursive: true });
+    cpSync(join(images.placeOf(first), '..', '..'), join(target, 'images'), { recursive: true });
     expect((await restore(bare, target)).missing).toEqual([first]);
     await db.destroy();
   }, 30_000);

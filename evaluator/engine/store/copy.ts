@@ -1,0 +1,62 @@
+/** @file From one store into another: what is missing there, checked, safe to stop and repeat. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DamagedObject, keyOf, type ObjectStore } from './object-store.ts';
+
+export interface Copied {
+  copied: number;
+  bytes: number;
+  /** Already there before. */
+  skipped: number;
+  /** Keys that the source has damaged; they were not copied. */
+  damaged: string[];
+  stopped: boolean;
+}
+
+const atOnce = 8;
+
+/**
+ * Every object is read whole, compared with its name, and written under the same name. One that is there with as many bytes is
+ * not copied again.
+ */
+export async function copyStore(
+  from: ObjectStore,
+  to: ObjectStore,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+): Promise<Copied> {
+  await from.check();
+  const summary: Copied = { copied: 0, bytes: 0, skipped: 0, damaged: [], stopped: false };
+  const folder = await mkdtemp(join(tmpdir(), 'visavis-copy-'));
+  const objects = from.list();
+  const work = async () => {
+    for (;;) {
+      if (signal?.aborted === true) return;
+      const { value: object, done } = await objects.next();
+      if (done === true) return;
+      if ((await to.size(object)) === object.size) summary.skipped += 1;
+      else {
+        const file = join(folder, object.sha256);
+        try {
+          await from.fetch(object, file);
+          await to.put(object, file);
+          summary.copied += 1;
+          summary.bytes += object.size;
+        } catch (error) {
+          if (!(error instanceof DamagedObject)) throw error;
+          summary.damaged.push(keyOf(object));
+        } finally {
+          await rm(file, { force: true });
+        }
+      }
+      onProgress?.(summary.copied + summary.skipped + summary.damaged.length);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: atOnce }, work));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  summary.stopped = signal?.aborted === true;
+  return summary;
+}
