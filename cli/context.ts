@@ -3,7 +3,9 @@ import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { writeFile } from 'node:fs/promises';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { ImageStore } from '../evaluator/engine/images/store.ts';
-import { StoreError } from '../evaluator/engine/store/object-store.ts';
+import { FolderStore } from '../evaluator/engine/store/folder-store.ts';
+import { StoreError, type ObjectStore } from '../evaluator/engine/store/object-store.ts';
+import { sharedStore } from '../evaluator/engine/store/open.ts';
 import { openDatabase, type Database } from '../db/open.ts';
 import { DatabaseError } from '../db/migrate.ts';
 import { databaseLocation, dataFolderOf } from '../server/config.ts';
@@ -13,6 +15,11 @@ export interface Workspace {
   dataFolder: string;
   db: Database;
   images: ImageStore;
+}
+
+/** Where what several machines need lies. */
+export function storeOf({ dataFolder }: Workspace): ObjectStore {
+  return sharedStore() ?? new FolderStore(dataFolder);
 }
 
 export interface DataOption {
@@ -33,11 +40,14 @@ export async function withWorkspace<T>(options: DataOption, run: (workspace: Wor
 /** 0 done, 1 failed, 2 bad usage or bad input, 3 a gate was not met. */
 export const exitCode = { done: 0, failed: 1, badInput: 2, gateNotMet: 3 } as const;
 
+/** Whether an error is a sentence for whoever asked; else it is a bug, or the machine's. */
+export function isExpected(error: unknown): boolean {
+  return [BadInput, ServiceError, ArgumentError, DatabaseError, StoreError].some((kind) => error instanceof kind);
+}
+
 /** One sentence on stderr for what can be expected; the stack too for a bug, or with VISAVIS_DEBUG. */
 export function reportFailure(error: unknown): number {
-  const expected = [BadInput, ServiceError, ArgumentError, DatabaseError, StoreError].some(
-    (kind) => error instanceof kind,
-  );
+  const expected = isExpected(error);
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.ts';
 import { bundleCommand, verifyCommand } from './bundle.ts';
 import { exportCommand } from './export.ts';
 import { generateCommand } from './generate.ts';
+import { jobsCommand } from './jobs.ts';
 import { loginCommand } from './login.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
@@ -60,6 +61,7 @@ const commands = [
   preferencesCommand,
   trainCommand,
   workerCommand,
+  jobsCommand,
   backupCommand,
   restoreCommand,
   storeCommand,

@@ -1,9 +1,11 @@
 /** @file `visavis prescreen`: candidates against a baseline by rewards, with gates. */
 import { Command } from 'commander';
 import type { PrescreenResult } from '../contract/prescreen.ts';
+import { sharedStore } from '../evaluator/engine/store/open.ts';
 import { exitCode, interruptSignal, withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
+import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 import { percent, pValue, range } from './report.ts';
 
 interface Options extends DataOption {
@@ -16,6 +18,7 @@ interface Options extends DataOption {
   seed: number;
   device: string;
   batch?: number;
+  queue?: boolean;
   junit?: string;
   svg?: string;
   csv?: string;
@@ -45,12 +48,17 @@ export function prescreenCommand(): Command {
     .option('--seed <n>', 'the renders’ seed', wholeNumber(0), 0)
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
     .option('--batch <n>', 'images in one run of the pipeline', wholeNumber(1))
+    .addOption(queueOption())
     .option('--junit <file>', 'write the gates as JUnit XML')
     .option('--svg <file>', 'write the chart')
     .option('--csv <file>', 'write the table')
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
+      if (options.queue) {
+        await prescreenInQueue(options);
+        return;
+      }
       const { runPrescreen } = await import('../evaluator/screens/prescreen.ts');
       const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const { recordResult } = await import('../server/prescreens/prescreens.ts');
@@ -69,19 +77,45 @@ export function prescreenCommand(): Command {
           bars.stop();
         }
       });
-      await writeFiles(options, result);
-      if (options.json) printJson({ id, ...result });
-      else printResult(id, result);
-      for (const problem of result.problems.slice(0, 5)) console.error(`visavis: ${problem}`);
-      if (result.problems.length > 5)
-        console.error(`visavis: and ${result.problems.length - 5} more (--json lists all).`);
-      for (const { requirement, model, value } of result.requirements.filter(({ met }) => !met))
-        console.error(
-          `visavis: ${model} does not meet ${requirement}: it is ${value === null ? 'undefined' : String(value)}.`,
-        );
-      if (!result.passed) process.exitCode = exitCode.gateNotMet;
-      else if (result.problems.length > 0) process.exitCode = exitCode.failed;
+      await show(options, id, result);
     });
+}
+
+async function prescreenInQueue(options: Options): Promise<void> {
+  const { prompts, baseline, candidate: candidates, checkpoints, reward: rewards, require, seed, batch = 1 } = options;
+  const { planPrescreen } = await import('../evaluator/jobs/prescreen-job.ts');
+  const { recordResult } = await import('../server/prescreens/prescreens.ts');
+  const { prescreenRequestSchema, prescreenResultSchema } = await import('../contract/prescreen.ts');
+  const asked = { prompts, baseline, candidates, rewards, require, seed };
+  const done = await withWorkspace(options, async (workspace) => {
+    const outcome = await submitAndFollow(
+      workspace,
+      'prescreen',
+      () => planPrescreen(workspace.db, sharedStore(), { ...asked, batch }, checkpoints),
+      { deviceKind: deviceKindOf(options.device), signal: interruptSignal() },
+    );
+    if (outcome === undefined) return undefined;
+    const result = prescreenResultSchema.parse(outcome.slices.at(-1)!.result);
+    const request = prescreenRequestSchema.parse({ ...asked, checkpoints });
+    return { id: await recordResult(workspace.db, request, result), result };
+  });
+  if (done === undefined) process.exitCode = exitCode.failed;
+  else await show(options, done.id, done.result);
+}
+
+/** Writes and prints a result, and sets the exit code by its gates. */
+async function show(options: Options, id: string, result: PrescreenResult): Promise<void> {
+  await writeFiles(options, result);
+  if (options.json) printJson({ id, ...result });
+  else printResult(id, result);
+  for (const problem of result.problems.slice(0, 5)) console.error(`visavis: ${problem}`);
+  if (result.problems.length > 5) console.error(`visavis: and ${result.problems.length - 5} more (--json lists all).`);
+  for (const { requirement, model, value } of result.requirements.filter(({ met }) => !met))
+    console.error(
+      `visavis: ${model} does not meet ${requirement}: it is ${value === null ? 'undefined' : String(value)}.`,
+    );
+  if (!result.passed) process.exitCode = exitCode.gateNotMet;
+  else if (result.problems.length > 0) process.exitCode = exitCode.failed;
 }
 
 async function writeFiles({ junit: junitFile, svg, csv }: Options, result: PrescreenResult): Promise<void> {

@@ -1,9 +1,13 @@
 /** @file `visavis render`: what a model has not rendered yet. */
 import { Command } from 'commander';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import { withThreads } from '../evaluator/engine/onnx/device.ts';
+import { sharedStore } from '../evaluator/engine/store/open.ts';
+import type { RenderSummary } from '../evaluator/renders/render.ts';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, startProgress, type Progress } from './output.ts';
+import { collect, deviceKindOf, queueOption, submitAndFollow, total } from './queue.ts';
 
 interface Options extends DataOption {
   prompts: string;
@@ -13,6 +17,8 @@ interface Options extends DataOption {
   shard?: string;
   device: string;
   batch: number;
+  threads?: number;
+  queue?: boolean;
   json?: boolean;
 }
 
@@ -26,9 +32,15 @@ export function renderCommand(): Command {
     .option('--shard <i/n>', 'the i-th of n parts of the set, for array jobs')
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu; several with commas', 'auto')
     .option('--batch <n>', 'images in one run; more than 1 may change the last bits', wholeNumber(1), 1)
+    .option('--threads <n>', 'threads of the runtime on a CPU', wholeNumber(1))
+    .addOption(queueOption())
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
+      if (options.queue) {
+        await renderInQueue(options);
+        return;
+      }
       const { renderPromptSet } = await import('../evaluator/renders/render.ts');
       const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const shard = options.shard === undefined ? undefined : parseShard(options.shard);
@@ -40,7 +52,7 @@ export function renderCommand(): Command {
           return await renderPromptSet(db, images, {
             ...options,
             shard,
-            devices,
+            devices: withThreads(devices, options.threads),
             signal: interruptSignal(),
             onNote: (note) => console.error(`visavis: ${note}`),
             onProgress: ({ done, failed, total, partial }) => {
@@ -52,16 +64,41 @@ export function renderCommand(): Command {
           progress?.stop();
         }
       });
-      if (options.json) printJson(summary);
-      else {
-        console.error(
-          `${options.model}: ${summary.rendered} rendered, ${summary.skipped} already there, ${summary.failed.length} failed.`,
-        );
-      }
-      for (const { prompt, message } of summary.failed.slice(0, 5))
-        console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
-      if (summary.stopped || summary.failed.length > 0) process.exitCode = exitCode.failed;
+      print(options, summary);
     });
+}
+
+async function renderInQueue({ shard, device, threads, ...options }: Options): Promise<void> {
+  if (shard !== undefined)
+    throw new BadInput('--shard is for arrays of jobs without a queue; with --queue leave it out.');
+  if (threads !== undefined) throw new BadInput('--threads is the worker’s; with --queue give it to visavis worker.');
+  const { prompts, model, seed, limit = null, batch } = options;
+  const { planRender, renderResultSchema } = await import('../evaluator/jobs/render-job.ts');
+  const outcome = await withWorkspace(options, (workspace) =>
+    submitAndFollow(
+      workspace,
+      'render',
+      () => planRender(workspace.db, sharedStore(), { prompts, model, seed, limit, batch }),
+      { deviceKind: deviceKindOf(device), signal: interruptSignal() },
+    ),
+  );
+  if (outcome === undefined) {
+    process.exitCode = exitCode.failed;
+    return;
+  }
+  const results = collect(outcome.slices, renderResultSchema);
+  const failed = results.flatMap((result) => result.failed);
+  // What a worker that was lost had rendered counts too: another found it there.
+  const rendered = total(outcome.slices, ({ items }) => items) - failed.length;
+  print(options, { rendered, skipped: outcome.skipped, failed, stopped: false });
+}
+
+function print({ model, json }: Pick<Options, 'model' | 'json'>, summary: RenderSummary): void {
+  const { rendered, skipped, failed, stopped } = summary;
+  if (json) printJson(summary);
+  else console.error(`${model}: ${rendered} rendered, ${skipped} already there, ${failed.length} failed.`);
+  for (const { prompt, message } of failed.slice(0, 5)) console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
+  if (stopped || failed.length > 0) process.exitCode = exitCode.failed;
 }
 
 function parseShard(text: string): { index: number; count: number } {

@@ -1,8 +1,11 @@
 /** @file `visavis score`: renders that a reward has not scored yet. */
 import { Command } from 'commander';
+import { sharedStore } from '../evaluator/engine/store/open.ts';
+import type { ScoreSummary } from '../evaluator/rewards/score.ts';
 import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, startProgress, type Progress } from './output.ts';
+import { collect, deviceKindOf, queueOption, submitAndFollow, total } from './queue.ts';
 
 interface Options extends DataOption {
   prompts: string;
@@ -10,6 +13,7 @@ interface Options extends DataOption {
   reward: string;
   device: string;
   batch?: number;
+  queue?: boolean;
   json?: boolean;
 }
 
@@ -21,9 +25,14 @@ export function scoreCommand(): Command {
     .requiredOption('--reward <name>', 'reward model')
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
     .option('--batch <n>', 'images in one run of the network', wholeNumber(1))
+    .addOption(queueOption())
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
+      if (options.queue) {
+        await scoreInQueue(options);
+        return;
+      }
       const { scoreRenders } = await import('../evaluator/rewards/score.ts');
       const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const { devices, notes } = await chooseDevices(options.device);
@@ -45,15 +54,36 @@ export function scoreCommand(): Command {
           progress?.stop();
         }
       });
-      if (options.json) printJson(summary);
-      else {
-        const { scored, skipped, failed } = summary;
-        console.error(
-          `${options.model} · ${options.reward}: ${scored} scored, ${skipped} already there, ${failed.length} failed.`,
-        );
-      }
-      for (const { prompt, message } of summary.failed.slice(0, 5))
-        console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
-      if (summary.stopped || summary.failed.length > 0) process.exitCode = exitCode.failed;
+      print(options, summary);
     });
+}
+
+async function scoreInQueue({ device, ...options }: Options): Promise<void> {
+  const { prompts, model, reward, batch = null } = options;
+  const { planScore, scoreResultSchema } = await import('../evaluator/jobs/score-job.ts');
+  const outcome = await withWorkspace(options, (workspace) =>
+    submitAndFollow(
+      workspace,
+      'score',
+      () => planScore(workspace.db, sharedStore(), { prompts, model, reward, batch }),
+      { deviceKind: deviceKindOf(device), signal: interruptSignal() },
+    ),
+  );
+  if (outcome === undefined) {
+    process.exitCode = exitCode.failed;
+    return;
+  }
+  const results = collect(outcome.slices, scoreResultSchema);
+  const failed = results.flatMap((result) => result.failed);
+  // What a worker that was lost had scored counts too: another found it there.
+  const scored = total(outcome.slices, ({ items }) => items) - failed.length;
+  print(options, { scored, skipped: outcome.skipped, failed, stopped: false });
+}
+
+function print({ model, reward, json }: Pick<Options, 'model' | 'reward' | 'json'>, summary: ScoreSummary): void {
+  const { scored, skipped, failed, stopped } = summary;
+  if (json) printJson(summary);
+  else console.error(`${model} · ${reward}: ${scored} scored, ${skipped} already there, ${failed.length} failed.`);
+  for (const { prompt, message } of failed.slice(0, 5)) console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
+  if (stopped || failed.length > 0) process.exitCode = exitCode.failed;
 }

@@ -1,16 +1,21 @@
 /** @file `visavis train`: an adapter from preference data, or the trainer against reference cases. */
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import { findSlice } from '../db/queries/jobs.ts';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { adapterStyles, type AdapterStyle } from '../evaluator/engine/diffusion/adapter-styles.ts';
 import { featureNames, objectiveNames, type ObjectiveName } from '../evaluator/preference/objectives.ts';
+import { readJson } from '../evaluator/engine/files/read-json.ts';
+import { filesOf } from '../evaluator/preference/run-folder.ts';
 import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
-import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
+import { exitCode, interruptSignal, storeOf, withWorkspace, type DataOption } from './context.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
+import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 
 type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds'>;
 interface Options extends DataOption, Settings {
@@ -25,6 +30,7 @@ interface Options extends DataOption, Settings {
   threads?: number;
   device: string;
   saveAs: AdapterStyle;
+  queue?: boolean;
   json?: boolean;
 }
 
@@ -64,9 +70,14 @@ export function trainCommand(): Command {
     .option('--height <pixels>', 'training size; the pipeline’s own', wholeNumber(8))
     .option('--threads <n>', 'threads of the runtime on a CPU', wholeNumber(1))
     .option('--device <device>', 'auto, cpu, cuda[:ID]', 'auto')
+    .addOption(queueOption())
     .option('--data <dir>', 'data directory, whose cache keeps latents and prompt states')
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
+      if (options.queue) {
+        await trainInQueue(options);
+        return;
+      }
       const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
       const { devices, notes } = await chooseDevices(options.device);
       for (const note of notes) console.error(`visavis: ${note}`);
@@ -79,14 +90,29 @@ type Device = Awaited<
   ReturnType<typeof import('../evaluator/engine/onnx/choose-device.ts').chooseDevices>
 >['devices'][number];
 
-async function trainAdapter(options: Options, device: Device): Promise<void> {
-  const { objective, preferences, out, pipeline, width, height, threads } = options;
+/** What was asked for, complete. @throws BadInput for what training cannot do without */
+function askedFor(options: Options) {
+  const { objective, preferences, out } = options;
   if (objective === undefined || preferences === undefined || out === undefined)
     throw new BadInput(
       'Training needs --objective, --preferences and --out (or --verify, to recompute reference cases).',
     );
+  return { preferences, out, settings: settingsOf(options, objective) };
+}
+
+function settingsOf(options: Options, objective: ObjectiveName): TrainingSettings {
   const { rank, alpha, beta, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
-  const { optimizer, clip, checkpointEvery, seed, maxSeconds = null, saveAs } = options;
+  const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
+  return {
+    ...{ objective, features, rank, alpha, beta, lambda, learningRate, warmup, steps, batch, accumulate },
+    ...{ optimizer, clip, checkpointEvery, seed, maxSeconds },
+  };
+}
+
+async function trainAdapter(options: Options, device: Device): Promise<void> {
+  const { preferences, out, settings } = askedFor(options);
+  const { pipeline, width, height, threads, saveAs } = options;
+  const { objective } = settings;
   const { runTraining } = await import('../evaluator/preference/run-training.ts');
   const { Diverged } = await import('../evaluator/preference/loss-watch.ts');
   const bar: { task: string; progress: Progress | undefined } = { task: '', progress: undefined };
@@ -98,33 +124,8 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     }
     bar.progress!.update(done);
   };
-  const settings = {
-    objective,
-    features,
-    rank,
-    alpha,
-    beta,
-    lambda,
-    learningRate,
-    warmup,
-    steps,
-    batch,
-    accumulate,
-    optimizer,
-    clip,
-    checkpointEvery,
-    seed,
-    maxSeconds,
-  };
   // The research page shows the run from its first step on.
-  await withWorkspace(options, ({ db }) =>
-    putTrainingRun(db, {
-      folder: resolve(out),
-      name: basename(resolve(out)),
-      settings,
-      updatedAt: Date.now(),
-    }),
-  );
+  await withWorkspace(options, ({ db }) => putTrainingRun(db, rowOf(out, settings)));
   try {
     const outcome = await runTraining({
       pipeline,
@@ -141,10 +142,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
       onStep: ({ step }, total) => show(`train ${objective}`, step, total, 'steps'),
     });
     bar.progress?.stop();
-    if (outcome.adapter !== undefined && saveAs !== 'diffusers') {
-      const { convertAdapter } = await import('../evaluator/engine/diffusion/adapter-styles.ts');
-      await convertAdapter(outcome.adapter, join(out, saveAs === 'kohya' ? 'kohya.safetensors' : 'peft'), saveAs);
-    }
+    if (outcome.adapter !== undefined) await saveToo(outcome.adapter, out, saveAs);
     printSkipped(outcome);
     if (options.json) printJson(outcome);
     else if (outcome.adapter !== undefined)
@@ -159,6 +157,77 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     console.error(`visavis: ${error.message}`);
     process.exitCode = exitCode.failed;
   }
+}
+
+const rowOf = (out: string, settings: TrainingSettings) => ({
+  folder: resolve(out),
+  name: basename(resolve(out)),
+  settings,
+  updatedAt: Date.now(),
+});
+
+async function saveToo(adapter: string, out: string, style: AdapterStyle): Promise<void> {
+  if (style === 'diffusers') return;
+  const { convertAdapter } = await import('../evaluator/engine/diffusion/adapter-styles.ts');
+  await convertAdapter(adapter, join(out, style === 'kohya' ? 'kohya.safetensors' : 'peft'), style);
+}
+
+/** A folder that the same job may have filled before. @throws BadInput when it holds another run, or a finished one */
+async function requireOwnFolder(out: string, settings: TrainingSettings): Promise<void> {
+  const files = filesOf(out);
+  if (existsSync(files.adapter)) throw new BadInput(`${out} holds a finished run; choose another --out.`);
+  if (!existsSync(files.settings)) return;
+  const before = (await readJson(files.settings)) as Record<string, unknown>;
+  const other = Object.entries(settings).find(([key, value]) => before[key] !== value);
+  if (other !== undefined)
+    throw new BadInput(
+      `${out} holds a run with ${other[0]} = ${JSON.stringify(before[other[0]])}; choose another --out.`,
+    );
+}
+
+/** The run's folder is here after each of its checkpoints, whichever machine makes them. */
+async function trainInQueue(options: Options): Promise<void> {
+  if (options.verify !== undefined) throw new BadInput('--verify runs here; leave --queue out.');
+  const { preferences, out, settings } = askedFor(options);
+  const { pipeline, width = null, height = null, threads = null, saveAs } = options;
+  await requireOwnFolder(out, settings);
+  const { fetchRun, planTraining, trainResultSchema } = await import('../evaluator/jobs/train-job.ts');
+  const result = await withWorkspace(options, async (workspace) => {
+    const { db } = workspace;
+    const store = storeOf(workspace);
+    const name = basename(resolve(out));
+    let last = 0;
+    const fetchLast = async (id: string) => {
+      const slice = await findSlice(db, id, 0);
+      if (slice?.result == null) return undefined;
+      const result = trainResultSchema.parse(slice.result);
+      if (result.step > last || slice.state === 'done') await fetchRun(store, result.files, out);
+      if (last === 0) await putTrainingRun(db, rowOf(out, settings));
+      last = result.step;
+      return result;
+    };
+    const outcome = await submitAndFollow(
+      workspace,
+      'train',
+      () => planTraining(store, { name, pipeline, preferences, settings, width, height, threads }),
+      {
+        deviceKind: deviceKindOf(options.device),
+        signal: interruptSignal(),
+        onLook: async (id) => void (await fetchLast(id)),
+      },
+    );
+    return outcome && fetchLast(outcome.id!);
+  });
+  if (result === undefined) {
+    process.exitCode = exitCode.failed;
+    return;
+  }
+  const { adapter } = filesOf(out);
+  await saveToo(adapter, out, saveAs);
+  const { step, deviceSeconds, pairs } = result;
+  if (options.json) printJson({ step, deviceSeconds, stopped: false, adapter, pairs });
+  else
+    console.log(`Trained ${step} steps on ${pairs} pairs in ${Math.round(deviceSeconds)} device seconds: ${adapter}`);
 }
 
 async function verify(folder: string, { pipeline, json }: Options, device: Device): Promise<void> {

@@ -1,13 +1,18 @@
-/** @file `visavis worker`: runs the prescreens that were submitted over HTTP. */
+/** @file `visavis worker`: runs the prescreens that were submitted over HTTP; with --queue, the jobs of a team. */
 import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
-import type { Device } from '../evaluator/engine/onnx/device.ts';
+import { withThreads, type Device } from '../evaluator/engine/onnx/device.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { Prescreen } from '../contract/prescreen.ts';
+import { databaseLocation, dataFolderOf } from '../server/config.ts';
+import { wholeNumber } from './numbers.ts';
 import { interruptSignal, withWorkspace, type DataOption, type Workspace } from './context.ts';
 
 interface Options extends DataOption {
   once?: boolean;
+  queue?: boolean;
+  untilEmpty?: boolean;
+  threads?: number;
   device: string;
 }
 
@@ -20,13 +25,32 @@ export function workerCommand(): Command {
   return new Command('worker')
     .description('runs the prescreens that were submitted over HTTP; the server starts one by itself')
     .option('--once', 'end when nothing waits')
-    .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu', 'auto')
+    .option('--queue', 'work on the jobs of the team’s PostgreSQL instead (render, score, prescreen, train --queue)')
+    .option('--until-empty', 'with --queue: end when no job waits or runs')
+    .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu; with --queue several with commas', 'auto')
+    .option('--threads <n>', 'threads of the runtime on a CPU', wholeNumber(1))
     .option('--data <dir>', 'data directory')
     .action(async (options: Options) => {
       const { takePrescreen } = await import('../server/prescreens/prescreens.ts');
       const { chooseDevices } = await import('../evaluator/engine/onnx/choose-device.ts');
-      const { devices } = await chooseDevices(options.device);
+      if (options.untilEmpty && !options.queue)
+        throw new BadInput('--until-empty goes with --queue; without it there is --once.');
+      if (options.once && options.queue)
+        throw new BadInput('--once goes without --queue; with it there is --until-empty.');
+      if (options.queue) {
+        const { requireQueue } = await import('../server/queue/boss.ts');
+        requireQueue(databaseLocation(dataFolderOf(options.data)));
+      }
+      const chosen = await chooseDevices(options.device);
+      const devices = withThreads(chosen.devices, options.threads);
       const signal = interruptSignal();
+      if (options.queue) {
+        for (const note of chosen.notes) console.error(`visavis: ${note}`);
+        const { runQueueWorker } = await import('./queue-worker.ts');
+        const untilEmpty = options.untilEmpty === true;
+        await withWorkspace(options, (workspace) => runQueueWorker(workspace, { devices, untilEmpty, signal }));
+        return;
+      }
       await withWorkspace(options, async (workspace) => {
         while (!signal.aborted) {
           const prescreen = await takePrescreen(workspace.db);

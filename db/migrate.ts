@@ -24,6 +24,7 @@ import { plan } from './migrations/0022-plan.ts';
 import { account } from './migrations/0023-account.ts';
 import { share } from './migrations/0024-share.ts';
 import { imageIndex } from './migrations/0025-image-index.ts';
+import { job } from './migrations/0026-job.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -53,6 +54,7 @@ export const migrations: Record<string, Migration> = {
   '0023-account': account,
   '0024-share': share,
   '0025-image-index': imageIndex,
+  '0026-job': job,
 };
 
 /** A database that this version must not touch, or cannot open. */

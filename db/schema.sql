@@ -103,6 +103,23 @@ CREATE UNIQUE INDEX exclusion_now on exclusion (annotator_id)
 
 CREATE INDEX exclusion_study on exclusion (study_id);
 
+CREATE TABLE "job" (
+  "id" text primary key,
+  "kind" text not null check (kind in ('render', 'score', 'prescreen', 'train')),
+  "title" text not null,
+  "request" text not null,
+  "request_sha256" text not null,
+  "rate_key" text not null,
+  "device_kind" text,
+  "priority" integer not null,
+  "state" text not null check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),
+  "error" text,
+  "created_at" bigint not null,
+  "updated_at" bigint not null);
+
+CREATE UNIQUE INDEX job_open on job (request_sha256)
+  where state in ('waiting', 'running');
+
 CREATE TABLE "login_link" (
   "key_sha256" text primary key,
   "expires_at" bigint not null,
@@ -253,6 +270,24 @@ CREATE TABLE "share" (
   "created_at" bigint not null,
   "expires_at" bigint not null,
   "revoked_at" bigint);
+
+CREATE TABLE "slice" (
+  "job_id" text not null references "job" ("id"),
+  "position" integer not null,
+  "part" text not null,
+  "items" integer not null,
+  "done" integer not null,
+  "state" text not null check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),
+  "worker" text,
+  "result" text,
+  "error" text,
+  "started_at" bigint,
+  "heard_at" bigint,
+  "ended_at" bigint, constraint "slice_key" primary key ("job_id",
+  "position"));
+
+CREATE INDEX slice_open on slice (state)
+  where state in ('waiting', 'running');
 
 CREATE TRIGGER slot_emptied after delete on slot begin
   

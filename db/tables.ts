@@ -378,6 +378,51 @@ export interface TrainingRunTable {
   updated_at: number;
 }
 
+export type JobKind = 'render' | 'score' | 'prescreen' | 'train';
+/** Of a job and of its slices. */
+export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+
+export interface JobTable {
+  id: string;
+  kind: JobKind;
+  /** For people: what is rendered with what. */
+  title: string;
+  /** JSON of what its slices are run with. */
+  request: string;
+  /** Of the same work; one such job waits or runs at a time. */
+  request_sha256: string;
+  /** Jobs of one key take about as long an item. */
+  rate_key: string;
+  /** cpu, cuda or webgpu: all of a job runs on one kind. Null until its first slice is taken. */
+  device_kind: string | null;
+  /** The highest goes first. */
+  priority: number;
+  state: JobState;
+  error: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface SliceTable {
+  job_id: string;
+  position: number;
+  /** JSON of what of the job it is. */
+  part: string;
+  items: number;
+  done: number;
+  state: JobState;
+  /** Of whoever runs it, or ran it last. */
+  worker: string | null;
+  /** JSON of what came out; of a training under way, where its last checkpoint is. */
+  result: string | null;
+  /** Why it failed, or failed last. */
+  error: string | null;
+  started_at: number | null;
+  /** When its worker was heard of last. */
+  heard_at: number | null;
+  ended_at: number | null;
+}
+
 export interface Tables {
   prompt_set: PromptSetTable;
   prompt: PromptTable;
@@ -411,4 +456,6 @@ export interface Tables {
   checkpoint: CheckpointTable;
   prescreen: PrescreenTable;
   training_run: TrainingRunTable;
+  job: JobTable;
+  slice: SliceTable;
 }

@@ -37,8 +37,12 @@ const parts = [
   'vae_decoder',
 ];
 
-export async function hashPipeline(folder: string): Promise<{ files: HashedFile[]; sha256: string }> {
-  const files = await hashFiles(folder, parts);
+/** @param others parts that decide something else, as training's vae_encoder */
+export async function hashPipeline(
+  folder: string,
+  others: readonly string[] = [],
+): Promise<{ files: HashedFile[]; sha256: string }> {
+  const files = await hashFiles(folder, [...parts, ...others]);
   return { files, sha256: digestOf(files) };
 }
 

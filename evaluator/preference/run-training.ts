@@ -23,6 +23,8 @@ export interface TrainingRequest {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: { task: string; done: number; total: number }) => void) | undefined;
   onStep?: ((row: LogRow, steps: number) => void) | undefined;
+  /** As the trainer's. */
+  onSaved?: ((step: number) => Promise<void>) | undefined;
 }
 
 /** @throws BadInput when a part is missing, the data holds no pair, or `out` holds another run */

@@ -42,6 +42,8 @@ export interface TrainingRun {
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
   onStep?: ((row: LogRow, steps: number) => void) | undefined;
+  /** The folder holds all that the run goes on from; awaited before the next step. */
+  onSaved?: ((step: number) => Promise<void>) | undefined;
 }
 export interface TrainingOutcome {
   step: number;
@@ -78,7 +80,10 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
         parts.watch.check(row.step, row.loss);
         await log.write(`${JSON.stringify(row)}\n`);
         run.onStep?.(row, settings.steps);
-        if (state.step % settings.checkpointEvery === 0 || finished()) await state.save(true);
+        if (state.step % settings.checkpointEvery === 0 || finished()) {
+          await state.save(true);
+          await run.onSaved?.(state.step);
+        }
       }
       const { step, deviceSeconds } = state;
       if (!finished()) {

@@ -10,11 +10,13 @@ import { insertRender, promptsWithoutRender, recordRenderFailure } from '../../d
 import { BadInput } from '../engine/files/bad-input.ts';
 import type { GeneratedImage } from '../engine/diffusion/pipeline.ts';
 import { Renderer } from './renderer.ts';
+import type { RendererPool } from './renderer-pool.ts';
 import { cutFrom } from '../engine/diffusion/prompt-encoding.ts';
 import { encodePng } from '../engine/images/png.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import { deviceName, type Device } from '../engine/onnx/device.ts';
 import { libraryVersion } from '../engine/onnx/library.ts';
+import { localModel, type Networks } from '../models/networks.ts';
 import { checkModelFiles, type ModelSettings } from '../models/settings.ts';
 
 export interface RenderRequest {
@@ -24,6 +26,12 @@ export interface RenderRequest {
   limit?: number | undefined;
   /** Every n-th prompt of the set. Indices may count from 0 or from 1: the n-th shard is the 0-th. */
   shard?: { index: number; count: number } | undefined;
+  /** Only the prompts at these places of the set. */
+  positions?: ReadonlySet<number> | undefined;
+  /** Fetches files of the model that this machine has not; they have to be here when absent. */
+  networks?: Networks | undefined;
+  /** Keeps pipelines loaded from one call to the next; the caller closes them. */
+  renderers?: RendererPool | undefined;
   devices: readonly Device[];
   /** Images in one run of the U-Net. More than one may change the last bits of an image. */
   batch: number;
@@ -59,10 +67,11 @@ export async function renderPromptSet(
   request: RenderRequest,
 ): Promise<RenderSummary> {
   const { promptSet, model } = await requireNames(db, request);
-  const settings = model.settings as ModelSettings;
   const { queue, skipped } = await findMissing(db, promptSet, model, request);
   const summary: RenderSummary = { rendered: 0, failed: [], skipped, stopped: false };
   if (queue.length === 0) return summary;
+  const named = model.settings as ModelSettings;
+  const settings = request.networks === undefined ? named : await localModel(request.networks, named);
   await checkModelFiles(model.name, settings);
   await tellOfCuts(settings, queue, request.onNote);
 
@@ -89,7 +98,11 @@ async function tellOfCuts(
   );
 }
 
-async function requireNames(db: Database, request: RenderRequest): Promise<{ promptSet: PromptSet; model: Model }> {
+/** @throws BadInput when one is unknown, or the model cannot render */
+export async function requireNames(
+  db: Database,
+  request: Pick<RenderRequest, 'prompts' | 'model'>,
+): Promise<{ promptSet: PromptSet; model: Model }> {
   const promptSet = await findPromptSet(db, request.prompts);
   if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${request.prompts}".`);
   const model = await findModel(db, request.model);
@@ -102,9 +115,16 @@ async function requireNames(db: Database, request: RenderRequest): Promise<{ pro
   return { promptSet, model };
 }
 
-async function findMissing(db: Database, promptSet: PromptSet, model: Model, { seed, shard, limit }: RenderRequest) {
+/** The prompts that are asked for and not rendered, in the set's order. */
+export async function findMissing(
+  db: Database,
+  promptSet: PromptSet,
+  model: Model,
+  { seed, shard, limit, positions }: Pick<RenderRequest, 'seed' | 'shard' | 'limit' | 'positions'>,
+): Promise<{ queue: Prompt[]; skipped: number }> {
   const all = await listPrompts(db, promptSet.id);
   const chosen = all
+    .filter(({ position }) => positions === undefined || positions.has(position))
     .filter((prompt) => shard === undefined || prompt.position % shard.count === shard.index % shard.count)
     .slice(0, limit);
   const missing = await promptsWithoutRender(db, { promptSetId: promptSet.id, modelId: model.id, seed });
@@ -156,13 +176,14 @@ class Run {
     const stop = () => renderers.forEach((renderer) => renderer.stop());
     this.#request.signal?.addEventListener('abort', stop);
     try {
-      for (const device of this.#request.devices) renderers.push(await Renderer.start(source, device));
+      for (const device of this.#request.devices)
+        renderers.push(await (this.#request.renderers ?? Renderer).start(source, device));
       if (this.#request.signal?.aborted === true) stop();
       await Promise.all(renderers.map((renderer) => this.#drain(renderer)));
       await Promise.all(this.#writes);
     } finally {
       this.#request.signal?.removeEventListener('abort', stop);
-      await Promise.all(renderers.map((renderer) => renderer.close()));
+      if (this.#request.renderers === undefined) await Promise.all(renderers.map((renderer) => renderer.close()));
     }
     if (this.#fatal !== undefined) throw this.#fatal;
     this.#summary.stopped = this.#request.signal?.aborted === true && this.#queue.length > 0;

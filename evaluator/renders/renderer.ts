@@ -12,6 +12,7 @@ export interface StepEvent {
 export class Renderer {
   readonly device: Device;
   readonly #worker: DeviceWorker;
+  #isUsable = true;
 
   private constructor(worker: DeviceWorker) {
     this.#worker = worker;
@@ -35,7 +36,13 @@ export class Renderer {
     return this.#worker.call('generate', call, onStep as ((event: unknown) => void) | undefined);
   }
 
+  /** Not after it was stopped, nor when its thread has failed. */
+  get isUsable(): boolean {
+    return this.#isUsable && !this.#worker.hasEnded;
+  }
+
   stop(): void {
+    this.#isUsable = false;
     this.#worker.stop();
   }
 

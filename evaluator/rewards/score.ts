@@ -15,12 +15,17 @@ import { RewardScorer } from './reward-scorer.ts';
 import { checkRewardFiles, isHttp, type RewardSettings } from './add.ts';
 import { HttpScorer } from './http-scorer.ts';
 import type { ImageScorer } from './image-scorer.ts';
+import { localNetwork, type Networks } from '../models/networks.ts';
 import { rewardToken } from './reward.ts';
 
 export interface ScoreRequest {
   prompts: string;
   model: string;
   reward: string;
+  /** Only the prompts at these places of the set. */
+  positions?: ReadonlySet<number> | undefined;
+  /** Fetches files of the reward that this machine has not; they have to be here when absent. */
+  networks?: Networks | undefined;
   /** The data directory, whose cache keeps embeddings. */
   dataFolder: string;
   device: Device;
@@ -41,23 +46,20 @@ export interface ScoreSummary {
 /** @throws BadInput when a name is unknown, there are no renders, or the network changed */
 export async function scoreRenders(db: Database, images: ImageStore, request: ScoreRequest): Promise<ScoreSummary> {
   const { prompts, model: modelName, reward: rewardName, signal } = request;
-  const promptSet = await findPromptSet(db, prompts);
-  if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${prompts}".`);
-  const model = await findModel(db, modelName);
-  if (model === undefined) throw new BadInput(`There is no model named "${modelName}".`);
-  const reward = await findReward(db, rewardName);
-  if (reward === undefined)
-    throw new BadInput(`There is no reward named "${rewardName}"; add it with visavis rewards add.`);
+  const { promptSet, model, reward } = await requireScoreNames(db, request);
   const settings = reward.settings as RewardSettings;
-  const renders = await listRenders(db, { promptSetId: promptSet.id, modelId: model.id });
-  if (renders.length === 0)
+  const renders = (await listRenders(db, { promptSetId: promptSet.id, modelId: model.id })).filter(
+    ({ position }) => request.positions?.has(position) !== false,
+  );
+  if (renders.length === 0 && request.positions === undefined)
     throw new BadInput(`"${modelName}" has no renders of "${prompts}"; render them first (visavis render).`);
   const which = { promptSetId: promptSet.id, modelId: model.id, reward };
-  let queue = await rendersWithoutScore(db, which);
+  const asked = new Set(renders.map(({ id }) => id));
+  let queue = (await rendersWithoutScore(db, which)).filter(({ id }) => asked.has(id));
   if (queue.length > 0) {
     // The same bytes for the same words, in another set or under another name, have the same score. Found by reading, so that
     // nobody's writing waits for it.
-    const known = await scoresOfSameImages(db, which);
+    const known = (await scoresOfSameImages(db, which)).filter(({ renderId }) => asked.has(renderId));
     const scored = { rewardId: reward.id, networkSha256: reward.networkSha256, createdAt: Date.now() };
     for (let i = 0; i < known.length; i += 500)
       await insertScores(
@@ -102,11 +104,23 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   return summary;
 }
 
+/** @throws BadInput when one is unknown */
+export async function requireScoreNames(db: Database, asked: Pick<ScoreRequest, 'prompts' | 'model' | 'reward'>) {
+  const promptSet = await findPromptSet(db, asked.prompts);
+  if (promptSet === undefined) throw new BadInput(`There is no prompt set named "${asked.prompts}".`);
+  const model = await findModel(db, asked.model);
+  if (model === undefined) throw new BadInput(`There is no model named "${asked.model}".`);
+  const reward = await findReward(db, asked.reward);
+  if (reward === undefined)
+    throw new BadInput(`There is no reward named "${asked.reward}"; add it with visavis rewards add.`);
+  return { promptSet, model, reward };
+}
+
 /** @throws BadInput when the network changed, or the program does not answer */
 async function scorerFor(
   name: string,
   settings: RewardSettings,
-  { device, dataFolder, batch }: ScoreRequest,
+  { device, dataFolder, batch, networks }: ScoreRequest,
 ): Promise<ImageScorer> {
   if (isHttp(settings)) {
     // The program says how many it takes at most.
@@ -114,8 +128,9 @@ async function scorerFor(
     return new HttpScorer({ ...settings, batch: most }, { token: rewardToken() });
   }
   const chosen = batch === undefined ? {} : { batch };
-  await checkRewardFiles(name, settings);
-  const { network, logitScale, logitBias = 0 } = settings;
-  const cache = { folder: join(dataFolder, 'cache', 'embeddings'), ...settings };
+  const here = networks === undefined ? settings : await localNetwork(networks, settings);
+  await checkRewardFiles(name, here);
+  const { network, logitScale, logitBias = 0 } = here;
+  const cache = { folder: join(dataFolder, 'cache', 'embeddings'), ...here };
   return new RewardScorer({ ...network, logitScale, logitBias }, { device, cache, ...chosen });
 }

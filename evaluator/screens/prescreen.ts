@@ -9,6 +9,7 @@ import type { ImageStore } from '../engine/images/store.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { parseGate } from './gates.ts';
 import { addCheckpoints } from '../models/checkpoints.ts';
+import type { Networks } from '../models/networks.ts';
 import { readResult, requireScreenNames, type ScreenRequest } from './result.ts';
 import { renderPromptSet } from '../renders/render.ts';
 import { scoreRenders } from '../rewards/score.ts';
@@ -18,6 +19,8 @@ export interface PrescreenRun extends ScreenRequest {
   checkpoints?: readonly string[];
   devices: readonly Device[];
   batch?: number | undefined;
+  /** Fetches files of models and rewards that this machine has not. */
+  networks?: Networks | undefined;
   dataFolder: string;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: PrescreenProgress) => void) | undefined;
@@ -51,6 +54,7 @@ export async function runPrescreen(db: Database, images: ImageStore, run: Prescr
       seed,
       devices: run.devices,
       batch: run.batch ?? 1,
+      networks: run.networks,
       signal,
       onProgress: ({ done, failed, total }) => onProgress?.({ task: `render ${name}`, done: done + failed, total }),
     });
@@ -65,6 +69,7 @@ export async function runPrescreen(db: Database, images: ImageStore, run: Prescr
         reward: reward.name,
         dataFolder,
         device: run.devices[0]!,
+        networks: run.networks,
         signal,
         onProgress: (progress) => onProgress?.({ task: `score ${name} with ${reward.name}`, ...progress }),
       });

@@ -44,7 +44,7 @@ function freshOn(locate: Locate): () => Promise<FreshDatabase> {
   };
 }
 
-async function newPostgresDatabase(serverUrl: string): Promise<string> {
+export async function newPostgresDatabase(serverUrl: string): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();

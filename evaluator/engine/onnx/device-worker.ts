@@ -17,6 +17,7 @@ export class DeviceWorker {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
+  #hasEnded = false;
 
   /** @param entry the module that calls serveCalls, as `new URL('./render-worker.js', import.meta.url)` */
   constructor(entry: URL, device: Device) {
@@ -32,6 +33,11 @@ export class DeviceWorker {
     const id = this.#nextId++;
     this.#worker.postMessage({ id, method, argument } satisfies Call);
     return new Promise<unknown>((resolve, reject) => this.#pending.set(id, { resolve, reject, onEvent })) as Promise<T>;
+  }
+
+  /** Whether its thread is gone, with whatever it was doing. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** Asks what runs to end at its next step; every later call ends at its first. */
@@ -57,6 +63,7 @@ export class DeviceWorker {
   }
 
   #fail(error: Error): void {
+    this.#hasEnded = true;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }

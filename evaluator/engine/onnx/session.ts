@@ -55,7 +55,11 @@ export interface Session {
 }
 
 /** @throws BadInput when onnxruntime refuses the file; its own first line is the reason */
-export async function createSession(source: NetworkSource, device: Device, threads?: number): Promise<Session> {
+export async function createSession(
+  source: NetworkSource,
+  device: Device,
+  threads = device.kind === 'cpu' ? device.threads : undefined,
+): Promise<Session> {
   const options: ort.InferenceSession.SessionOptions = {
     executionProviders: providersOf(device),
     logSeverityLevel: 4,

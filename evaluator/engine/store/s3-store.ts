@@ -189,7 +189,7 @@ export class S3Store implements ObjectStore {
           method,
           signal: AbortSignal.timeout(patienceMs),
           headers: { 'X-Amz-Content-Sha256': sha256Of(body ?? new Uint8Array()) },
-          ...(body === undefined ? {} : { body: body as BodyInit }),
+          ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
         });
       } catch (error) {
         reason = reasonOf(error);

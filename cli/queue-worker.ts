@@ -1,0 +1,52 @@
+/** @file `visavis worker --queue`: slices of the team's jobs, one at a time on each device. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { locationOf } from '../db/open.ts';
+import { deviceName, type Device } from '../evaluator/engine/onnx/device.ts';
+import { isExpected, storeOf, type Workspace } from './context.ts';
+
+export interface QueueWorkerOptions {
+  devices: readonly Device[];
+  untilEmpty: boolean;
+  signal: AbortSignal;
+}
+
+/** Works until the signal, or until nothing is left; the slices under way go back then, with what is finished kept. */
+export async function runQueueWorker(
+  workspace: Workspace,
+  { devices, untilEmpty, signal }: QueueWorkerOptions,
+): Promise<void> {
+  const { Boss } = await import('../server/queue/boss.ts');
+  const { work } = await import('../server/queue/work.ts');
+  const { runSlice } = await import('../evaluator/jobs/run-slice.ts');
+  const { RendererPool } = await import('../evaluator/renders/renderer-pool.ts');
+  const { DatabaseError } = await import('../db/migrate.ts');
+  const { StoreError } = await import('../evaluator/engine/store/object-store.ts');
+  const { db, images, dataFolder } = workspace;
+  const log = (sentence: string) => console.error(`visavis: ${sentence}`);
+  const store = storeOf(workspace);
+  const boss = await Boss.open(locationOf(db), { supervises: true, onTrouble: () => undefined });
+  const renderers = new RendererPool();
+  try {
+    await Promise.all(
+      devices.map((device) => {
+        const machine = {
+          ...{ db, images, dataFolder, device, renderers },
+          networks: { store, cacheFolder: join(dataFolder, 'cache') },
+        };
+        return work({
+          ...{ db, boss, signal, untilEmpty, log },
+          deviceKind: device.kind,
+          name: `${hostname()} ${process.pid} ${deviceName(device)}`,
+          // The database and the store come back; the input does not get better.
+          isExpected: (error) => isExpected(error) && !(error instanceof DatabaseError || error instanceof StoreError),
+          run: ({ job, slice, signal, report }) =>
+            runSlice(machine, { ...job, part: slice.part }, { jobId: job.id, signal, report }),
+        });
+      }),
+    );
+  } finally {
+    await renderers.close();
+    await boss.stop().catch(() => undefined);
+  }
+}

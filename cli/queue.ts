@@ -1,0 +1,107 @@
+/** @file What commands with --queue share: put a job into the team's queue, and follow it until it ends. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Option } from 'commander';
+import type { JobView } from '../contract/jobs.ts';
+import { slicesOf, type StoredSlice } from '../db/queries/jobs.ts';
+import { locationOf } from '../db/open.ts';
+import { troubleOf } from '../db/trouble.ts';
+import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import type { JobPlan } from '../evaluator/jobs/job.ts';
+import type { Workspace } from './context.ts';
+import { startProgress, type Progress } from './output.ts';
+
+export const queueOption = () =>
+  new Option(
+    '--queue',
+    'give the work to the workers of the team’s PostgreSQL (visavis worker --queue), and follow it',
+  );
+
+/** @param device as --device has it @returns the kind that a job is to run on; null where its first worker decides */
+export function deviceKindOf(device: string): string | null {
+  if (device === 'auto') return null;
+  if (/^(cpu|cuda|webgpu)$/.test(device)) return device;
+  throw new BadInput(
+    `With --queue, --device is auto, cpu, cuda or webgpu, not "${device}": a worker chooses the rest.`,
+  );
+}
+
+const lookEveryMs = 500;
+
+/**
+ * @param onLook sees the job now and then
+ * @returns its slices when it is done; undefined when the signal ended the following, or the job failed or was cancelled, which is
+ *   said on stderr
+ */
+export async function submitAndFollow(
+  { db }: Workspace,
+  kind: JobView['kind'],
+  plan: () => Promise<JobPlan<object>>,
+  {
+    deviceKind,
+    signal,
+    onLook,
+  }: { deviceKind: string | null; signal: AbortSignal; onLook?: (id: string) => Promise<void> },
+): Promise<{ id: string | null; skipped: number; slices: StoredSlice[] } | undefined> {
+  const { Boss } = await import('../server/queue/boss.ts');
+  const { submitJob, readJob } = await import('../server/queue/jobs.ts');
+  const boss = await Boss.open(locationOf(db), { supervises: false, onTrouble: () => undefined });
+  const { skipped, ...job } = await plan().catch(async (error: unknown) => {
+    await boss.stop();
+    throw error;
+  });
+  if (job.slices.length === 0) {
+    await boss.stop();
+    return { id: null, skipped, slices: [] };
+  }
+  const { id, isNew } = await submitJob(db, boss, { ...job, kind, deviceKind }).finally(() => boss.stop());
+  console.error(`visavis: ${isNew ? 'job' : 'the same work is in the queue already: job'} ${id}.`);
+  let progress: Progress | undefined;
+  try {
+    for (let isAway = false; ;) {
+      let view: JobView;
+      try {
+        view = await readJob(db, id);
+        await onLook?.(id);
+        isAway = false;
+      } catch (error) {
+        const trouble = troubleOf(error);
+        if (trouble === undefined || signal.aborted) throw error;
+        if (!isAway) console.error(`visavis: ${trouble.sentence} Asking again.`);
+        isAway = true;
+        await pause(signal);
+        continue;
+      }
+      progress ??= startProgress(view.title, view.items, kind === 'train' ? 'steps' : 'items');
+      progress.update(view.done);
+      if (view.state === 'done') return { id, skipped, slices: await slicesOf(db, id) };
+      if (view.state === 'failed' || view.state === 'cancelled') {
+        progress.stop();
+        progress = undefined;
+        const { failed } = view.slices;
+        const why = view.state === 'cancelled' ? 'was cancelled' : `failed in ${failed} of its slices`;
+        console.error(`visavis: the job ${why}${view.error === null ? '.' : `: ${view.error}`}`);
+        return undefined;
+      }
+      if (signal.aborted) {
+        console.error(`visavis: the job goes on without this command; visavis jobs cancel ${id} ends it.`);
+        return undefined;
+      }
+      await pause(signal);
+    }
+  } finally {
+    progress?.stop();
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
+}
+
+/** Sums and lists of what slices gave. */
+export function collect<T>(slices: readonly StoredSlice[], schema: { parse(value: unknown): T }): T[] {
+  return slices.map(({ result }) => schema.parse(result));
+}
+
+export function total<T>(results: readonly T[], of: (result: T) => number): number {
+  return results.reduce((sum, result) => sum + of(result), 0);
+}

@@ -1,0 +1,64 @@
+/** @file prompt set → renders, by several machines. */
+import { z } from 'zod';
+import type { Database } from '../../db/open.ts';
+import { secondsPerItem } from '../../db/queries/jobs.ts';
+import type { ObjectStore } from '../engine/store/object-store.ts';
+import { shareModel } from '../models/networks.ts';
+import type { ModelSettings } from '../models/settings.ts';
+import { findMissing, renderPromptSet, requireNames, type RenderSummary } from '../renders/render.ts';
+import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
+import { sliceSize, slicesOf } from './slicing.ts';
+
+export const renderJobSchema = z.strictObject({
+  prompts: z.string(),
+  model: z.string(),
+  seed: z.int(),
+  limit: z.int().nullable(),
+  batch: z.int(),
+});
+export type RenderJob = z.infer<typeof renderJobSchema>;
+export const renderResultSchema = z.object({ rendered: z.int(), skipped: z.int(), failed: failuresSchema });
+
+/** @throws BadInput as rendering does, before anything is in the queue */
+export async function planRender(
+  db: Database,
+  store: ObjectStore | undefined,
+  request: RenderJob,
+): Promise<JobPlan<RenderJob>> {
+  const { promptSet, model } = await requireNames(db, request);
+  const { queue, skipped } = await findMissing(db, promptSet, model, { ...request, limit: request.limit ?? undefined });
+  if (store !== undefined && queue.length > 0) await shareModel(store, model.settings as ModelSettings);
+  const rateKey = `render ${model.id}`;
+  const size = sliceSize(queue.length, await secondsPerItem(db, rateKey));
+  const positions = queue.map(({ position }) => position);
+  return {
+    title: `render ${request.prompts} with ${request.model}`,
+    request,
+    rateKey,
+    slices: slicesOf(positions, size).map((some) => ({ items: some.length, part: { positions: some } })),
+    skipped,
+  };
+}
+
+export async function runRenderSlice(
+  machine: Machine,
+  request: RenderJob,
+  part: unknown,
+  { signal, report }: SliceRun,
+): Promise<z.infer<typeof renderResultSchema> | undefined> {
+  const { positions } = partSchema.parse(part);
+  const { db, images, device, networks, renderers } = machine;
+  const summary: RenderSummary = await renderPromptSet(db, images, {
+    ...request,
+    limit: undefined,
+    positions: new Set(positions),
+    devices: [device],
+    networks,
+    renderers,
+    signal,
+    onProgress: ({ done, failed, total }) => report(positions.length - total + done + failed),
+  });
+  if (summary.stopped) return undefined;
+  const { rendered, skipped, failed } = summary;
+  return { rendered, skipped, failed };
+}

@@ -1,0 +1,69 @@
+/** @file renders → rewards, by several machines. */
+import { z } from 'zod';
+import type { Database } from '../../db/open.ts';
+import { secondsPerItem } from '../../db/queries/jobs.ts';
+import { listRenders } from '../../db/queries/renders.ts';
+import { rendersWithoutScore } from '../../db/queries/rewards.ts';
+import type { ObjectStore } from '../engine/store/object-store.ts';
+import { shareNetwork } from '../models/networks.ts';
+import { isHttp, type RewardSettings } from '../rewards/add.ts';
+import { requireScoreNames, scoreRenders } from '../rewards/score.ts';
+import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
+import { sliceSize, slicesOf } from './slicing.ts';
+
+export const scoreJobSchema = z.strictObject({
+  prompts: z.string(),
+  model: z.string(),
+  reward: z.string(),
+  batch: z.int().nullable(),
+});
+export type ScoreJob = z.infer<typeof scoreJobSchema>;
+export const scoreResultSchema = z.object({ scored: z.int(), skipped: z.int(), failed: failuresSchema });
+
+/** @throws BadInput as scoring does, before anything is in the queue */
+export async function planScore(
+  db: Database,
+  store: ObjectStore | undefined,
+  request: ScoreJob,
+): Promise<JobPlan<ScoreJob>> {
+  const { promptSet, model, reward } = await requireScoreNames(db, request);
+  const which = { promptSetId: promptSet.id, modelId: model.id, reward };
+  const missing = new Set((await rendersWithoutScore(db, which)).map(({ id }) => id));
+  const renders = await listRenders(db, which);
+  const left = renders.filter(({ id }) => missing.has(id));
+  const settings = reward.settings as RewardSettings;
+  if (store !== undefined && left.length > 0 && !isHttp(settings)) await shareNetwork(store, settings);
+  const rateKey = `score ${reward.id}`;
+  const size = sliceSize(left.length, await secondsPerItem(db, rateKey));
+  const positions = [...new Set(left.map(({ position }) => position))];
+  const seedsAt = (some: readonly number[]) => left.filter(({ position }) => some.includes(position)).length;
+  return {
+    title: `score ${request.prompts} by ${request.model} with ${request.reward}`,
+    request,
+    rateKey,
+    slices: slicesOf(positions, size).map((some) => ({ items: seedsAt(some), part: { positions: some } })),
+    skipped: renders.length - left.length,
+  };
+}
+
+export async function runScoreSlice(
+  { db, images, device, dataFolder, networks }: Machine,
+  request: ScoreJob,
+  part: unknown,
+  { signal, report }: SliceRun,
+): Promise<z.infer<typeof scoreResultSchema> | undefined> {
+  const { positions } = partSchema.parse(part);
+  const summary = await scoreRenders(db, images, {
+    ...request,
+    batch: request.batch ?? undefined,
+    positions: new Set(positions),
+    dataFolder,
+    device,
+    networks,
+    signal,
+    onProgress: ({ done }) => report(done),
+  });
+  if (summary.stopped) return undefined;
+  const { scored, skipped, failed } = summary;
+  return { scored, skipped, failed };
+}
