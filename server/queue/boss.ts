@@ -3,6 +3,7 @@
  * it needs is said in a sentence. A slice whose worker is not heard of for ten seconds goes to another.
  */
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, PgBoss } from 'pg-boss';
 import type { Database } from '../../db/open.ts';
 import { ArgumentError } from '../../evaluator/statistics/argument-error.ts';
@@ -21,6 +22,7 @@ const heartbeatSeconds = 10;
 export const heartbeatMs = 3000;
 /** Tries after the first. */
 const retryLimit = 2;
+const stopPatienceMs = 5000;
 const queueOf = (deviceKind: string | null) => `visavis-${deviceKind ?? 'any'}`;
 /** Slices that failed or lost their worker at every try. */
 const lostQueue = 'visavis-lost';
@@ -145,8 +147,10 @@ export class Boss {
     await this.#boss.fail(queue, attempt, { message: error.message });
   }
 
+  /** No slice is in its hands any more. It does not wait for a database that is away. */
   async stop(): Promise<void> {
-    await this.#boss.stop({ graceful: true, close: true });
+    const stopped = this.#boss.stop({ graceful: false, close: true }).catch(() => undefined);
+    await Promise.race([stopped, sleep(stopPatienceMs, undefined, { ref: false })]);
   }
 }
 

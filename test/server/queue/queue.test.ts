@@ -311,9 +311,9 @@ describe.skipIf(postgresUrl === '')('a team', () => {
           '--batch',
           '2',
           '--steps',
-          '60',
+          '300',
           '--checkpoint-every',
-          '10',
+          '25',
         ],
         ...['--threads', '1', '--out', out],
       ];
@@ -329,10 +329,11 @@ describe.skipIf(postgresUrl === '')('a team', () => {
         const first = team.worker();
         const db = await openDatabase(server.url);
         const done = async () => (await allJobs(db).catch(() => []))[0]?.done ?? 0;
-        await waitFor(async () => (await done()) >= 12);
+        await waitFor(async () => (await done()) >= 30);
         first.child.kill('SIGKILL');
+        expect((await allJobs(db))[0]!.state).toBe('running');
         const second = team.worker();
-        await waitFor(async () => (await done()) >= 25);
+        await waitFor(async () => (await done()) >= 160);
         server.stop('fast');
         await sleep(1500);
         server.start();
@@ -340,13 +341,15 @@ describe.skipIf(postgresUrl === '')('a team', () => {
         expect(stderr).not.toMatch(/Error/);
         expect(code).toBe(0);
         expect((await second.ended).code).toBe(0);
+        const { worker } = await db.selectFrom('slice').select('worker').executeTakeFirstOrThrow();
+        expect(worker).toContain(` ${second.child.pid} `);
         const hash = (folder: string, name: string) =>
           createHash('sha256')
             .update(readFileSync(join(folder, name)))
             .digest('hex');
-        for (const name of ['pytorch_lora_weights.safetensors', 'checkpoints/step-000030.safetensors'])
+        for (const name of ['pytorch_lora_weights.safetensors', 'checkpoints/step-000075.safetensors'])
           expect(hash(out, name)).toBe(hash(alone, name));
-        expect(readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n')).toHaveLength(60);
+        expect(readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n')).toHaveLength(300);
         await db.destroy();
       } finally {
         server.remove();
