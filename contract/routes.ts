@@ -35,6 +35,7 @@ import {
 } from './editor.ts';
 import { studyFileShape } from './study-file.ts';
 import { exclusionRequestSchema, qualitySchema } from './quality.ts';
+import { jobListSchema, jobSchema } from './jobs.ts';
 import { trainingRunListSchema } from './training.ts';
 import {
   gallerySchema,
@@ -127,6 +128,14 @@ export const routes = [
     answer: pairVotesSchema,
   },
   { method: 'get', path: '/api/runs', summary: 'Training runs with their curves', answer: trainingRunListSchema },
+  { method: 'get', path: '/api/jobs', summary: "Jobs of the team's queue, newest first", answer: jobListSchema },
+  { method: 'get', path: '/api/jobs/{id}', summary: 'How far one is', answer: jobSchema },
+  {
+    method: 'post',
+    path: '/api/jobs/{id}/cancel',
+    summary: 'End a job; what is finished is kept',
+    answer: jobSchema,
+  },
   { method: 'get', path: '/api/prescreens', summary: 'All prescreens, newest first', answer: prescreenListSchema },
   {
     method: 'post',

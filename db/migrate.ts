@@ -25,6 +25,7 @@ import { account } from './migrations/0023-account.ts';
 import { share } from './migrations/0024-share.ts';
 import { imageIndex } from './migrations/0025-image-index.ts';
 import { job } from './migrations/0026-job.ts';
+import { connection } from './migrations/0027-connection.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -55,6 +56,7 @@ export const migrations: Record<string, Migration> = {
   '0024-share': share,
   '0025-image-index': imageIndex,
   '0026-job': job,
+  '0027-connection': connection,
 };
 
 /** A database that this version must not touch, or cannot open. */

@@ -22,7 +22,8 @@ CREATE TABLE "annotator" (
   "last_assignment_id" text,
   "keyed_at" bigint,
   "secret_hash" text,
-  "end_reason" text check (end_reason in ('finished', 'full', 'no-consent', 'device', 'checks')), constraint "annotator_once" unique ("study_id",
+  "end_reason" text check (end_reason in ('finished', 'full', 'no-consent', 'device', 'checks')),
+  "connection" text, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 

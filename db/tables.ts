@@ -158,6 +158,8 @@ export interface AnnotatorTable {
   secret_hash: Generated<string | null>;
   /** Why their visit is over; null while it is not. */
   end_reason: Generated<'finished' | 'full' | 'no-consent' | 'device' | 'checks' | null>;
+  /** The newest, on whatever server; null before the first. */
+  connection: Generated<string | null>;
 }
 
 /** What somebody did at a step of their visit; only inserted. */

@@ -10,6 +10,7 @@ import type {
   TokenView,
 } from '../../contract/access.ts';
 import type { Prescreen } from '../../contract/prescreen.ts';
+import type { JobList, JobView } from '../../contract/jobs.ts';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
 import type { StudyFile } from '../../contract/study-file.ts';
@@ -65,6 +66,8 @@ export const readPrescreens = () => request<{ prescreens: Prescreen[] }>('/presc
 export const readPrescreen = (id: string) => request<Prescreen>(`/prescreens/${encodeURIComponent(id)}`);
 export const createStudy = (id: string, name: string) =>
   send<{ name: string }>('POST', `/prescreens/${encodeURIComponent(id)}/study`, { name });
+export const readJobs = () => request<JobList>('/jobs');
+export const cancelJob = (id: string) => send<JobView>('POST', `/jobs/${encodeURIComponent(id)}/cancel`);
 export const readRuns = () => request<{ runs: TrainingRun[] }>('/runs');
 
 /** The answer's status; undefined when there was none. Not a form: with the page's referrer policy it would not say where it comes from. */

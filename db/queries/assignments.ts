@@ -325,11 +325,27 @@ export async function renewLease(db: Database, id: string, expiresAt: number): P
 }
 
 /** Shortens what annotators hold; a lease that ends sooner stays as it is. */
-export async function shortenLeases(db: Database, annotatorIds: readonly string[], expiresAt: number): Promise<void> {
+export async function shortenLeases(
+  db: Database,
+  annotatorIds: readonly string[],
+  expiresAt: number,
+  connections?: readonly string[],
+): Promise<void> {
   await db
     .updateTable('assignment')
     .set({ expires_at: expiresAt })
     .where('annotator_id', 'in', annotatorIds)
+    .$if(connections !== undefined, (query) =>
+      query.where((e) =>
+        e.exists(
+          e
+            .selectFrom('annotator as a')
+            .select('a.id')
+            .whereRef('a.id', '=', 'assignment.annotator_id')
+            .where('a.connection', 'in', connections!),
+        ),
+      ),
+    )
     .where(isOpen)
     .where('state', '=', 'leased')
     .where('expires_at', '>', expiresAt)
@@ -467,6 +483,11 @@ export async function countSurplusPair(
 }
 
 /** The annotator is back: what they still hold is theirs for a whole lease again. */
+/** From now on their leases end with this connection, and with no older one. */
+export async function setConnection(db: Database, annotatorId: string, connection: string): Promise<void> {
+  await db.updateTable('annotator').set({ connection }).where('id', '=', annotatorId).execute();
+}
+
 export async function renewLeases(db: Database, annotatorId: string, expiresAt: number): Promise<void> {
   await db
     .updateTable('assignment')

@@ -1,5 +1,5 @@
 /**
- * @file rewards → prescreen result, by several machines: a slice renders and scores its prompts with every model, and the last one
+ * @file Arrow, by several machines: rewards → prescreen result. A slice renders and scores its prompts with every model, and the last one
  * to end has the result read.
  */
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** @file prompt set → renders, by several machines. */
+/** @file Arrow, by several machines: prompt set → renders. */
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import { secondsPerItem } from '../../db/queries/jobs.ts';

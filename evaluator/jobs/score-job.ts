@@ -1,4 +1,4 @@
-/** @file renders → rewards, by several machines. */
+/** @file Arrow, by several machines: renders → rewards. */
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import { secondsPerItem } from '../../db/queries/jobs.ts';

@@ -1,5 +1,5 @@
 /**
- * @file preference data → adapter, on whatever machine is free. At each checkpoint the run's folder goes into the store: another
+ * @file Arrow: preference data → adapter, on whatever machine is free. At each checkpoint the run's folder goes into the store: another
  * machine goes on from there, to the same bytes.
  */
 import { readdir, rm } from 'node:fs/promises';

@@ -3,6 +3,7 @@
  * /annotate/api/EVENT with the event's payload, and `auth` beside it as a socket's handshake has it. The answer is the event's
  * acknowledgement, and `session` as a socket is told it.
  */
+import { randomUUID } from 'node:crypto';
 import { json, Router } from 'express';
 import { httpStatus, ServiceError } from '../errors.ts';
 import { largestMessage, type AnnotatorEvents } from '../socket/annotator-events.ts';
@@ -23,7 +24,7 @@ export function annotateApi(annotators: AnnotatorEvents, origins: Origins): Rout
         throw new ServiceError('bad-request', "auth.participant is missing; without the page's cookie it is needed.");
       const visitor = await annotators.identify(auth, request);
       // Whoever asks here has no connection whose end would be noticed, and may have lost one: what they hold stays theirs.
-      await annotators.holdFor(visitor);
+      await annotators.holdFor(visitor, randomUUID());
       const answer = await annotators.answer(event, visitor, payload);
       const session = annotators.sessionOf(visitor);
       response

@@ -18,6 +18,7 @@ import { studySummaries, studySummary, withoutVisit } from '../study/summary.ts'
 import { trainingRuns } from '../training/runs.ts';
 import { accessApi } from './access.ts';
 import { editorApi } from './editor.ts';
+import { jobsApi } from './jobs.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
 import { allowed, bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
 
@@ -55,6 +56,7 @@ export function researchApi({ db, aside, imports, images, publicUrl, prescreens,
   );
   router.use('/prescreens', prescreenApi({ db, aside, ...prescreens }));
   router.use(requireResearcher(asking, 'read'));
+  router.use('/jobs', jobsApi(db));
 
   router.get('/studies', async (_request, response) => {
     response.json({ studies: (await studySummaries(db)).map((study) => shownTo(response, study)) });

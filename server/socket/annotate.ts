@@ -18,8 +18,8 @@ export function serveAnnotators(
   { db, metrics, log }: Pick<EventParts, 'db' | 'metrics' | 'log'>,
 ): () => Promise<void> {
   const presence = new Presence();
-  const departures = new Departures((ids) =>
-    releaseSoon(db, ids, annotators.leases).catch((error: unknown) => logFailure(log, error)),
+  const departures = new Departures((ids, connections) =>
+    releaseSoon(db, ids, annotators.leases, Date.now(), connections).catch((error: unknown) => logFailure(log, error)),
   );
 
   namespace.use((socket, next) => {
@@ -41,9 +41,9 @@ export function serveAnnotators(
     const session = annotators.sessionOf(socket.data);
     if (session !== undefined) socket.emit('session', session);
     metrics.annotators.inc();
-    presence.enter(annotator.id);
+    presence.enter(annotator.id, socket.id);
     departures.delete(annotator.id);
-    annotators.holdFor(socket.data).catch((error: unknown) => logFailure(log, error));
+    annotators.holdFor(socket.data, socket.id).catch((error: unknown) => logFailure(log, error));
 
     for (const event of annotators.events) {
       const listener = async (...received: unknown[]): Promise<void> => {
@@ -58,61 +58,71 @@ export function serveAnnotators(
 
     socket.on('disconnect', () => {
       metrics.annotators.dec();
-      if (presence.leave(annotator.id) > 0) return;
-      departures.add(annotator.id);
+      const ended = presence.leave(annotator.id);
+      if (ended !== undefined) departures.add(annotator.id, ended);
     });
   });
   return () => departures.end();
 }
 
-/** How many connections each annotator has: two tabs of one person are one person. */
+/** Each annotator's connections to this server: two tabs of one person are one person. */
 class Presence {
-  readonly #connections = new Map<string, number>();
+  readonly #here = new Map<string, { open: number; connections: string[] }>();
 
-  enter(annotatorId: string): void {
-    this.#connections.set(annotatorId, (this.#connections.get(annotatorId) ?? 0) + 1);
+  enter(annotatorId: string, connection: string): void {
+    const here = this.#here.get(annotatorId);
+    if (here === undefined) this.#here.set(annotatorId, { open: 1, connections: [connection] });
+    else {
+      here.open += 1;
+      here.connections.push(connection);
+    }
   }
 
-  /** @returns how many are left */
-  leave(annotatorId: string): number {
-    const left = (this.#connections.get(annotatorId) ?? 1) - 1;
-    if (left === 0) this.#connections.delete(annotatorId);
-    else this.#connections.set(annotatorId, left);
-    return left;
+  /** @returns all that they had since they came, once the last one has ended */
+  leave(annotatorId: string): string[] | undefined {
+    const here = this.#here.get(annotatorId);
+    if (here === undefined || --here.open > 0) return undefined;
+    this.#here.delete(annotatorId);
+    return here.connections;
   }
 }
 
 /** When a network goes away thousands leave at once: they are told to the database some at a time. */
 class Departures {
-  readonly #ids = new Set<string>();
-  readonly #release: (ids: string[]) => Promise<void>;
+  /** The connections that ended, of each annotator. */
+  readonly #left = new Map<string, readonly string[]>();
+  readonly #release: (ids: string[], connections: string[]) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(release: (ids: string[]) => Promise<void>) {
+  constructor(release: (ids: string[], connections: string[]) => Promise<void>) {
     this.#release = release;
   }
 
-  add(annotatorId: string): void {
-    this.#ids.add(annotatorId);
+  add(annotatorId: string, connections: readonly string[]): void {
+    this.#left.set(annotatorId, connections);
     this.#timer ??= setTimeout(() => void this.#flush(), departuresEveryMs);
   }
 
   /** They are back. */
   delete(annotatorId: string): void {
-    this.#ids.delete(annotatorId);
+    this.#left.delete(annotatorId);
   }
 
   /** Releases all that wait, and comes back when that is done. */
   async end(): Promise<void> {
     clearTimeout(this.#timer);
-    while (this.#ids.size > 0) await this.#flush();
+    while (this.#left.size > 0) await this.#flush();
     clearTimeout(this.#timer);
   }
 
   async #flush(): Promise<void> {
-    const some = [...this.#ids].slice(0, departuresAtOnce);
-    for (const id of some) this.#ids.delete(id);
-    if (some.length > 0) await this.#release(some);
-    this.#timer = this.#ids.size === 0 ? undefined : setTimeout(() => void this.#flush(), 0);
+    const some = [...this.#left].slice(0, departuresAtOnce);
+    for (const [id] of some) this.#left.delete(id);
+    if (some.length > 0)
+      await this.#release(
+        some.map(([id]) => id),
+        some.flatMap(([, connections]) => connections),
+      );
+    this.#timer = this.#left.size === 0 ? undefined : setTimeout(() => void this.#flush(), 0);
   }
 }

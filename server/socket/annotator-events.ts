@@ -165,8 +165,9 @@ export class AnnotatorEvents {
   }
 
   /** The visitor is here: what they hold is theirs for a whole lease again. */
-  holdFor({ annotator }: Visitor): Promise<void> {
-    return holdAgain(this.#parts.db, annotator, this.leases);
+  /** @param connection by which they are here now; one that they had before may end on another server only after this */
+  holdFor({ annotator }: Visitor, connection: string): Promise<void> {
+    return holdAgain(this.#parts.db, annotator, this.leases, Date.now(), connection);
   }
 
   /** Logs and counts it, and says what the caller may know. */

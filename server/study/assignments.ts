@@ -19,6 +19,7 @@ import {
   releaseExpired,
   renewLease,
   renewLeases,
+  setConnection,
   shortenLeases,
   skipAssignment,
   standingOf,
@@ -246,14 +247,18 @@ export async function reportProblem(
   );
 }
 
-/** Their connections ended: what they hold goes back soon unless they return. */
+/**
+ * Their connections ended: what they hold goes back soon unless they return.
+ * @param connections those that ended; whoever has a newer one, on another server, keeps what they hold. Anybody's when absent
+ */
 export async function releaseSoon(
   db: Database,
   annotatorIds: readonly string[],
   times: LeaseTimes,
   now = Date.now(),
+  connections?: readonly string[],
 ): Promise<void> {
-  await inTransaction(db, (tx) => shortenLeases(tx, annotatorIds, now + times.graceMs));
+  await inTransaction(db, (tx) => shortenLeases(tx, annotatorIds, now + times.graceMs, connections));
 }
 
 /** The annotator is back before their leases ran out. */
@@ -262,8 +267,12 @@ export async function holdAgain(
   annotator: Annotator,
   times: LeaseTimes,
   now = Date.now(),
+  connection?: string,
 ): Promise<void> {
-  await inTransaction(db, (tx) => renewLeases(tx, annotator.id, now + times.leaseMs));
+  await inTransaction(db, async (tx) => {
+    if (connection !== undefined) await setConnection(tx, annotator.id, connection);
+    await renewLeases(tx, annotator.id, now + times.leaseMs);
+  });
 }
 
 /**

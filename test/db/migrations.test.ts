@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(25);
+    expect(rows).toHaveLength(27);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -95,6 +95,8 @@ onBothEngines('migrations', (fresh, empty) => {
         '0023-account',
         '0024-share',
         '0025-image-index',
+        '0026-job',
+        '0027-connection',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -72,6 +72,18 @@ onBothEngines('leases', (fresh) => {
     expect(await expiry(db, assignment.id)).toBe(14_000 + lease);
   });
 
+  it('stay when the connection that ended is not the newest: the newest is on another server', async () => {
+    const { db, join } = await setUp(2);
+    const ann = await join('ann');
+    const assignment = (await nextAssignment(db, ann, times, 0))!;
+    await holdAgain(db, ann, times, 1000, 'on the first server');
+    await holdAgain(db, ann, times, 2000, 'on the second server');
+    await releaseSoon(db, [ann.id], times, 3000, ['on the first server']);
+    expect(await expiry(db, assignment.id)).toBe(2000 + lease);
+    await releaseSoon(db, [ann.id], times, 4000, ['an older one', 'on the second server']);
+    expect(await expiry(db, assignment.id)).toBe(9000);
+  });
+
   it('do not outlast a clock that is set back', async () => {
     const { db, join } = await setUp(1);
     const [ann, bob] = [await join('ann'), await join('bob')];
