@@ -9,7 +9,6 @@ const { dependencies, optionalDependencies, devDependencies } = read('package.js
 const { packages } = read('package-lock.json');
 const reasons = read('scripts/dependencies.json');
 
-const once = Object.fromEntries(Object.entries(devDependencies).filter(([name]) => !(name in optionalDependencies)));
 const named = { ...dependencies, ...optionalDependencies, ...devDependencies };
 const missing = Object.keys(named).filter((name) => !(name in reasons));
 const gone = Object.keys(reasons).filter((name) => !(name in named));
@@ -39,7 +38,7 @@ ${table({ ...dependencies, ...optionalDependencies })}
 
 ## To build and test
 
-${table(once)}
+${table(devDependencies)}
 `;
 const file = join(root, 'docs', 'dependencies.md');
 if (process.argv.includes('--check')) {

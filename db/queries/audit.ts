@@ -1,9 +1,18 @@
 /** @file Queries on the log of what researchers did. Entries are only added. */
+import { sql } from 'kysely';
+import { isPostgres } from '../engine.ts';
 import type { Database } from '../open.ts';
 import type { AuditTable } from '../tables.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 
+/** A number that no other lock of the program has. */
+const auditLock = 0x61756469;
 export type AuditEntry = ObjectOf<AuditTable>;
+
+/** Until the transaction ends nobody else adds an entry: each follows from the one before. SQLite has one writer anyway. */
+export async function lockAudit(tx: Database): Promise<void> {
+  if (isPostgres(tx)) await sql`select pg_advisory_xact_lock(${auditLock})`.execute(tx);
+}
 
 export async function lastAuditEntry(db: Database): Promise<AuditEntry | undefined> {
   const row = await db.selectFrom('audit').selectAll().orderBy('position', 'desc').limit(1).executeTakeFirst();

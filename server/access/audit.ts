@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
-import { insertAuditEntry, lastAuditEntry, listAuditEntries, type AuditEntry } from '../../db/queries/audit.ts';
+import { insertAuditEntry, lastAuditEntry, listAuditEntries, lockAudit, type AuditEntry } from '../../db/queries/audit.ts';
 
 /** Whoever may run commands on the server's machine. */
 export const commandLine = 'command line';
@@ -21,6 +21,7 @@ export interface Deed {
 
 /** Adds an entry. Call it in the transaction of what it tells of. */
 export async function record(tx: Database, { actor, action, subject }: Deed, now = Date.now()): Promise<void> {
+  await lockAudit(tx);
   const last = await lastAuditEntry(tx);
   const entry = {
     position: (last?.position ?? 0) + 1,

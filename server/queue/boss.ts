@@ -2,7 +2,6 @@
  * @file The engine that carries slices to workers: pg-boss on the team's PostgreSQL. It is loaded when a queue is asked for; what
  * it needs is said in a sentence. A slice whose worker is not heard of for ten seconds goes to another.
  */
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, PgBoss } from 'pg-boss';
 import type { Database } from '../../db/open.ts';
@@ -41,22 +40,6 @@ export function requireQueue(location: string): void {
     );
 }
 
-/** @throws ArgumentError when this installation has no queue */
-async function loadBoss(location: string): Promise<typeof import('pg-boss')> {
-  requireQueue(location);
-  try {
-    return await import('pg-boss');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    const { optionalDependencies } = createRequire(import.meta.url)('visavis/package.json') as {
-      optionalDependencies: Record<string, string>;
-    };
-    throw new ArgumentError(
-      `A queue needs the package pg-boss, which is optional: npm install pg-boss@${optionalDependencies['pg-boss']}.`,
-    );
-  }
-}
-
 export class Boss {
   readonly #boss: PgBoss;
   readonly #adapt: (tx: Database) => { db: import('pg-boss').Db };
@@ -74,7 +57,9 @@ export class Boss {
     location: string,
     { supervises, onTrouble }: { supervises: boolean; onTrouble: (error: Error) => void },
   ): Promise<Boss> {
-    const library = await loadBoss(location);
+    requireQueue(location);
+    // Loaded here alone: the Node that everything else runs on need not be new enough for it.
+    const library = await import('pg-boss');
     const boss = new library.PgBoss({
       connectionString: location,
       max: 4,

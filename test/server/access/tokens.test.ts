@@ -136,5 +136,15 @@ describe('the log', () => {
       await change(db);
       expect((await readAudit(db)).brokenAt).toBe(at);
     });
+
+    it('nothing when many write at once, as several servers do', async () => {
+      const { db } = await fresh();
+      const write = (i: number) =>
+        db.transaction().execute((tx) => record(tx, { actor: 'a', action: 'b', subject: `${i}` }, i));
+      await Promise.all(Array.from({ length: 12 }, (_, i) => write(i)));
+      const { entries, brokenAt } = await readAudit(db);
+      expect(brokenAt).toBeNull();
+      expect(entries.map(({ subject }) => Number(subject)).sort((a, b) => a - b)).toEqual([...Array(12).keys()]);
+    });
   });
 });
