@@ -1,5 +1,5 @@
 /** @file `visavis worker --queue`: slices of the team's jobs, one at a time on each device. */
-import { hostname } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { locationOf } from '../db/open.ts';
 import { deviceName, type Device } from '../evaluator/engine/onnx/device.ts';
@@ -7,6 +7,8 @@ import { isExpected, storeOf, type Workspace } from './context.ts';
 
 export interface QueueWorkerOptions {
   devices: readonly Device[];
+  /** Bytes of weights that a device may be given; the machine's memory for a CPU and no limit for others when absent. */
+  memoryBytes: number | undefined;
   untilEmpty: boolean;
   signal: AbortSignal;
 }
@@ -14,10 +16,11 @@ export interface QueueWorkerOptions {
 /** Works until the signal, or until nothing is left; the slices under way go back then, with what is finished kept. */
 export async function runQueueWorker(
   workspace: Workspace,
-  { devices, untilEmpty, signal }: QueueWorkerOptions,
+  { devices, memoryBytes, untilEmpty, signal }: QueueWorkerOptions,
 ): Promise<void> {
   const { Boss } = await import('../server/queue/boss.ts');
   const { work } = await import('../server/queue/work.ts');
+  const { runReportJob } = await import('../server/queue/report-job.ts');
   const { runSlice } = await import('../evaluator/jobs/run-slice.ts');
   const { RendererPool } = await import('../evaluator/renders/renderer-pool.ts');
   const { DatabaseError } = await import('../db/migrate.ts');
@@ -37,11 +40,14 @@ export async function runQueueWorker(
         return work({
           ...{ db, boss, signal, untilEmpty, log },
           deviceKind: device.kind,
+          memoryBytes: memoryBytes ?? (device.kind === 'cpu' ? totalmem() : Infinity),
           name: `${hostname()} ${process.pid} ${deviceName(device)}`,
           // The database and the store come back; the input does not get better.
           isExpected: (error) => isExpected(error) && !(error instanceof DatabaseError || error instanceof StoreError),
           run: ({ job, slice, signal, report }) =>
-            runSlice(machine, { ...job, part: slice.part }, { jobId: job.id, signal, report }),
+            job.kind === 'report'
+              ? runReportJob(db, job.request)
+              : runSlice(machine, { ...job, kind: job.kind, part: slice.part }, { jobId: job.id, signal, report }),
         });
       }),
     );

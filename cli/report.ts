@@ -4,9 +4,10 @@ import { stringify } from 'csv-stringify/sync';
 import { pairingsOf } from '../evaluator/votes/models.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
-import { isOfMany, type ManyModelsReport, type Report } from '../contract/report.ts';
-import { withWorkspace, writeOutput, type DataOption } from './context.ts';
+import { isOfMany, type AnyReport, type ManyModelsReport, type Report } from '../contract/report.ts';
+import { exitCode, interruptSignal, withWorkspace, writeOutput, type DataOption, type Workspace } from './context.ts';
 import { printJson, printTable } from './output.ts';
+import { queueOption, submitAndFollow } from './queue.ts';
 import { packageVersion } from '../evaluator/engine/files/package-root.ts';
 
 interface Options extends DataOption {
@@ -17,6 +18,7 @@ interface Options extends DataOption {
   identified?: boolean;
   latex?: string;
   simulated?: boolean;
+  queue?: boolean;
 }
 
 export function reportCommand(): Command {
@@ -29,16 +31,21 @@ export function reportCommand(): Command {
     .option('--identified', 'with --html: participants’ own ids; pseudonyms without it')
     .option('--latex <dir>', 'write a table, figures, methods and a checklist for LaTeX')
     .option('--simulated', 'of the simulated votes, although people have voted')
+    .addOption(queueOption())
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (study: string, options: Options) => {
       if (options.html === undefined && (options.gallery || options.identified))
         throw new BadInput(`--${options.gallery ? 'gallery' : 'identified'} goes with --html.`);
+      if (options.queue && (options.html !== undefined || options.latex !== undefined))
+        throw new BadInput(`--${options.html === undefined ? 'latex' : 'html'} is written here; leave --queue out.`);
       const { studyReport } = await import('../server/study/study-report.ts');
       const { reveal } = await import('../server/study/reveal.ts');
       const population = options.simulated ? ('simulated' as const) : undefined;
-      const report = await withWorkspace(options, async ({ db, images }) => {
+      const report = await withWorkspace(options, async (workspace) => {
+        const { db, images } = workspace;
         if (population === undefined) await reveal(db, study);
+        if (options.queue) return reportByQueue(workspace, study, population ?? null);
         const { html, latex } = options;
         if (html !== undefined) {
           const { reportHtml } = await import('../server/report/html.ts');
@@ -53,11 +60,28 @@ export function reportCommand(): Command {
         }
         return studyReport(db, study, population);
       });
+      if (report === undefined) {
+        process.exitCode = exitCode.failed;
+        return;
+      }
       if (options.csv !== undefined) await writeOutput(options.csv, reportCsv(report));
       if (options.json) printJson(report);
       else if (isOfMany(report)) printManyModelsReport(report);
       else printReport(report);
     });
+}
+
+async function reportByQueue(
+  workspace: Workspace,
+  study: string,
+  population: 'simulated' | null,
+): Promise<AnyReport | undefined> {
+  const { planReport } = await import('../server/queue/report-job.ts');
+  const outcome = await submitAndFollow(workspace, 'report', () => planReport(workspace.db, { study, population }), {
+    deviceKind: null,
+    signal: interruptSignal(),
+  });
+  return outcome && (outcome.slices[0]!.result as AnyReport);
 }
 
 /** For reading in a terminal, without the manual. */

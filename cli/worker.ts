@@ -5,7 +5,7 @@ import { withThreads, type Device } from '../evaluator/engine/onnx/device.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { Prescreen } from '../contract/prescreen.ts';
 import { databaseLocation, dataFolderOf } from '../server/config.ts';
-import { wholeNumber } from './numbers.ts';
+import { realNumber, wholeNumber } from './numbers.ts';
 import { interruptSignal, withWorkspace, type DataOption, type Workspace } from './context.ts';
 
 interface Options extends DataOption {
@@ -13,6 +13,7 @@ interface Options extends DataOption {
   queue?: boolean;
   untilEmpty?: boolean;
   threads?: number;
+  memory?: number;
   device: string;
 }
 
@@ -29,6 +30,7 @@ export function workerCommand(): Command {
     .option('--until-empty', 'with --queue: end when no job waits or runs')
     .option('--device <device>', 'auto, cpu, cuda[:ID], webgpu; with --queue several with commas', 'auto')
     .option('--threads <n>', 'threads of the runtime on a CPU', wholeNumber(1))
+    .option('--memory <gib>', 'with --queue: leave jobs with larger weights to other workers', realNumber(0))
     .option('--data <dir>', 'data directory')
     .action(async (options: Options) => {
       const { takePrescreen } = await import('../server/prescreens/prescreens.ts');
@@ -48,7 +50,10 @@ export function workerCommand(): Command {
         for (const note of chosen.notes) console.error(`visavis: ${note}`);
         const { runQueueWorker } = await import('./queue-worker.ts');
         const untilEmpty = options.untilEmpty === true;
-        await withWorkspace(options, (workspace) => runQueueWorker(workspace, { devices, untilEmpty, signal }));
+        const memoryBytes = options.memory === undefined ? undefined : options.memory * 2 ** 30;
+        await withWorkspace(options, (workspace) =>
+          runQueueWorker(workspace, { devices, memoryBytes, untilEmpty, signal }),
+        );
         return;
       }
       await withWorkspace(options, async (workspace) => {

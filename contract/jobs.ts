@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 export const jobSchema = z.object({
   id: z.string().describe('Random.'),
-  kind: z.enum(['render', 'score', 'prescreen', 'train']).describe('The command that it was given by.'),
+  kind: z.enum(['render', 'score', 'prescreen', 'train', 'report']).describe('The command that it was given by.'),
   title: z.string().describe('What is done with what, for people.'),
   state: z
     .enum(['waiting', 'running', 'done', 'failed', 'cancelled'])

@@ -106,12 +106,13 @@ CREATE INDEX exclusion_study on exclusion (study_id);
 
 CREATE TABLE "job" (
   "id" text primary key,
-  "kind" text not null check (kind in ('render', 'score', 'prescreen', 'train')),
+  "kind" text not null check (kind in ('render', 'score', 'prescreen', 'train', 'report')),
   "title" text not null,
   "request" text not null,
   "request_sha256" text not null,
   "rate_key" text not null,
   "device_kind" text,
+  "memory_bytes" bigint not null,
   "priority" integer not null,
   "state" text not null check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),
   "error" text,

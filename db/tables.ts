@@ -380,7 +380,7 @@ export interface TrainingRunTable {
   updated_at: number;
 }
 
-export type JobKind = 'render' | 'score' | 'prescreen' | 'train';
+export type JobKind = 'render' | 'score' | 'prescreen' | 'train' | 'report';
 /** Of a job and of its slices. */
 export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 
@@ -397,6 +397,8 @@ export interface JobTable {
   rate_key: string;
   /** cpu, cuda or webgpu: all of a job runs on one kind. Null until its first slice is taken. */
   device_kind: string | null;
+  /** Of the weights that are loaded at once: a device with less leaves it to others. */
+  memory_bytes: number;
   /** The highest goes first. */
   priority: number;
   state: JobState;

@@ -6,12 +6,15 @@ export const job: Migration = {
     await db.schema
       .createTable('job')
       .addColumn('id', 'text', (c) => c.primaryKey())
-      .addColumn('kind', 'text', (c) => c.notNull().check(sql`kind in ('render', 'score', 'prescreen', 'train')`))
+      .addColumn('kind', 'text', (c) =>
+        c.notNull().check(sql`kind in ('render', 'score', 'prescreen', 'train', 'report')`),
+      )
       .addColumn('title', 'text', (c) => c.notNull())
       .addColumn('request', 'text', (c) => c.notNull())
       .addColumn('request_sha256', 'text', (c) => c.notNull())
       .addColumn('rate_key', 'text', (c) => c.notNull())
       .addColumn('device_kind', 'text')
+      .addColumn('memory_bytes', 'bigint', (c) => c.notNull())
       .addColumn('priority', 'integer', (c) => c.notNull())
       .addColumn('state', 'text', (c) =>
         c.notNull().check(sql`state in ('waiting', 'running', 'done', 'failed', 'cancelled')`),

@@ -12,7 +12,9 @@ export interface JobPlan<Request extends object> {
   request: Request;
   /** Jobs of one key take about as long an item. */
   rateKey: string;
-  slices: { items: number; part: object }[];
+  /** Of the weights that are loaded at once. */
+  memoryBytes: number;
+  slices: readonly { items: number; part: object }[];
   /** Already there before. */
   skipped: number;
 }

@@ -9,9 +9,9 @@ import { listPrompts } from '../../db/queries/prompts.ts';
 import type { PrescreenResult } from '../../contract/prescreen.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
 import { addCheckpoints } from '../models/checkpoints.ts';
-import { shareModel, shareNetwork } from '../models/networks.ts';
+import { bytesOf, shareModel, shareNetwork, totalBytes } from '../models/networks.ts';
 import type { ModelSettings } from '../models/settings.ts';
-import { isHttp, type RewardSettings } from '../rewards/add.ts';
+import { isHttp, type NetworkSettings, type RewardSettings } from '../rewards/add.ts';
 import { parseGate } from '../screens/gates.ts';
 import { runPrescreen, PrescreenStopped } from '../screens/prescreen.ts';
 import { requireScreenNames } from '../screens/result.ts';
@@ -58,6 +58,12 @@ export async function planPrescreen(
     title: `prescreen ${models.map(({ name }) => name).join(', ')} against ${request.baseline} on ${request.prompts}`,
     request,
     rateKey,
+    memoryBytes: Math.max(
+      ...all.map(({ kind, settings }) => (kind === 'imported' ? 0 : bytesOf(settings as ModelSettings))),
+      ...rewards.map(({ settings }) =>
+        'files' in (settings as object) ? totalBytes((settings as NetworkSettings).files) : 0,
+      ),
+    ),
     slices: slicesOf(positions, size).map((some) => ({ items: some.length, part: { positions: some } })),
     skipped: 0,
   };

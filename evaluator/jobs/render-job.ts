@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import { secondsPerItem } from '../../db/queries/jobs.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
-import { shareModel } from '../models/networks.ts';
+import { bytesOf, shareModel } from '../models/networks.ts';
 import type { ModelSettings } from '../models/settings.ts';
 import { findMissing, renderPromptSet, requireNames, type RenderSummary } from '../renders/render.ts';
 import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
@@ -35,6 +35,7 @@ export async function planRender(
     title: `render ${request.prompts} with ${request.model}`,
     request,
     rateKey,
+    memoryBytes: bytesOf(model.settings as ModelSettings),
     slices: slicesOf(positions, size).map((some) => ({ items: some.length, part: { positions: some } })),
     skipped,
   };

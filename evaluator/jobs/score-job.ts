@@ -5,7 +5,7 @@ import { secondsPerItem } from '../../db/queries/jobs.ts';
 import { listRenders } from '../../db/queries/renders.ts';
 import { rendersWithoutScore } from '../../db/queries/rewards.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
-import { shareNetwork } from '../models/networks.ts';
+import { shareNetwork, totalBytes } from '../models/networks.ts';
 import { isHttp, type RewardSettings } from '../rewards/add.ts';
 import { requireScoreNames, scoreRenders } from '../rewards/score.ts';
 import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
@@ -41,6 +41,7 @@ export async function planScore(
     title: `score ${request.prompts} by ${request.model} with ${request.reward}`,
     request,
     rateKey,
+    memoryBytes: isHttp(settings) ? 0 : totalBytes(settings.files),
     slices: slicesOf(positions, size).map((some) => ({ items: seedsAt(some), part: { positions: some } })),
     skipped: renders.length - left.length,
   };

@@ -10,7 +10,7 @@ import { findSlice } from '../../db/queries/jobs.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { digestOf, hashFile, hashFiles, type HashedFile } from '../engine/files/hashes.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
-import { fetchFolder, shareFiles } from '../models/networks.ts';
+import { fetchFolder, shareFiles, totalBytes } from '../models/networks.ts';
 import { hashPipeline } from '../models/settings.ts';
 import { openPreferences } from '../preference/preference-rows.ts';
 import { runTraining } from '../preference/run-training.ts';
@@ -68,6 +68,7 @@ export async function planTraining(
     title: `train ${settings.objective} as ${name}`,
     request: { name, pipeline, preferences: { path, files }, settings, width, height, threads },
     rateKey: `train ${settings.objective} ${digestOf(pipeline)}`,
+    memoryBytes: totalBytes(pipeline),
     slices: [{ items: settings.steps, part: {} }],
     skipped: 0,
   };

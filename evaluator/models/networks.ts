@@ -28,6 +28,15 @@ export async function shareNetwork(store: ObjectStore, { network, files }: Netwo
   await shareFiles(store, inFolder(network.folder, files));
 }
 
+export function totalBytes(files: readonly Pick<HashedFile, 'size'>[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Of a model's networks and adapters, on the disk. */
+export function bytesOf({ pipelineFiles, adapters }: ModelSettings): number {
+  return totalBytes(pipelineFiles) + totalBytes(adapters);
+}
+
 export async function shareFiles(store: ObjectStore, files: readonly HashedFile[]): Promise<void> {
   const changed = await firstChanged(files);
   if (changed !== undefined)

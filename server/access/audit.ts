@@ -4,7 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
-import { insertAuditEntry, lastAuditEntry, listAuditEntries, lockAudit, type AuditEntry } from '../../db/queries/audit.ts';
+import {
+  insertAuditEntry,
+  lastAuditEntry,
+  listAuditEntries,
+  lockAudit,
+  type AuditEntry,
+} from '../../db/queries/audit.ts';
 
 /** Whoever may run commands on the server's machine. */
 export const commandLine = 'command line';

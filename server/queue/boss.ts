@@ -92,9 +92,13 @@ export class Boss {
   async send(
     tx: Database,
     slices: readonly SliceId[],
-    { deviceKind, priority }: { deviceKind: string | null; priority: number },
+    { deviceKind, priority, afterSeconds = 0 }: { deviceKind: string | null; priority: number; afterSeconds?: number },
   ): Promise<void> {
-    const jobs = slices.map(({ jobId, position }) => ({ data: { jobId, position }, priority }));
+    const jobs = slices.map(({ jobId, position }) => ({
+      data: { jobId, position },
+      priority,
+      startAfter: afterSeconds,
+    }));
     for (let i = 0; i < jobs.length; i += 1000)
       await this.#boss.insert(queueOf(deviceKind), jobs.slice(i, i + 1000), this.#adapt(tx));
   }

@@ -31,11 +31,19 @@ export interface NewJob {
   rateKey: string;
   /** The kind of device that was asked for; null for whatever its first worker has. */
   deviceKind: string | null;
+  /** Of the weights that are loaded at once. */
+  memoryBytes: number;
   slices: readonly { items: number; part: object }[];
 }
 
 /** People wait for renders and their scores; a pre-screening waits for them. */
-export const priorities: Record<StoredJob['kind'], number> = { render: 20, score: 20, train: 10, prescreen: 0 };
+export const priorities: Record<StoredJob['kind'], number> = {
+  report: 30,
+  render: 20,
+  score: 20,
+  train: 10,
+  prescreen: 0,
+};
 /** What brings a job of many slices together when they are over. */
 export const finishing = { finish: true } as const;
 

@@ -34,6 +34,8 @@ export interface WorkerOptions {
   db: Database;
   boss: Boss;
   deviceKind: string;
+  /** Bytes that a job's weights may have here. */
+  memoryBytes: number;
   /** Of this worker, for people. */
   name: string;
   run: RunSlice;
@@ -47,6 +49,8 @@ export interface WorkerOptions {
 }
 
 const idleMs = 500;
+/** After which a slice that is too large for one worker is offered again. */
+const tooLargeSeconds = 15;
 
 /** Works until it is told to end, or there is nothing left. */
 export async function work(options: WorkerOptions): Promise<void> {
@@ -70,10 +74,23 @@ export async function work(options: WorkerOptions): Promise<void> {
   }
 }
 
-async function handle({ db, boss, deviceKind, name, run, isExpected, signal, log }: WorkerOptions, taken: Taken) {
+async function handle(
+  { db, boss, deviceKind, memoryBytes, name, run, isExpected, signal, log }: WorkerOptions,
+  taken: Taken,
+) {
   const { jobId, position } = taken;
   const [job, slice] = [await findJob(db, jobId), await findSlice(db, jobId, position)];
   if (job === undefined || slice === undefined || !isOpen(job) || !isOpen(slice)) return boss.done(taken);
+  if (job.memoryBytes > memoryBytes) {
+    log(
+      `${job.title} needs ${gibibytes(job.memoryBytes)} GiB for its weights, this worker has ${gibibytes(memoryBytes)}: it is left to others.`,
+    );
+    const { deviceKind, priority } = job;
+    return db.transaction().execute(async (tx) => {
+      await boss.done(taken, tx);
+      await boss.send(tx, [taken], { deviceKind, priority, afterSeconds: tooLargeSeconds });
+    });
+  }
   const pinned = await pinDevice(db, jobId, deviceKind);
   if (pinned !== deviceKind) {
     // The job runs on another kind of device: its images have to be alike.
@@ -158,6 +175,10 @@ async function buryLost({ db, boss }: WorkerOptions): Promise<void> {
       await boss.done(taken, tx);
     });
   }
+}
+
+function gibibytes(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
 }
 
 function isOpen({ state }: { state: StoredJob['state'] }): boolean {

@@ -18,7 +18,15 @@ describe.skipIf(chromiumPath === undefined)('jobs on the research page', () => {
     const now = Date.now();
     await insertJob(db, {
       ...job,
-      ...{ request: {}, requestSha256: job.id, rateKey: 'x', priority: 0, createdAt: now - 70_000, updatedAt: now },
+      ...{
+        request: {},
+        requestSha256: job.id,
+        rateKey: 'x',
+        priority: 0,
+        memoryBytes: 0,
+        createdAt: now - 70_000,
+        updatedAt: now,
+      },
       ...{
         deviceKind: job.state === 'waiting' ? null : 'cuda',
         error: slices.find(({ error }) => error)?.error ?? null,

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { openDatabase, type Database } from '../../../db/open.ts';
 import { allJobs } from '../../../server/queue/jobs.ts';
 import { encodePng } from '../../../evaluator/engine/images/png.ts';
@@ -20,6 +20,7 @@ import { node22 } from '../../support/node22.ts';
 import { startPostgres } from '../../support/postgres.ts';
 import { Team } from '../../support/queue.ts';
 import { startS3, type S3Server } from '../../support/s3.ts';
+import { openStudyOf } from '../../support/studies.ts';
 
 const postgresUrl = inject('postgresUrl');
 const assets = join(projectRoot, 'evaluator', 'starter', 'assets');
@@ -119,6 +120,13 @@ describe.skipIf(postgresUrl === '')('a worker', () => {
     ]);
     expect(ran.at(-1)).toBe('prescreen 2');
     expect(seen.every(({ state }) => state === 'done')).toBe(true);
+  });
+
+  it('leaves what is too large for it to others', async () => {
+    const { seen, ran, logged } = await play<object>('large');
+    expect(seen).toEqual({ between: 'waiting', state: 'done' });
+    expect(ran).toEqual(['a job 0']);
+    expect(logged).toHaveLength(1);
   });
 
   it('has a job whole or not at all', async () => {
@@ -238,6 +246,24 @@ describe.skipIf(postgresUrl === '')('a team', () => {
     },
     5 * minutes,
   );
+
+  it('reports as the machine that is asked would', async () => {
+    const location = await newPostgresDatabase(postgresUrl);
+    const team = new Team(location, s3);
+    const db = await openDatabase(location);
+    for (const [name, value] of Object.entries({ VISAVIS_STORE: s3.location, ...s3.env })) vi.stubEnv(name, value);
+    const { name } = await openStudyOf(db, { pairs: 5 });
+    vi.unstubAllEnvs();
+    const asked = team.start(['report', name, '--queue', '--json']);
+    await waitFor(() => asked.stderr.includes('job'));
+    const worker = team.worker();
+    const { code, stdout } = await asked.ended;
+    expect((await worker.ended).code).toBe(0);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(JSON.parse((await team.run(['report', name, '--json'])).stdout));
+    expect((await team.run(['report', name, '--queue', '--html', 'x.html'])).stderr).toMatch(/--html is written here/);
+    await db.destroy();
+  }, 60_000);
 
   it(
     'pre-screens as one machine does, with the same gates and exit code',

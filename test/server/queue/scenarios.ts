@@ -17,13 +17,13 @@ const ran: string[] = [];
 const logged: string[] = [];
 
 const job = (slices: number, change: Partial<NewJob> = {}): NewJob => ({
-  ...{ kind: 'render', title: 'a job', request: { of: 'the test' }, rateKey: 'test', deviceKind: null },
+  ...{ kind: 'render', title: 'a job', request: { of: 'the test' }, rateKey: 'test', deviceKind: null, memoryBytes: 0 },
   slices: Array.from({ length: slices }, (_, i) => ({ items: 10 + i, part: { i } })),
   ...change,
 });
 const works = (run: RunSlice, change: Partial<Parameters<typeof work>[0]> = {}) =>
   work({
-    ...{ db, boss, deviceKind: 'cpu', name: 'worker', signal: never, untilEmpty: true },
+    ...{ db, boss, deviceKind: 'cpu', memoryBytes: 1000, name: 'worker', signal: never, untilEmpty: true },
     isExpected: (error) => error instanceof BadInput,
     log: (sentence) => void logged.push(sentence),
     run,
@@ -116,6 +116,18 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     await submitJob(db, boss, job(2, { title: 'render', request: { c: 1 } }));
     await works(remember);
     return (await allJobs(db)).map(({ title, state, slices }) => ({ title, state, done: slices.done }));
+  },
+
+  async large() {
+    const { id } = await submitJob(db, boss, job(1, { memoryBytes: 1001 }));
+    const stop = new AbortController();
+    const small = works(remember, { signal: stop.signal, untilEmpty: false });
+    while (logged.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort();
+    await small;
+    const between = (await readJob(db, id)).state;
+    await works(remember, { memoryBytes: 1001 });
+    return { between, state: (await readJob(db, id)).state };
   },
 
   /** Submitting inside a transaction that fails puts nothing into the queue. */
