@@ -1,78 +1,46 @@
 /** @file The command line. One file a command; this one puts them together and maps errors to exit codes. */
 import { Command, CommanderError } from 'commander';
-import { accountCommand } from './account.ts';
-import { adaptersCommand } from './adapters.ts';
-import { analyzeCommand } from './analyze.ts';
-import { auditCommand } from './audit.ts';
-import { backupCommand, restoreCommand } from './backup.ts';
 import { exitCode, reportFailure } from './context.ts';
-import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
-import { bundleCommand, verifyCommand } from './bundle.ts';
-import { exportCommand } from './export.ts';
-import { generateCommand } from './generate.ts';
-import { jobsCommand } from './jobs.ts';
-import { loginCommand } from './login.ts';
-import { mcpCommand } from './mcp.ts';
-import { migrateCommand } from './migrate.ts';
-import { modelsCommand } from './models.ts';
-import { participantCommand } from './participant.ts';
-import { planCommand } from './plan.ts';
-import { preferencesCommand } from './preferences.ts';
-import { prescreenCommand } from './prescreen.ts';
-import { promptsCommand } from './prompts.ts';
-import { renderCommand } from './render.ts';
-import { rendersCommand } from './renders.ts';
-import { reportCommand } from './report.ts';
-import { rewardCommand } from './reward.ts';
-import { rewardsCommand } from './rewards.ts';
-import { scoreCommand } from './score.ts';
-import { serveCommand } from './serve.ts';
-import { simulateCommand } from './simulate.ts';
-import { storeCommand } from './store.ts';
-import { studyCommand } from './study.ts';
-import { tokenCommand } from './token.ts';
-import { trainCommand } from './train.ts';
 import { packageVersion } from '../evaluator/engine/files/package-root.ts';
-import { workerCommand } from './worker.ts';
 
-const commands = [
-  demoCommand,
-  serveCommand,
-  promptsCommand,
-  modelsCommand,
-  adaptersCommand,
-  renderCommand,
-  rendersCommand,
-  generateCommand,
-  rewardsCommand,
-  scoreCommand,
-  rewardCommand,
-  prescreenCommand,
-  studyCommand,
-  simulateCommand,
-  reportCommand,
-  analyzeCommand,
-  planCommand,
-  participantCommand,
-  exportCommand,
-  bundleCommand,
-  verifyCommand,
-  preferencesCommand,
-  trainCommand,
-  workerCommand,
-  jobsCommand,
-  backupCommand,
-  restoreCommand,
-  storeCommand,
-  migrateCommand,
-  loginCommand,
-  accountCommand,
-  tokenCommand,
-  auditCommand,
-  mcpCommand,
-  doctorCommand,
-];
+/** In the order of the help. One is loaded when it is asked for: all of them take a quarter of a second. */
+const commands: Record<string, () => Promise<Command>> = {
+  demo: async () => (await import('./demo.ts')).demoCommand(),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  prompts: async () => (await import('./prompts.ts')).promptsCommand(),
+  models: async () => (await import('./models.ts')).modelsCommand(),
+  adapters: async () => (await import('./adapters.ts')).adaptersCommand(),
+  render: async () => (await import('./render.ts')).renderCommand(),
+  renders: async () => (await import('./renders.ts')).rendersCommand(),
+  generate: async () => (await import('./generate.ts')).generateCommand(),
+  rewards: async () => (await import('./rewards.ts')).rewardsCommand(),
+  score: async () => (await import('./score.ts')).scoreCommand(),
+  reward: async () => (await import('./reward.ts')).rewardCommand(),
+  prescreen: async () => (await import('./prescreen.ts')).prescreenCommand(),
+  study: async () => (await import('./study.ts')).studyCommand(),
+  simulate: async () => (await import('./simulate.ts')).simulateCommand(),
+  report: async () => (await import('./report.ts')).reportCommand(),
+  analyze: async () => (await import('./analyze.ts')).analyzeCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
+  participant: async () => (await import('./participant.ts')).participantCommand(),
+  export: async () => (await import('./export.ts')).exportCommand(),
+  bundle: async () => (await import('./bundle.ts')).bundleCommand(),
+  verify: async () => (await import('./bundle.ts')).verifyCommand(),
+  preferences: async () => (await import('./preferences.ts')).preferencesCommand(),
+  train: async () => (await import('./train.ts')).trainCommand(),
+  worker: async () => (await import('./worker.ts')).workerCommand(),
+  jobs: async () => (await import('./jobs.ts')).jobsCommand(),
+  backup: async () => (await import('./backup.ts')).backupCommand(),
+  restore: async () => (await import('./backup.ts')).restoreCommand(),
+  store: async () => (await import('./store.ts')).storeCommand(),
+  migrate: async () => (await import('./migrate.ts')).migrateCommand(),
+  login: async () => (await import('./login.ts')).loginCommand(),
+  account: async () => (await import('./account.ts')).accountCommand(),
+  token: async () => (await import('./token.ts')).tokenCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
+  mcp: async () => (await import('./mcp.ts')).mcpCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+};
 
 /** Throws instead of ending the process, so that every way out goes through one place. */
 function withoutExit(command: Command): Command {
@@ -99,7 +67,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('Side-by-side human evaluation of text-to-image models.')
     .version(packageVersion())
     .showHelpAfterError('(see --help)');
-  for (const make of commands) program.addCommand(make());
+  const asked = argv[2] ?? '';
+  const loaded = Object.hasOwn(commands, asked) ? [commands[asked]!] : Object.values(commands);
+  for (const load of loaded) program.addCommand(await load());
   withoutExit(program);
   refuseRepeats(program);
   try {

@@ -23,11 +23,11 @@ export async function runQueueWorker(
   const { runReportJob } = await import('../server/queue/report-job.ts');
   const { runSlice } = await import('../evaluator/jobs/run-slice.ts');
   const { RendererPool } = await import('../evaluator/renders/renderer-pool.ts');
-  const { DatabaseError } = await import('../db/migrate.ts');
+  const { DatabaseError } = await import('../db/database-error.ts');
   const { StoreError } = await import('../evaluator/engine/store/object-store.ts');
   const { db, images, dataFolder } = workspace;
   const log = (sentence: string) => console.error(`visavis: ${sentence}`);
-  const store = storeOf(workspace);
+  const store = await storeOf(workspace);
   const boss = await Boss.open(locationOf(db), { supervises: true, onTrouble: () => undefined });
   const renderers = new RendererPool();
   try {

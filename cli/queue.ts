@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import type { JobView } from '../contract/jobs.ts';
-import { slicesOf, type StoredSlice } from '../db/queries/jobs.ts';
-import { locationOf } from '../db/open.ts';
+import type { StoredSlice } from '../db/queries/jobs.ts';
 import { troubleOf } from '../db/trouble.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { JobPlan } from '../evaluator/jobs/job.ts';
@@ -42,6 +41,8 @@ export async function submitAndFollow(
     onLook,
   }: { deviceKind: string | null; signal: AbortSignal; onLook?: (id: string) => Promise<void> },
 ): Promise<{ id: string | null; skipped: number; slices: StoredSlice[] } | undefined> {
+  const { slicesOf } = await import('../db/queries/jobs.ts');
+  const { locationOf } = await import('../db/open.ts');
   const { Boss } = await import('../server/queue/boss.ts');
   const { submitJob, readJob } = await import('../server/queue/jobs.ts');
   const boss = await Boss.open(locationOf(db), { supervises: false, onTrouble: () => undefined });

@@ -194,7 +194,7 @@ async function trainInQueue(options: Options): Promise<void> {
   const { fetchRun, planTraining, trainResultSchema } = await import('../evaluator/jobs/train-job.ts');
   const result = await withWorkspace(options, async (workspace) => {
     const { db } = workspace;
-    const store = storeOf(workspace);
+    const store = await storeOf(workspace);
     const name = basename(resolve(out));
     let last = 0;
     const fetchLast = async (id: string) => {

@@ -5,7 +5,8 @@ import { dirname } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { sql } from 'kysely';
 import { isPostgres } from './engine.ts';
-import { DatabaseError, migrate, migrations, pendingMigrations } from './migrate.ts';
+import { DatabaseError } from './database-error.ts';
+import { migrate, migrations, pendingMigrations } from './migrate.ts';
 import { connect, type Database } from './open.ts';
 import { loadSqlite } from './sqlite-driver.ts';
 

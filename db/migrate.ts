@@ -1,5 +1,6 @@
 /** @file Numbered migrations, applied in order when a database is opened. One is never edited after a release. */
 import { Migrator, sql, type Kysely, type Migration } from 'kysely';
+import { DatabaseError } from './database-error.ts';
 import type { Tables } from './tables.ts';
 import { promptSet } from './migrations/0001-prompt-set.ts';
 import { model } from './migrations/0002-model.ts';
@@ -58,11 +59,6 @@ export const migrations: Record<string, Migration> = {
   '0026-job': job,
   '0027-connection': connection,
 };
-
-/** A database that this version must not touch, or cannot open. */
-export class DatabaseError extends Error {
-  override name = 'DatabaseError';
-}
 
 /**
  * Brings the database to this version's schema.

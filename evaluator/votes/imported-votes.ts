@@ -99,6 +99,8 @@ export class ImportedVotesReader {
     if (!this.#notes.includes(sentence)) this.#notes.push(sentence);
   }
 
+  #lastPairing: { a: string; b: string; pairing: Pairing } | undefined;
+
   row(names: readonly string[], values: readonly (string | null | undefined)[]): void {
     this.read += 1;
     if (names !== this.#names) [this.#names, this.#layout, this.#cells] = [names, this.#layoutFor(names), {}];
@@ -185,10 +187,8 @@ export class ImportedVotesReader {
       // Of our own exports alone: elsewhere the word may mean anything.
       if (cells.primary) this.#takePrimary(this.#spelling.criterion.of(cells.primary));
     }
-    const [a, b] = [cells.model_a, cells.model_b].map((name) => this.#spelling.model.of(name ?? '')) as [
-      string,
-      string,
-    ];
+    const a = this.#spelling.model.of(cells.model_a ?? '');
+    const b = this.#spelling.model.of(cells.model_b ?? '');
     if (a !== '' && a === b) throw new BadInput(`${this.#file}, row ${this.#row()}: it compares ${a} with itself.`);
     const pairing = this.#pairingOf(a, b);
     if (pairing === undefined) return this.#skip('it names no models, and others do', 'model_a');
@@ -199,7 +199,7 @@ export class ImportedVotesReader {
       challenge: cells.challenge || null,
     });
     this.#compareAttributes(pairing.table.items[itemIndex]!, cells);
-    const status = (cells.status ?? '').trim();
+    const status = cells.status === undefined ? '' : cells.status.trim();
     if (status === 'open') return;
     if (status === 'retracted' || status === 'surplus' || status === 'excluded' || refused.has(status.toLowerCase()))
       return this.#skip(`its status is ${status}, not counted`, 'status');
@@ -245,6 +245,14 @@ export class ImportedVotesReader {
 
   /** The first mention of two models says which is A; undefined for a row without models beside rows with some. */
   #pairingOf(a: string, b: string): Pairing | undefined {
+    // Row after row is of the same two.
+    if (a === this.#lastPairing?.a && b === this.#lastPairing.b) return this.#lastPairing.pairing;
+    const pairing = this.#findPairing(a, b);
+    this.#lastPairing = pairing && { a, b, pairing };
+    return pairing;
+  }
+
+  #findPairing(a: string, b: string): Pairing | undefined {
     const named = a !== '' || b !== '';
     if (!named && this.#pairings.size > 0)
       return this.#pairings.size === 1 ? [...this.#pairings.values()][0] : undefined;

@@ -41,6 +41,7 @@ export class VoteTableBuilder {
   readonly #itemIndex = new Map<string, number>();
   readonly #names = new Map<string, string>();
   readonly #annotatorIndex = new Map<string, number>();
+  #last: { id: string | undefined; index: number } = { id: undefined, index: -1 };
   #count = 0;
   #columns = columnsOf(1024);
 
@@ -50,9 +51,15 @@ export class VoteTableBuilder {
 
   /** The index of an item; the first mention fixes its category and challenge. */
   itemIndex(item: Item): number {
-    return indexOf(this.#itemIndex, item.id, () =>
-      this.items.push({ ...item, category: this.#kept(item.category), challenge: this.#kept(item.challenge) }),
-    );
+    // Rows of one item follow one another.
+    if (item.id === this.#last.id) return this.#last.index;
+    const known = this.#itemIndex.get(item.id);
+    if (known !== undefined) return (this.#last = { id: item.id, index: known }).index;
+    const kept = { ...item, category: this.#kept(item.category), challenge: this.#kept(item.challenge) };
+    const index = this.items.push(kept) - 1;
+    this.#itemIndex.set(item.id, index);
+    this.#last = { id: item.id, index };
+    return index;
   }
 
   /** One string for all items of a category: there are few, and each may be a part of a longer text that it would keep. */

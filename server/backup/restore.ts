@@ -3,7 +3,7 @@ import { constants, existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackupFile } from '../../db/backup.ts';
-import { DatabaseError } from '../../db/migrate.ts';
+import { DatabaseError } from '../../db/database-error.ts';
 import { openDatabase } from '../../db/open.ts';
 import { sha256Of } from '../../evaluator/engine/files/hashes.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
