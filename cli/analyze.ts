@@ -1,6 +1,6 @@
 /** @file `visavis analyze`: the report on votes collected with other tools. */
 import { Command, InvalidArgumentError } from 'commander';
-import { isOfMany } from '../contract/report.ts';
+import { isOfMany } from '../evaluator/votes/models.ts';
 import { parseValues } from '../evaluator/votes/choices.ts';
 import { fields, formats, type Field, type Format } from '../evaluator/votes/formats.ts';
 import { wholeNumber } from './numbers.ts';

@@ -1,10 +1,10 @@
 /** @file `visavis report`, and how a report is printed. */
 import { Command } from 'commander';
 import { stringify } from 'csv-stringify/sync';
-import { pairingsOf } from '../evaluator/votes/models.ts';
+import { isOfMany, pairingsOf } from '../evaluator/votes/models.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { escapeCell } from '../evaluator/engine/files/spreadsheet.ts';
-import { isOfMany, type AnyReport, type ManyModelsReport, type Report } from '../contract/report.ts';
+import type { AnyReport, ManyModelsReport, Report } from '../contract/report.ts';
 import { exitCode, interruptSignal, withWorkspace, writeOutput, type DataOption, type Workspace } from './context.ts';
 import { printJson, printTable } from './output.ts';
 import { queueOption, submitAndFollow } from './queue.ts';

@@ -450,11 +450,6 @@ export type ManyModelsAnalysis = ManyModelsReport & Pick<Analysis, 'rows' | 'ski
 
 export type AnyReport = Report | ManyModelsReport;
 
-/** Whether a report is of three or more models. */
-export function isOfMany<T extends object>(report: T): report is Extract<T, { pairings: unknown }> {
-  return 'pairings' in report;
-}
-
 export type CriterionReport = z.infer<typeof criterionReportSchema>;
 export type AnnotatorReport = z.infer<typeof annotatorReportSchema>;
 export type RewardReport = z.infer<typeof rewardReportSchema>;

@@ -6,7 +6,7 @@ export { BadInput } from './engine/files/bad-input.ts';
 export { renderImage, type ImageRequest, type RenderedImage } from './renders/generate.ts';
 export { scoreImages, type ScoreRequest } from './rewards/reward.ts';
 export { analyze, analyzeAny, type AnalysisOptions } from './votes/analyze.ts';
-export { isOfMany } from '../contract/report.ts';
+export { isOfMany } from './votes/models.ts';
 export type { Analysis, CriterionReport, ManyModelsAnalysis, Report, WinRate } from '../contract/report.ts';
 
 export { ArgumentError } from './statistics/argument-error.ts';

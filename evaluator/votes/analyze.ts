@@ -1,8 +1,9 @@
 /** @file Arrow: a file of votes collected elsewhere → report. */
-import { isOfMany, type Analysis, type ManyModelsAnalysis } from '../../contract/report.ts';
+import type { Analysis, ManyModelsAnalysis } from '../../contract/report.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { importVotes } from './import.ts';
 import type { ImportOptions } from './imported-votes.ts';
+import { isOfMany } from './models.ts';
 import { reportOf } from './ratings.ts';
 
 export interface AnalysisOptions extends ImportOptions {

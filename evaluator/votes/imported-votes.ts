@@ -453,9 +453,12 @@ class Spelling {
   }
 }
 
+/** V8 makes parts of a text that are shorter than this whole strings of their own. */
+const shortestPart = 13;
+
 /** Not a part of the text that it was read in, which would be kept as long as it. */
 function copied(text: string): string {
-  return JSON.parse(JSON.stringify(text)) as string;
+  return text.length < shortestPart ? text : (JSON.parse(JSON.stringify(text)) as string);
 }
 
 interface Finished {
@@ -498,7 +501,7 @@ class Pairing {
 
   /**
    * One judgement an annotator, item and criterion. A second one of the same two images in the other order is averaged with the
-   * first; any other second one is left out. Sorting numbers finds out fast that there is none; only then is it worth asking whose.
+   * first; any other second one is left out. That there is none is found out fast; only else is it worth asking whose.
    */
   #withoutRepeats(votes: VoteTable, skip: (reason: string, column: string, row: number) => void) {
     const people = votes.annotators.length;
@@ -506,10 +509,7 @@ class Pairing {
     const keys = new Float64Array(votes.count);
     for (let i = 0; i < votes.count; i++)
       keys[i] = (votes.item[i]! * people + votes.annotator[i]!) * criteria + votes.criterion[i]!;
-    const sorted = keys.slice().sort();
-    let hasRepeats = false;
-    for (let i = 1; i < sorted.length && !hasRepeats; i++) hasRepeats = sorted[i] === sorted[i - 1];
-    if (!hasRepeats) return { votes, kept: undefined, averaged: 0 };
+    if (!hasTwice(keys, votes.items.length * people * criteria)) return { votes, kept: undefined, averaged: 0 };
     const first = new Map<number, { place: number; row: number; isAveraged: boolean }>();
     const kept: number[] = [];
     let averaged = 0;
@@ -549,6 +549,25 @@ class Pairing {
     if (one !== sides.unknown && other !== sides.unknown) return one !== other;
     return one === other && this.#swapped[row] !== this.#swapped[i];
   }
+}
+
+/** Bits of a set that is still cheap to make: 64 MiB. */
+const mostBits = 2 ** 29;
+
+/** Whether a number is there twice. @param below all are whole numbers from 0 to below it */
+function hasTwice(keys: Float64Array, below: number): boolean {
+  if (below > mostBits) {
+    const sorted = keys.slice().sort();
+    return sorted.some((key, i) => i > 0 && key === sorted[i - 1]);
+  }
+  const seen = new Uint32Array(Math.ceil(below / 32));
+  for (const key of keys) {
+    const place = key >>> 5;
+    const bit = 1 << (key & 31);
+    if ((seen[place]! & bit) !== 0) return true;
+    seen[place]! |= bit;
+  }
+  return false;
 }
 
 /** The criteria as a study asks them, where all are a study's. */

@@ -10,9 +10,7 @@ import { createInterface } from 'node:readline';
 import { Readable, Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
-import { parquetSchema } from 'hyparquet';
 import { BadInput, cannotRead } from './bad-input.ts';
-import { openParquet, parquetRows } from './parquet.ts';
 import { unescapeCell } from './spreadsheet.ts';
 
 export interface TableSink {
@@ -375,6 +373,9 @@ async function readJson(stream: Readable, sink: TableSink): Promise<void> {
 
 async function readParquetTable(file: string, sink: TableSink): Promise<void> {
   if ((await stat(file)).size > mostWhole) throw new BadInput(`${file} has more than 512 MiB.`);
+  // Loaded for such a file alone.
+  const { parquetSchema } = await import('hyparquet');
+  const { openParquet, parquetRows } = await import('./parquet.ts');
   const parquet = await openParquet(file);
   // Bytes that are no text are images.
   const columns = parquetSchema(parquet.metadata)
