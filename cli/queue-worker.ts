@@ -3,7 +3,7 @@ import { hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { locationOf } from '../db/open.ts';
 import { deviceName, type Device } from '../evaluator/engine/onnx/device.ts';
-import { isExpected, storeOf, type Workspace } from './context.ts';
+import { storeOf, type Workspace } from './context.ts';
 
 export interface QueueWorkerOptions {
   devices: readonly Device[];
@@ -19,16 +19,16 @@ export async function runQueueWorker(
   { devices, memoryBytes, untilEmpty, signal }: QueueWorkerOptions,
 ): Promise<void> {
   const { Boss } = await import('../server/queue/boss.ts');
+  const { Heartbeat } = await import('../server/queue/heartbeat.ts');
   const { work } = await import('../server/queue/work.ts');
   const { runReportJob } = await import('../server/queue/report-job.ts');
   const { runSlice } = await import('../evaluator/jobs/run-slice.ts');
   const { RendererPool } = await import('../evaluator/renders/renderer-pool.ts');
-  const { DatabaseError } = await import('../db/database-error.ts');
-  const { StoreError } = await import('../evaluator/engine/store/object-store.ts');
   const { db, images, dataFolder } = workspace;
   const log = (sentence: string) => console.error(`visavis: ${sentence}`);
   const store = await storeOf(workspace);
-  const boss = await Boss.open(locationOf(db), { supervises: true, onTrouble: () => undefined });
+  const boss = await Boss.open(locationOf(db), { supervises: false, onTrouble: () => undefined });
+  const heartbeat = await Heartbeat.start(locationOf(db));
   const renderers = new RendererPool();
   try {
     await Promise.all(
@@ -38,12 +38,10 @@ export async function runQueueWorker(
           networks: { store, cacheFolder: join(dataFolder, 'cache') },
         };
         return work({
-          ...{ db, boss, signal, untilEmpty, log },
+          ...{ db, boss, heartbeat, signal, untilEmpty, log },
           deviceKind: device.kind,
           memoryBytes: memoryBytes ?? (device.kind === 'cpu' ? totalmem() : Infinity),
           name: `${hostname()} ${process.pid} ${deviceName(device)}`,
-          // The database and the store come back; the input does not get better.
-          isExpected: (error) => isExpected(error) && !(error instanceof DatabaseError || error instanceof StoreError),
           run: ({ job, slice, signal, report }) =>
             job.kind === 'report'
               ? runReportJob(db, job.request)
@@ -53,6 +51,7 @@ export async function runQueueWorker(
     );
   } finally {
     await renderers.close();
+    await heartbeat.close();
     await boss.stop().catch(() => undefined);
   }
 }

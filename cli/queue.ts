@@ -32,15 +32,13 @@ const lookEveryMs = 500;
  *   said on stderr
  */
 export async function submitAndFollow(
-  { db }: Workspace,
+  workspace: Workspace,
   kind: JobView['kind'],
   plan: () => Promise<JobPlan<object>>,
-  {
-    deviceKind,
-    signal,
-    onLook,
-  }: { deviceKind: string | null; signal: AbortSignal; onLook?: (id: string) => Promise<void> },
+  following: { deviceKind: string | null; signal: AbortSignal; onLook?: (id: string) => Promise<void> },
 ): Promise<{ id: string | null; skipped: number; slices: StoredSlice[] } | undefined> {
+  const { db } = workspace;
+  const { deviceKind, signal, onLook } = following;
   const { slicesOf } = await import('../db/queries/jobs.ts');
   const { locationOf } = await import('../db/open.ts');
   const { Boss } = await import('../server/queue/boss.ts');
@@ -74,7 +72,15 @@ export async function submitAndFollow(
       }
       progress ??= startProgress(view.title, view.items, kind === 'train' ? 'steps' : 'items');
       progress.update(view.done);
-      if (view.state === 'done') return { id, skipped, slices: await slicesOf(db, id) };
+      if (view.state === 'done') {
+        const outcome = { id, skipped, slices: await slicesOf(db, id) };
+        if (isNew || (kind !== 'render' && kind !== 'score')) return outcome;
+        // It was planned earlier, for somebody else: what has come since is a job of its own.
+        progress.stop();
+        progress = undefined;
+        const rest = await submitAndFollow(workspace, kind, plan, following);
+        return rest && { ...rest, skipped: outcome.skipped, slices: [...outcome.slices, ...rest.slices] };
+      }
       if (view.state === 'failed' || view.state === 'cancelled') {
         progress.stop();
         progress = undefined;

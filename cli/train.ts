@@ -11,7 +11,7 @@ import { readJson } from '../evaluator/engine/files/read-json.ts';
 import { filesOf } from '../evaluator/preference/run-folder.ts';
 import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
-import { exitCode, interruptSignal, storeOf, withWorkspace, type DataOption } from './context.ts';
+import { exitCode, interruptSignal, storeOf, withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
@@ -172,12 +172,16 @@ async function saveToo(adapter: string, out: string, style: AdapterStyle): Promi
   await convertAdapter(adapter, join(out, style === 'kohya' ? 'kohya.safetensors' : 'peft'), style);
 }
 
-/** A folder that the same job may have filled before. @throws BadInput when it holds another run, or a finished one */
+/** Says that a run's folder is a copy of what workers make. */
+const markOf = (out: string) => join(out, 'queue.json');
+
+/** @throws BadInput when the folder holds a run that this machine made, or another one */
 async function requireOwnFolder(out: string, settings: TrainingSettings): Promise<void> {
-  const files = filesOf(out);
-  if (existsSync(files.adapter)) throw new BadInput(`${out} holds a finished run; choose another --out.`);
-  if (!existsSync(files.settings)) return;
-  const before = (await readJson(files.settings)) as Record<string, unknown>;
+  const { settings: file } = filesOf(out);
+  if (!existsSync(file)) return;
+  if (!existsSync(markOf(out)))
+    throw new BadInput(`${out} holds a run of this machine; continue it without --queue, or choose another --out.`);
+  const before = (await readJson(file)) as Record<string, unknown>;
   const other = Object.entries(settings).find(([key, value]) => before[key] !== value);
   if (other !== undefined)
     throw new BadInput(
@@ -201,7 +205,10 @@ async function trainInQueue(options: Options): Promise<void> {
       const slice = await findSlice(db, id, 0);
       if (slice?.result == null) return undefined;
       const result = trainResultSchema.parse(slice.result);
-      if (result.step > last || slice.state === 'done') await fetchRun(store, result.files, out);
+      if (result.step > last || slice.state === 'done') {
+        await fetchRun(store, result.files, out);
+        await writeOutput(markOf(out), `${JSON.stringify({ job: id })}\n`);
+      }
       if (last === 0) await putTrainingRun(db, rowOf(out, settings));
       last = result.step;
       return result;

@@ -108,6 +108,21 @@ export async function findSlice(db: Database, jobId: string, position: number): 
   return row && sliceOf(row);
 }
 
+/** What came of the first slice of the last job with the same work; null where nothing did. */
+export async function lastResult(db: Database, requestSha256: string): Promise<unknown> {
+  const row = await db
+    .selectFrom('slice as s')
+    .innerJoin('job as j', 'j.id', 's.job_id')
+    .select('s.result')
+    .where('j.request_sha256', '=', requestSha256)
+    .where('s.position', '=', 0)
+    .where('s.result', 'is not', null)
+    .orderBy('j.created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.result == null ? null : (JSON.parse(row.result) as unknown);
+}
+
 /** In their order. */
 export async function slicesOf(db: Database, jobId: string): Promise<StoredSlice[]> {
   const query = db.selectFrom('slice').selectAll().where('job_id', '=', jobId).orderBy('position');
@@ -178,14 +193,27 @@ export async function countOpenSlices(db: Database, jobId: string): Promise<numb
   return Number((await query.executeTakeFirstOrThrow()).slices);
 }
 
+/** The highest priority that waits for this kind of device or for any; −1 where nothing does. */
+export async function bestWaiting(db: Database, deviceKind: string): Promise<number> {
+  const row = await db
+    .selectFrom('slice as s')
+    .innerJoin('job as j', 'j.id', 's.job_id')
+    .select((e) => e.fn.max<number | null>('j.priority').as('priority'))
+    .where('s.state', '=', 'waiting')
+    .where((e) => e.or([e('j.device_kind', 'is', null), e('j.device_kind', '=', deviceKind)]))
+    .executeTakeFirstOrThrow();
+  return row.priority ?? -1;
+}
+
 /** Whether a worker of this kind has something to wait for. */
-export async function hasOpenSlices(db: Database, deviceKind: string): Promise<boolean> {
+export async function hasOpenSlices(db: Database, deviceKind: string, memoryBytes: number): Promise<boolean> {
   const query = db
     .selectFrom('slice as s')
     .innerJoin('job as j', 'j.id', 's.job_id')
     .select('s.position')
     .where('s.state', 'in', open)
     .where((e) => e.or([e('j.device_kind', 'is', null), e('j.device_kind', '=', deviceKind)]))
+    .$if(Number.isFinite(memoryBytes), (q) => q.where('j.memory_bytes', '<=', memoryBytes))
     .limit(1);
   return (await query.executeTakeFirst()) !== undefined;
 }

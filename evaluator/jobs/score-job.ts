@@ -4,10 +4,11 @@ import type { Database } from '../../db/open.ts';
 import { secondsPerItem } from '../../db/queries/jobs.ts';
 import { listRenders } from '../../db/queries/renders.ts';
 import { rendersWithoutScore } from '../../db/queries/rewards.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
 import { shareNetwork, totalBytes } from '../models/networks.ts';
 import { isHttp, type RewardSettings } from '../rewards/add.ts';
-import { requireScoreNames, scoreRenders } from '../rewards/score.ts';
+import { noRenders, requireScoreNames, scoreRenders } from '../rewards/score.ts';
 import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
 import { sliceSize, slicesOf } from './slicing.ts';
 
@@ -30,13 +31,16 @@ export async function planScore(
   const which = { promptSetId: promptSet.id, modelId: model.id, reward };
   const missing = new Set((await rendersWithoutScore(db, which)).map(({ id }) => id));
   const renders = await listRenders(db, which);
+  if (renders.length === 0) throw new BadInput(noRenders(request));
   const left = renders.filter(({ id }) => missing.has(id));
   const settings = reward.settings as RewardSettings;
   if (store !== undefined && left.length > 0 && !isHttp(settings)) await shareNetwork(store, settings);
   const rateKey = `score ${reward.id}`;
   const size = sliceSize(left.length, await secondsPerItem(db, rateKey));
   const positions = [...new Set(left.map(({ position }) => position))];
-  const seedsAt = (some: readonly number[]) => left.filter(({ position }) => some.includes(position)).length;
+  const seeds = new Map<number, number>();
+  for (const { position } of left) seeds.set(position, (seeds.get(position) ?? 0) + 1);
+  const seedsAt = (some: readonly number[]) => some.reduce((sum, position) => sum + seeds.get(position)!, 0);
   return {
     title: `score ${request.prompts} by ${request.model} with ${request.reward}`,
     request,

@@ -10,7 +10,7 @@ import { findSlice } from '../../db/queries/jobs.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { digestOf, hashFile, hashFiles, type HashedFile } from '../engine/files/hashes.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
-import { fetchFolder, shareFiles, totalBytes } from '../models/networks.ts';
+import { fetchFolder, requireInside, shareFiles, totalBytes } from '../models/networks.ts';
 import { hashPipeline } from '../models/settings.ts';
 import { openPreferences } from '../preference/preference-rows.ts';
 import { runTraining } from '../preference/run-training.ts';
@@ -105,6 +105,8 @@ export async function runTrainSlice(
   { jobId, signal, report }: SliceRun,
 ): Promise<TrainResult | undefined> {
   const { store } = networks;
+  requireInside(request.name);
+  if (request.preferences.path !== '') requireInside(request.preferences.path);
   const pipeline = await fetchFolder(networks, digestOf(request.pipeline), request.pipeline);
   const { preferences } = request;
   const data = await fetchFolder(networks, digestOf(preferences.files), preferences.files);
@@ -159,5 +161,6 @@ async function putRun(store: ObjectStore, out: string): Promise<HashedFile[]> {
 
 /** The folder of a run as it was at its last checkpoint. */
 export async function fetchRun(store: ObjectStore, files: readonly HashedFile[], out: string): Promise<void> {
+  for (const { path } of files) requireInside(path);
   for (const { path, sha256 } of files) await store.fetch({ kind: 'files', sha256 }, join(out, path));
 }

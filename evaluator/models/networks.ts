@@ -3,7 +3,7 @@
  * they are not. Fetched folders are copies; the least used make room for others.
  */
 import { stat, utimes } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { digestOf, firstChanged, type HashedFile } from '../engine/files/hashes.ts';
 import { cacheLimit, markUsed, trimCache } from '../engine/store/cache.ts';
@@ -79,6 +79,7 @@ export async function fetchFolder(
   const root = join(cacheFolder, 'networks');
   const folder = join(root, digest);
   let fetched = 0;
+  for (const { path } of files) requireInside(path);
   for (const { path, sha256, size, modifiedMs } of files) {
     const file = join(folder, path);
     if ((await stat(file).catch(() => undefined))?.size === size) continue;
@@ -94,8 +95,14 @@ export async function fetchFolder(
     fetched += 1;
   }
   await markUsed(folder);
-  if (fetched > 0) await trimCache(root, cacheLimit(), { keep: new Set([folder]) });
+  if (fetched > 0) await trimCache(root, cacheLimit());
   return folder;
+}
+
+/** @throws BadInput for a path that leads out of the folder that it is meant in */
+export function requireInside(path: string): void {
+  if (path === '' || isAbsolute(path) || path.includes('\\') || path.includes('\0') || path.split('/').includes('..'))
+    throw new BadInput(`A job names the file ${JSON.stringify(path)}, which is in no folder of it.`);
 }
 
 const inFolder = (folder: string, files: readonly HashedFile[]): HashedFile[] =>

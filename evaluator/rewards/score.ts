@@ -45,14 +45,13 @@ export interface ScoreSummary {
 
 /** @throws BadInput when a name is unknown, there are no renders, or the network changed */
 export async function scoreRenders(db: Database, images: ImageStore, request: ScoreRequest): Promise<ScoreSummary> {
-  const { prompts, model: modelName, reward: rewardName, signal } = request;
+  const { reward: rewardName, signal } = request;
   const { promptSet, model, reward } = await requireScoreNames(db, request);
   const settings = reward.settings as RewardSettings;
   const renders = (await listRenders(db, { promptSetId: promptSet.id, modelId: model.id })).filter(
     ({ position }) => request.positions?.has(position) !== false,
   );
-  if (renders.length === 0 && request.positions === undefined)
-    throw new BadInput(`"${modelName}" has no renders of "${prompts}"; render them first (visavis render).`);
+  if (renders.length === 0 && request.positions === undefined) throw new BadInput(noRenders(request));
   const which = { promptSetId: promptSet.id, modelId: model.id, reward };
   const asked = new Set(renders.map(({ id }) => id));
   let queue = (await rendersWithoutScore(db, which)).filter(({ id }) => asked.has(id));
@@ -102,6 +101,10 @@ export async function scoreRenders(db: Database, images: ImageStore, request: Sc
   }
   summary.stopped = summary.scored + summary.failed.length < queue.length;
   return summary;
+}
+
+export function noRenders({ model, prompts }: Pick<ScoreRequest, 'model' | 'prompts'>): string {
+  return `"${model}" has no renders of "${prompts}"; render them first (visavis render).`;
 }
 
 /** @throws BadInput when one is unknown */

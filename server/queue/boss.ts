@@ -19,8 +19,10 @@ export type Taken = SliceId & { queue: string; attempt: { id: string; retryCount
 const heartbeatSeconds = 10;
 /** How often a worker says that it lives. */
 export const heartbeatMs = 3000;
-/** Tries after the first. */
-const retryLimit = 2;
+/** Tries after the first. A training goes on from its last checkpoint: it may lose many workers in its life. */
+const retryLimit = { slice: 2, training: 50 };
+/** A slice waits for as long as it takes until somebody has its device. */
+const retentionSeconds = 10 * 365 * 24 * 3600;
 const stopPatienceMs = 5000;
 const queueOf = (deviceKind: string | null) => `visavis-${deviceKind ?? 'any'}`;
 /** Slices that failed or lost their worker at every try. */
@@ -73,13 +75,15 @@ export class Boss {
     });
     boss.on('error', onTrouble);
     await boss.start();
-    await boss.createQueue(lostQueue);
+    // Whoever buries a slice may be killed too.
+    await boss.createQueue(lostQueue, { retryLimit: 1000, retryDelay: 1, expireInSeconds: 60, retentionSeconds });
     for (const kind of [null, ...deviceKinds])
       await boss.createQueue(queueOf(kind), {
         heartbeatSeconds,
         // The longest that pg-boss knows; the heartbeat says who lives.
         expireInSeconds: 24 * 3600 - 1,
-        retryLimit,
+        retryLimit: retryLimit.slice,
+        retentionSeconds,
         retryDelay: 1,
         retryBackoff: true,
         retryDelayMax: 60,
@@ -92,23 +96,31 @@ export class Boss {
   async send(
     tx: Database,
     slices: readonly SliceId[],
-    { deviceKind, priority, afterSeconds = 0 }: { deviceKind: string | null; priority: number; afterSeconds?: number },
+    {
+      kind,
+      deviceKind,
+      priority,
+      afterSeconds = 0,
+    }: { kind: string; deviceKind: string | null; priority: number; afterSeconds?: number },
   ): Promise<void> {
     const jobs = slices.map(({ jobId, position }) => ({
       data: { jobId, position },
       priority,
       startAfter: afterSeconds,
+      ...(kind === 'train' ? { retryLimit: retryLimit.training } : {}),
     }));
     for (let i = 0; i < jobs.length; i += 1000)
       await this.#boss.insert(queueOf(deviceKind), jobs.slice(i, i + 1000), this.#adapt(tx));
   }
 
-  /** The next for this kind of device; those that are for it alone first. */
-  async take(deviceKind: string): Promise<Taken | undefined> {
-    for (const queue of [queueOf(deviceKind), queueOf(null)]) {
-      const [job] = await this.#boss.fetch<SliceId>(queue);
-      if (job !== undefined) return takenOf(queue, job);
-    }
+  /** The next for this kind of device. @param best the highest priority that waits: it goes first, in whichever queue it is */
+  async take(deviceKind: string, best: number): Promise<Taken | undefined> {
+    // What waits may have to wait for a while after a failure: then whatever there is.
+    for (const minPriority of [Math.max(0, best), 0])
+      for (const queue of [queueOf(deviceKind), queueOf(null)]) {
+        const [job] = await this.#boss.fetch<SliceId>(queue, { minPriority });
+        if (job !== undefined) return takenOf(queue, job);
+      }
     return undefined;
   }
 

@@ -9,6 +9,7 @@ import {
   findOpenJob,
   insertJob,
   insertSlices,
+  lastResult,
   listJobs,
   lockJob,
   progressOf,
@@ -73,9 +74,11 @@ export async function submitJob(
       if (existing === undefined) throw new ServiceError('conflict', 'The same job ended at this moment; try again.');
       return { id: existing.id, isNew: false };
     }
+    // A training that was cancelled, or failed, goes on from its last checkpoint; one that is done has its files at once.
+    const before = work.kind === 'train' ? await lastResult(tx, requestSha256) : null;
     await insertSlices(
       tx,
-      slices.map((slice, position) => freshSlice(id, position, slice)),
+      slices.map((slice, position) => ({ ...freshSlice(id, position, slice), result: before })),
     );
     const ids = slices.map((_, position) => ({ jobId: id, position }));
     await boss.send(tx, ids, job);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/open.ts';
 import {
   beginJob,
+  bestWaiting,
   findJob,
   findSlice,
   hasOpenSlices,
@@ -16,6 +17,7 @@ import {
   type StoredSlice,
 } from '../../db/queries/jobs.ts';
 import { heartbeatMs, type Boss, type Taken } from './boss.ts';
+import type { Heartbeat } from './heartbeat.ts';
 import { endJobIfOver } from './jobs.ts';
 
 export interface Slice {
@@ -33,14 +35,13 @@ export type RunSlice = (slice: Slice) => Promise<object | undefined>;
 export interface WorkerOptions {
   db: Database;
   boss: Boss;
+  heartbeat: Heartbeat;
   deviceKind: string;
   /** Bytes that a job's weights may have here. */
   memoryBytes: number;
   /** Of this worker, for people. */
   name: string;
   run: RunSlice;
-  /** Whether an error is a sentence about the input: the slice fails at once, since trying again would not help. */
-  isExpected: (error: Error) => boolean;
   /** Ends the worker; the slice under way goes back. */
   signal: AbortSignal;
   /** End when no slice waits or runs that this worker could get. */
@@ -49,6 +50,8 @@ export interface WorkerOptions {
 }
 
 const idleMs = 500;
+/** For which a worker takes nothing after a slice that failed. */
+const afterFailureMs = 3000;
 /** After which a slice that is too large for one worker is offered again. */
 const tooLargeSeconds = 15;
 
@@ -59,9 +62,9 @@ export async function work(options: WorkerOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       await buryLost(options);
-      const taken = await boss.take(deviceKind);
+      const taken = await boss.take(deviceKind, await bestWaiting(db, deviceKind));
       if (taken !== undefined) await handle(options, taken);
-      else if (untilEmpty && !(await hasOpenSlices(db, deviceKind))) return;
+      else if (untilEmpty && !(await hasOpenSlices(db, deviceKind, options.memoryBytes))) return;
       else await pause(idleMs, signal);
       if (inTrouble) log('The database answers again.');
       inTrouble = false;
@@ -75,7 +78,7 @@ export async function work(options: WorkerOptions): Promise<void> {
 }
 
 async function handle(
-  { db, boss, deviceKind, memoryBytes, name, run, isExpected, signal, log }: WorkerOptions,
+  { db, boss, heartbeat, deviceKind, memoryBytes, name, run, signal, log }: WorkerOptions,
   taken: Taken,
 ) {
   const { jobId, position } = taken;
@@ -85,10 +88,10 @@ async function handle(
     log(
       `${job.title} needs ${gibibytes(job.memoryBytes)} GiB for its weights, this worker has ${gibibytes(memoryBytes)}: it is left to others.`,
     );
-    const { deviceKind, priority } = job;
+    const { kind, deviceKind, priority } = job;
     return db.transaction().execute(async (tx) => {
       await boss.done(taken, tx);
-      await boss.send(tx, [taken], { deviceKind, priority, afterSeconds: tooLargeSeconds });
+      await boss.send(tx, [taken], { kind, deviceKind, priority, afterSeconds: tooLargeSeconds });
     });
   }
   const pinned = await pinDevice(db, jobId, deviceKind);
@@ -96,7 +99,7 @@ async function handle(
     // The job runs on another kind of device: its images have to be alike.
     return db.transaction().execute(async (tx) => {
       await boss.done(taken, tx);
-      await boss.send(tx, [taken], { deviceKind: pinned, priority: job.priority });
+      await boss.send(tx, [taken], { ...job, deviceKind: pinned });
     });
   }
   const startedAt = Date.now();
@@ -110,10 +113,13 @@ async function handle(
   const tell = async () => {
     const change = { ...news, heardAt: Date.now() };
     news = undefined;
-    isOurs = await boss.keep(taken);
-    // Cancelled, or in another worker's hands.
-    if (!isOurs || !(await updateSlice(db, slice, change))) own.abort();
+    if (isOurs && !(await updateSlice(db, slice, change))) own.abort();
   };
+  // In another worker's hands: it goes on from what was told last.
+  const release = heartbeat.hold(taken, () => {
+    isOurs = false;
+    own.abort();
+  });
   let telling = Promise.resolve();
   const timer = setInterval(() => {
     telling = telling.then(tell).catch(() => undefined);
@@ -131,27 +137,28 @@ async function handle(
   );
   clearInterval(timer);
   await telling;
+  release();
   const now = Date.now();
-  if ('error' in outcome && !isExpected(outcome.error)) {
+  if ('error' in outcome) {
     log(`${job.title}, slice ${position}: ${outcome.error.message}`);
     if (!isOurs) return undefined;
     await updateSlice(db, slice, { ...news, state: 'waiting', error: outcome.error.message });
-    return boss.fail(taken, outcome.error);
+    await boss.fail(taken, outcome.error);
+    // It may be this machine that is wrong: others get the next try, and the next slices.
+    return pause(afterFailureMs, signal);
   }
-  if ('result' in outcome && outcome.result === undefined) {
+  if (outcome.result === undefined) {
     if (!isOurs) return undefined;
     return db.transaction().execute(async (tx) => {
       await lockJob(tx, jobId, now);
       await boss.done(taken, tx);
       // A cancelled one has ended already.
       if (!(await updateSlice(tx, slice, { ...news, state: 'waiting', worker: null }))) return;
-      await boss.send(tx, [taken], { deviceKind: pinned, priority: job.priority });
+      await boss.send(tx, [taken], { ...job, deviceKind: pinned });
     });
   }
-  const end =
-    'error' in outcome
-      ? ({ state: 'failed', error: outcome.error.message } as const)
-      : ({ state: 'done', done: slice.items, result: outcome.result!, error: null } as const);
+  const { result } = outcome;
+  const end = { state: 'done', done: slice.items, result, error: null } as const;
   await db.transaction().execute(async (tx) => {
     await lockJob(tx, jobId, now);
     if (await updateSlice(tx, slice, { ...end, endedAt: now, heardAt: now })) await endJobIfOver(tx, boss, jobId, now);

@@ -7,7 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Of } from '../files/hashes.ts';
 import { writeWhole } from '../files/write-whole.ts';
-import { cacheLimit, trimCache } from '../store/cache.ts';
+import { cacheLimit, markUsed, trimCache } from '../store/cache.ts';
 import { keyOf, type ObjectStore } from '../store/object-store.ts';
 import { sharedStore } from '../store/open.ts';
 import { leastPadding, padPng, withoutMetadata } from './png.ts';
@@ -52,11 +52,19 @@ export class ImageStore {
   /** The image as a file of this machine, fetched when it is not here. @throws ENOENT when it is nowhere */
   async file(sha256: string): Promise<string> {
     const file = this.#path(sha256);
-    if (this.#shared === undefined || (await exists(file))) return file;
+    if (this.#shared === undefined) return file;
+    if (await exists(file)) {
+      await markUsed(file);
+      return file;
+    }
     await this.#shared.fetch({ kind: 'images', sha256 }, file);
+    await this.#trim();
+    return file;
+  }
+
+  async #trim(): Promise<void> {
     this.#newCopies += 1;
     if (this.#newCopies % trimEvery === 0) await trimCache(join(this.#folder, 'images'), cacheLimit(), { depth: 2 });
-    return file;
   }
 
   /** As `file`, of many; the path where it would be for one that is nowhere. */
@@ -112,6 +120,7 @@ export class ImageStore {
     const sha256 = sha256Of(bytes);
     await this.#shared?.put({ kind: 'images', sha256 }, bytes);
     await writeOnce(this.#path(sha256), bytes);
+    if (this.#shared !== undefined) await this.#trim();
     return sha256;
   }
 

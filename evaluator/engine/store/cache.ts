@@ -18,13 +18,13 @@ export async function markUsed(path: string, now = new Date()): Promise<void> {
 /**
  * Removes entries of a folder, whole folders at this depth, from the one that was used longest ago on, until four fifths of the limit are left.
  * @param depth of the entries below the folder; 1 for its own
- * @param keep never removed
+ * @param restMs what was used within so long may be in somebody's hands, and is kept
  * @returns how many were removed
  */
 export async function trimCache(
   folder: string,
   limit: number,
-  { depth = 1, keep = new Set() }: { depth?: number; keep?: ReadonlySet<string> } = {},
+  { depth = 1, restMs = 3600_000, now = Date.now() }: { depth?: number; restMs?: number; now?: number } = {},
 ): Promise<number> {
   const entries: { path: string; bytes: number; usedMs: number }[] = [];
   const visit = async (path: string, left: number): Promise<void> => {
@@ -41,9 +41,9 @@ export async function trimCache(
   let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total <= limit) return 0;
   let removed = 0;
-  for (const { path, bytes } of entries.sort((a, b) => a.usedMs - b.usedMs)) {
+  for (const { path, bytes, usedMs } of entries.sort((a, b) => a.usedMs - b.usedMs)) {
     if (total <= 0.8 * limit) break;
-    if (keep.has(path)) continue;
+    if (now - usedMs < restMs) break;
     await rm(path, { recursive: true, force: true });
     total -= bytes;
     removed += 1;
@@ -55,6 +55,7 @@ async function bytesOf(path: string): Promise<number> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) return 0;
   if (!info.isDirectory()) return info.size;
-  const sizes = await Promise.all((await readdir(path)).map((name) => bytesOf(join(path, name))));
+  const names = await readdir(path).catch(() => []);
+  const sizes = await Promise.all(names.map((name) => bytesOf(join(path, name))));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

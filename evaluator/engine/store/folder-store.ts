@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hashFile, sha256Of } from '../files/hashes.ts';
 import { replaceWhole, writeWhole } from '../files/write-whole.ts';
 import {
+  bytesOf,
   DamagedObject,
   idOf,
   keyOf,
@@ -42,7 +43,7 @@ export class FolderStore implements ObjectStore {
 
   async put(id: ObjectId, source: Uint8Array | string): Promise<void> {
     const file = this.path(id);
-    if ((await this.size(id)) !== undefined) return;
+    if ((await this.size(id)) === (await bytesOf(source))) return;
     const temporary = `${file}.${randomUUID()}`;
     if (typeof source === 'string') await copyWhole(source, file, temporary, id, source);
     else if (sha256Of(source) === id.sha256) await writeWhole(file, source, temporary);

@@ -2,6 +2,8 @@
  * @file Objects by the SHA-256 of their bytes: images, and files (networks, adapters, preference data). Written once, never
  * changed; every reading checks the bytes against the name.
  */
+import { stat } from 'node:fs/promises';
+
 export const objectKinds = ['files', 'images'] as const;
 
 export interface ObjectId {
@@ -18,7 +20,7 @@ export interface ObjectStore {
   /** In bytes; undefined for an object that is not there. */
   size(id: ObjectId): Promise<number | undefined>;
   /**
-   * There whole, durably, when the promise resolves; nothing happens when it is there already.
+   * There whole, durably, when the promise resolves; nothing happens when it is there already, as long as it should be.
    * @param source the bytes, or a file that holds them
    * @throws StoreError when the bytes are not those of the name
    */
@@ -40,6 +42,11 @@ export class DamagedObject extends StoreError {
   constructor(location: string, id: ObjectId) {
     super(`${keyOf(id)} in ${location} is damaged: its bytes are not those of its name.`);
   }
+}
+
+/** @param source the bytes, or a file that holds them */
+export async function bytesOf(source: Uint8Array | string): Promise<number> {
+  return typeof source === 'string' ? (await stat(source)).size : source.length;
 }
 
 /** Where an object lies in its store: images/ab/abcd….png, files/ab/abcd…. */

@@ -12,7 +12,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { hashFile, sha256Of } from '../files/hashes.ts';
 import { replaceWhole } from '../files/write-whole.ts';
-import { DamagedObject, idOf, keyOf, notThere, StoreError, type ObjectId, type ObjectStore } from './object-store.ts';
+import {
+  bytesOf,
+  DamagedObject,
+  idOf,
+  keyOf,
+  notThere,
+  StoreError,
+  type ObjectId,
+  type ObjectStore,
+} from './object-store.ts';
 
 export interface S3Options {
   bucket: string;
@@ -44,8 +53,11 @@ export class S3Store implements ObjectStore {
   readonly #prefix: string;
   readonly #base: string;
   readonly #client: AwsClient;
+  readonly #idleMs: number;
 
-  constructor({ bucket, prefix, endpoint, region, ...keys }: S3Options) {
+  /** @param idleMs for which a body may say nothing */
+  constructor({ bucket, prefix, endpoint, region, ...keys }: S3Options, { idleMs = 60_000 } = {}) {
+    this.#idleMs = idleMs;
     this.location = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     // A bucket's name with dots has no certificate as a host's name.
@@ -74,7 +86,7 @@ export class S3Store implements ObjectStore {
   }
 
   async put(id: ObjectId, source: Uint8Array | string): Promise<void> {
-    if ((await this.size(id)) !== undefined) return;
+    if ((await this.size(id)) === (await bytesOf(source))) return;
     if (typeof source === 'string' && (await stat(source)).size > partBytes) {
       if ((await hashFile(source)).sha256 !== id.sha256) throw this.#otherBytes(id);
       await this.#putParts(id, source);
@@ -104,10 +116,16 @@ export class S3Store implements ObjectStore {
         });
         try {
           const bytes = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-          await pipeline(bytes, hashing, createWriteStream(temporary, { flush: true }));
+          await whileItMoves(
+            bytes,
+            (signal) => pipeline(bytes, hashing, createWriteStream(temporary, { flush: true }), { signal }),
+            this.#idleMs,
+          );
         } catch (error) {
           // The disk's own errors are not the network's.
-          if ('syscall' in (error as object) || attempt === tries) throw error;
+          if (isOfDisk(error)) throw error;
+          if (attempt === tries)
+            throw new StoreError(`${this.location} breaks off in ${keyOf(id)}: ${reasonOf(error)}.`);
           await pause(backOffMs(attempt));
           continue;
         }
@@ -184,16 +202,21 @@ export class S3Store implements ObjectStore {
     for (let attempt = 1; attempt <= tries; attempt++) {
       if (attempt > 1) await pause(backOffMs(attempt - 1));
       let response: Response;
+      // Of the answer's beginning: its body is timed while it comes.
+      const patience = new AbortController();
+      const timer = setTimeout(() => patience.abort(new Error(`no answer for ${patienceMs / 1000} s`)), patienceMs);
       try {
         response = await this.#client.fetch(url, {
           method,
-          signal: AbortSignal.timeout(patienceMs),
+          signal: patience.signal,
           headers: { 'X-Amz-Content-Sha256': sha256Of(body ?? new Uint8Array()) },
           ...(body === undefined ? {} : { body: body as NonNullable<RequestInit['body']> }),
         });
       } catch (error) {
         reason = reasonOf(error);
         continue;
+      } finally {
+        clearTimeout(timer);
       }
       if (response.ok || allowed.includes(response.status)) return response;
       const code = tagOf(await response.text(), 'Code');
@@ -212,6 +235,37 @@ export class S3Store implements ObjectStore {
       return `${this.location} is elsewhere (${reason}); give its region, as ${this.location}?region=eu-central-1.`;
     return `${this.location} refuses the request (${reason}).`;
   }
+}
+
+/**
+ * Reads a body to its end, or until it says nothing for so long: the connection may look open for ever.
+ * @param read ends when the signal says so, sooner or later
+ */
+async function whileItMoves(
+  bytes: Readable,
+  read: (signal: AbortSignal) => Promise<void>,
+  idleMs: number,
+): Promise<void> {
+  const stop = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const stopped = new Promise<never>((_resolve, reject) => {
+    const watch = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        reject(new Error(`nothing came for ${idleMs / 1000} s`));
+        stop.abort();
+      }, idleMs);
+    };
+    watch();
+    bytes.on('data', watch);
+  });
+  const whole = read(stop.signal);
+  whole.catch(() => undefined);
+  await Promise.race([whole, stopped]).finally(() => clearTimeout(timer));
+}
+
+function isOfDisk(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 async function readPart(handle: FileHandle, part: number): Promise<Uint8Array> {

@@ -6,12 +6,14 @@ import { openDatabase } from '../../../db/open.ts';
 import { slicesOf } from '../../../db/queries/jobs.ts';
 import { BadInput } from '../../../evaluator/engine/files/bad-input.ts';
 import { Boss } from '../../../server/queue/boss.ts';
+import { Heartbeat } from '../../../server/queue/heartbeat.ts';
 import { allJobs, cancelJob, readJob, submitJob, type NewJob } from '../../../server/queue/jobs.ts';
 import { work, type RunSlice } from '../../../server/queue/work.ts';
 
 const [, , scenario, location] = process.argv as [string, string, string, string];
 const db = await openDatabase(location);
-const boss = await Boss.open(location, { supervises: true, onTrouble: () => undefined });
+const boss = await Boss.open(location, { supervises: false, onTrouble: () => undefined });
+const heartbeat = await Heartbeat.start(location);
 const never = new AbortController().signal;
 const ran: string[] = [];
 const logged: string[] = [];
@@ -23,8 +25,7 @@ const job = (slices: number, change: Partial<NewJob> = {}): NewJob => ({
 });
 const works = (run: RunSlice, change: Partial<Parameters<typeof work>[0]> = {}) =>
   work({
-    ...{ db, boss, deviceKind: 'cpu', memoryBytes: 1000, name: 'worker', signal: never, untilEmpty: true },
-    isExpected: (error) => error instanceof BadInput,
+    ...{ db, boss, heartbeat, deviceKind: 'cpu', memoryBytes: 1000, name: 'worker', signal: never, untilEmpty: true },
     log: (sentence) => void logged.push(sentence),
     run,
     ...change,
@@ -130,6 +131,39 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return { between, state: (await readJob(db, id)).state };
   },
 
+  /** Its own thread computes for a quarter of a minute; another worker looks on. */
+  async busy() {
+    const { id } = await submitJob(db, boss, job(1));
+    const block: RunSlice = async (slice) => {
+      await remember(slice);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 16_000);
+      return {};
+    };
+    await works(block);
+    return { state: (await readJob(db, id)).state };
+  },
+
+  async again() {
+    const results: unknown[] = [];
+    const training = job(1, { kind: 'train', request: { train: 1 } });
+    const first = await submitJob(db, boss, training);
+    await works(async (slice) => {
+      results.push(slice.slice.result);
+      slice.report(7, { step: 7 });
+      // Told at the next heartbeat.
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      await cancelJob(db, first.id, 'the test');
+      await until(slice.signal);
+      return undefined;
+    });
+    await submitJob(db, boss, training);
+    await works((slice) => {
+      results.push(slice.slice.result);
+      return Promise.resolve({});
+    });
+    return results;
+  },
+
   /** Submitting inside a transaction that fails puts nothing into the queue. */
   async whole() {
     const failing = submitJob(
@@ -155,6 +189,7 @@ try {
   const seen = await scenarios[scenario]!();
   process.stdout.write(JSON.stringify({ seen, ran, logged }));
 } finally {
+  await heartbeat.close();
   await boss.stop();
   await db.destroy();
 }

@@ -12,7 +12,7 @@ import { copyStore } from '../../../../evaluator/engine/store/copy.ts';
 import { FolderStore } from '../../../../evaluator/engine/store/folder-store.ts';
 import { idOf, keyOf, StoreError, type ObjectStore } from '../../../../evaluator/engine/store/object-store.ts';
 import { openStore, sharedStore } from '../../../../evaluator/engine/store/open.ts';
-import { partBytes } from '../../../../evaluator/engine/store/s3-store.ts';
+import { partBytes, S3Store } from '../../../../evaluator/engine/store/s3-store.ts';
 import { temporaryFolder } from '../../../support/folders.ts';
 import { startS3, type S3Server } from '../../../support/s3.ts';
 
@@ -123,6 +123,49 @@ describe('a store that is wrong', () => {
     server.close();
   });
 
+  it('does not wait for a body that has stopped, and finds one that is slow in order', async () => {
+    const bytes = Buffer.from('whole');
+    let [asked, slowly] = [0, false];
+    const server = createServer((_request, response) => {
+      asked += 1;
+      response.writeHead(200, { 'content-length': '5' });
+      response.write('wh');
+      if (!slowly && asked < 3) return;
+      for (const [i, piece] of ['o', 'l'].entries()) setTimeout(() => response.write(piece), (i + 1) * 150);
+      setTimeout(() => response.end('e'), 450);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const options = {
+      bucket: 'b',
+      prefix: '',
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'x',
+      sessionToken: undefined,
+    };
+    const store = new S3Store({ ...options, accessKeyId: 'a', secretAccessKey: 's' }, { idleMs: 300 });
+    const out = join(temporaryFolder(), 'out');
+    await store.fetch(file(bytes), out);
+    expect(asked).toBe(3);
+    slowly = true;
+    await store.fetch(file(bytes), `${out}-slow`);
+    expect(readFileSync(`${out}-slow`, 'utf8')).toBe('whole');
+    expect(asked).toBe(4);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('puts what is there with another length anew', async () => {
+    const store = new FolderStore(temporaryFolder());
+    const bytes = Buffer.from('whole');
+    await store.put(file(bytes), bytes);
+    writeFileSync(store.path(file(bytes)), 'who');
+    const from = new FolderStore(temporaryFolder());
+    await from.put(file(bytes), bytes);
+    expect(await copyStore(from, store)).toMatchObject({ copied: 1 });
+    expect(readFileSync(store.path(file(bytes)), 'utf8')).toBe('whole');
+  });
+
   it('says who refuses, and what is missing', async () => {
     const wrong = { ...s3.env, AWS_SECRET_ACCESS_KEY: 'guess' };
     await expect(openStore(s3.location, wrong).check()).rejects.toThrow(/refuses us \(403 SignatureDoesNotMatch\)/);
@@ -177,7 +220,7 @@ describe('images in a shared store', () => {
     expect(await other!.has(sha256)).toBe(true);
     expect(await other!.read(sha256)).toEqual(bytes);
     const copy = await other!.file(sha256);
-    await trimCache(join(copy, '..', '..'), 1, { depth: 2 });
+    await trimCache(join(copy, '..', '..'), 1, { depth: 2, restMs: 0 });
     expect(existsSync(copy)).toBe(false);
     expect(await other!.read(sha256)).toEqual(bytes);
     const gone = hash(Buffer.from('nobody has it'));
@@ -202,7 +245,10 @@ describe('trimCache', () => {
   it('removes what was used longest ago, whole, until a fifth is free', async () => {
     const root = await folderOf(['a', 'b', 'c', 'd', 'e']);
     expect(await trimCache(root, 5000)).toBe(0);
-    expect(await trimCache(root, 4000, { keep: new Set([join(root, 'a')]) })).toBe(2);
-    expect(readdirSync(root).sort()).toEqual(['a', 'd', 'e']);
+    expect(await trimCache(root, 4000)).toBe(2);
+    expect(readdirSync(root).sort()).toEqual(['c', 'd', 'e']);
+    // Used within the hour: somebody may hold it.
+    expect(await trimCache(root, 1000, { now: 2500 + 3600_000 })).toBe(1);
+    expect(readdirSync(root).sort()).toEqual(['d', 'e']);
   });
 });
