@@ -20,6 +20,7 @@ export async function runQueueWorker(
 ): Promise<void> {
   const { Boss } = await import('../server/queue/boss.ts');
   const { Heartbeat } = await import('../server/queue/heartbeat.ts');
+  const { sharedStore, storeName } = await import('../evaluator/engine/store/open.ts');
   const { work } = await import('../server/queue/work.ts');
   const { runReportJob } = await import('../server/queue/report-job.ts');
   const { runSlice } = await import('../evaluator/jobs/run-slice.ts');
@@ -40,6 +41,7 @@ export async function runQueueWorker(
         return work({
           ...{ db, boss, heartbeat, signal, untilEmpty, log },
           deviceKind: device.kind,
+          store: storeName(sharedStore()),
           memoryBytes: memoryBytes ?? (device.kind === 'cpu' ? totalmem() : Infinity),
           name: `${hostname()} ${process.pid} ${deviceName(device)}`,
           run: ({ job, slice, signal, report }) =>

@@ -41,6 +41,7 @@ export async function submitAndFollow(
   const { deviceKind, signal, onLook } = following;
   const { slicesOf } = await import('../db/queries/jobs.ts');
   const { locationOf } = await import('../db/open.ts');
+  const { sharedStore, storeName } = await import('../evaluator/engine/store/open.ts');
   const { Boss } = await import('../server/queue/boss.ts');
   const { submitJob, readJob } = await import('../server/queue/jobs.ts');
   const boss = await Boss.open(locationOf(db), { supervises: false, onTrouble: () => undefined });
@@ -52,7 +53,12 @@ export async function submitAndFollow(
     await boss.stop();
     return { id: null, skipped, slices: [] };
   }
-  const { id, isNew } = await submitJob(db, boss, { ...job, kind, deviceKind }).finally(() => boss.stop());
+  const { id, isNew } = await submitJob(db, boss, {
+    ...job,
+    kind,
+    deviceKind,
+    store: storeName(sharedStore()),
+  }).finally(() => boss.stop());
   console.error(`visavis: ${isNew ? 'job' : 'the same work is in the queue already: job'} ${id}.`);
   let progress: Progress | undefined;
   try {

@@ -112,6 +112,7 @@ CREATE TABLE "job" (
   "request_sha256" text not null,
   "rate_key" text not null,
   "device_kind" text,
+  "store" text not null,
   "memory_bytes" bigint not null,
   "priority" integer not null,
   "state" text not null check (state in ('waiting', 'running', 'done', 'failed', 'cancelled')),

@@ -397,6 +397,8 @@ export interface JobTable {
   rate_key: string;
   /** cpu, cuda or webgpu: all of a job runs on one kind. Null until its first slice is taken. */
   device_kind: string | null;
+  /** Where its images go: a worker with another store leaves it to others. */
+  store: string;
   /** Of the weights that are loaded at once: a device with less leaves it to others. */
   memory_bytes: number;
   /** The highest goes first. */

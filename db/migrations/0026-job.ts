@@ -14,6 +14,7 @@ export const job: Migration = {
       .addColumn('request_sha256', 'text', (c) => c.notNull())
       .addColumn('rate_key', 'text', (c) => c.notNull())
       .addColumn('device_kind', 'text')
+      .addColumn('store', 'text', (c) => c.notNull())
       .addColumn('memory_bytes', 'bigint', (c) => c.notNull())
       .addColumn('priority', 'integer', (c) => c.notNull())
       .addColumn('state', 'text', (c) =>

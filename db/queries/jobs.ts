@@ -206,13 +206,17 @@ export async function bestWaiting(db: Database, deviceKind: string): Promise<num
 }
 
 /** Whether a worker of this kind has something to wait for. */
-export async function hasOpenSlices(db: Database, deviceKind: string, memoryBytes: number): Promise<boolean> {
+export async function hasOpenSlices(
+  db: Database,
+  { deviceKind, store, memoryBytes }: { deviceKind: string; store: string; memoryBytes: number },
+): Promise<boolean> {
   const query = db
     .selectFrom('slice as s')
     .innerJoin('job as j', 'j.id', 's.job_id')
     .select('s.position')
     .where('s.state', 'in', open)
     .where((e) => e.or([e('j.device_kind', 'is', null), e('j.device_kind', '=', deviceKind)]))
+    .where('j.store', '=', store)
     .$if(Number.isFinite(memoryBytes), (q) => q.where('j.memory_bytes', '<=', memoryBytes))
     .limit(1);
   return (await query.executeTakeFirst()) !== undefined;

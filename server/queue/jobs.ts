@@ -32,6 +32,8 @@ export interface NewJob {
   rateKey: string;
   /** The kind of device that was asked for; null for whatever its first worker has. */
   deviceKind: string | null;
+  /** Where its images go, by the store's name. */
+  store: string;
   /** Of the weights that are loaded at once. */
   memoryBytes: number;
   slices: readonly { items: number; part: object }[];

@@ -18,7 +18,7 @@ export async function planReport(
   db: Database,
   { study: name, population }: { study: string; population: 'people' | 'simulated' | null },
   now = Date.now(),
-): Promise<Omit<NewJob, 'kind' | 'deviceKind'> & { skipped: number }> {
+): Promise<Omit<NewJob, 'kind' | 'deviceKind' | 'store'> & { skipped: number }> {
   const study = await requireStudy(db, name);
   return {
     title: `report of ${name}`,

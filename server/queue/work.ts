@@ -37,6 +37,8 @@ export interface WorkerOptions {
   boss: Boss;
   heartbeat: Heartbeat;
   deviceKind: string;
+  /** Where this machine's images go, by the store's name. */
+  store: string;
   /** Bytes that a job's weights may have here. */
   memoryBytes: number;
   /** Of this worker, for people. */
@@ -64,7 +66,7 @@ export async function work(options: WorkerOptions): Promise<void> {
       await buryLost(options);
       const taken = await boss.take(deviceKind, await bestWaiting(db, deviceKind));
       if (taken !== undefined) await handle(options, taken);
-      else if (untilEmpty && !(await hasOpenSlices(db, deviceKind, options.memoryBytes))) return;
+      else if (untilEmpty && !(await hasOpenSlices(db, options))) return;
       else await pause(idleMs, signal);
       if (inTrouble) log('The database answers again.');
       inTrouble = false;
@@ -78,15 +80,18 @@ export async function work(options: WorkerOptions): Promise<void> {
 }
 
 async function handle(
-  { db, boss, heartbeat, deviceKind, memoryBytes, name, run, signal, log }: WorkerOptions,
+  { db, boss, heartbeat, deviceKind, store, memoryBytes, name, run, signal, log }: WorkerOptions,
   taken: Taken,
 ) {
   const { jobId, position } = taken;
   const [job, slice] = [await findJob(db, jobId), await findSlice(db, jobId, position)];
   if (job === undefined || slice === undefined || !isOpen(job) || !isOpen(slice)) return boss.done(taken);
-  if (job.memoryBytes > memoryBytes) {
+  const isElsewhere = job.store !== store;
+  if (isElsewhere || job.memoryBytes > memoryBytes) {
     log(
-      `${job.title} needs ${gibibytes(job.memoryBytes)} GiB for its weights, this worker has ${gibibytes(memoryBytes)}: it is left to others.`,
+      isElsewhere
+        ? `${job.title} has its images in ${job.store}, this worker in ${store} (VISAVIS_STORE): it is left to others.`
+        : `${job.title} needs ${gibibytes(job.memoryBytes)} GiB for its weights, this worker has ${gibibytes(memoryBytes)}: it is left to others.`,
     );
     const { kind, deviceKind, priority } = job;
     return db.transaction().execute(async (tx) => {

@@ -23,6 +23,7 @@ describe.skipIf(chromiumPath === undefined)('jobs on the research page', () => {
         requestSha256: job.id,
         rateKey: 'x',
         priority: 0,
+        store: 'x',
         memoryBytes: 0,
         createdAt: now - 70_000,
         updatedAt: now,

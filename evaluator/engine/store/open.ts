@@ -35,6 +35,12 @@ export function openStore(location: string, env: NodeJS.ProcessEnv = process.env
   });
 }
 
+/** What machines that share a store call alike: a folder may be mounted anywhere. */
+export function storeName(store: ObjectStore | undefined): string {
+  if (store === undefined) return 'the data directory';
+  return store instanceof FolderStore ? 'a shared folder' : store.location;
+}
+
 /** The store that images, networks and adapters are shared through; undefined when the data directory holds them alone. */
 export function sharedStore(env: NodeJS.ProcessEnv = process.env): ObjectStore | undefined {
   const location = env['VISAVIS_STORE'] || undefined;

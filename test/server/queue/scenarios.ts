@@ -19,13 +19,31 @@ const ran: string[] = [];
 const logged: string[] = [];
 
 const job = (slices: number, change: Partial<NewJob> = {}): NewJob => ({
-  ...{ kind: 'render', title: 'a job', request: { of: 'the test' }, rateKey: 'test', deviceKind: null, memoryBytes: 0 },
+  ...{
+    kind: 'render',
+    title: 'a job',
+    request: { of: 'the test' },
+    rateKey: 'test',
+    deviceKind: null,
+    store: 'here',
+    memoryBytes: 0,
+  },
   slices: Array.from({ length: slices }, (_, i) => ({ items: 10 + i, part: { i } })),
   ...change,
 });
 const works = (run: RunSlice, change: Partial<Parameters<typeof work>[0]> = {}) =>
   work({
-    ...{ db, boss, heartbeat, deviceKind: 'cpu', memoryBytes: 1000, name: 'worker', signal: never, untilEmpty: true },
+    ...{
+      db,
+      boss,
+      heartbeat,
+      deviceKind: 'cpu',
+      store: 'here',
+      memoryBytes: 1000,
+      name: 'worker',
+      signal: never,
+      untilEmpty: true,
+    },
     log: (sentence) => void logged.push(sentence),
     run,
     ...change,
@@ -127,8 +145,11 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     stop.abort();
     await small;
     const between = (await readJob(db, id)).state;
+    await works(remember);
+    await works(remember, { memoryBytes: 1001, store: 'there' });
+    const nobody = ran.length;
     await works(remember, { memoryBytes: 1001 });
-    return { between, state: (await readJob(db, id)).state };
+    return { between, nobody, state: (await readJob(db, id)).state };
   },
 
   /** Its own thread computes for a quarter of a minute; another worker looks on. */
