@@ -43,14 +43,17 @@ export async function withWorkspace<T>(options: DataOption, run: (workspace: Wor
 /** 0 done, 1 failed, 2 bad usage or bad input, 3 a gate was not met. */
 export const exitCode = { done: 0, failed: 1, badInput: 2, gateNotMet: 3 } as const;
 
-/** Whether an error is a sentence for whoever asked; else it is a bug, or the machine's. */
-export function isExpected(error: unknown): boolean {
-  return [BadInput, ServiceError, ArgumentError, DatabaseError, StoreError].some((kind) => error instanceof kind);
+/** Tells of the first prompts that something failed for; not all of it was done, then, nor when it was stopped. */
+export function endWith(failed: readonly { prompt: string; message: string }[], stopped: boolean): void {
+  for (const { prompt, message } of failed.slice(0, 5)) console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
+  if (stopped || failed.length > 0) process.exitCode = exitCode.failed;
 }
 
 /** One sentence on stderr for what can be expected; the stack too for a bug, or with VISAVIS_DEBUG. */
 export function reportFailure(error: unknown): number {
-  const expected = isExpected(error);
+  const expected = [BadInput, ServiceError, ArgumentError, DatabaseError, StoreError].some(
+    (kind) => error instanceof kind,
+  );
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as NodeJS.ErrnoException).code;
   if (expected) console.error(`visavis: ${message}`);

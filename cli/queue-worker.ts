@@ -47,7 +47,11 @@ export async function runQueueWorker(
           run: ({ job, slice, signal, report }) =>
             job.kind === 'report'
               ? runReportJob(db, job.request)
-              : runSlice(machine, { ...job, kind: job.kind, part: slice.part }, { jobId: job.id, signal, report }),
+              : runSlice(
+                  machine,
+                  { ...job, kind: job.kind, part: slice.part },
+                  { jobId: job.id, before: slice.result, signal, report },
+                ),
         });
       }),
     );

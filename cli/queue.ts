@@ -1,12 +1,13 @@
 /** @file What commands with --queue share: put a job into the team's queue, and follow it until it ends. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'commander';
 import type { JobView } from '../contract/jobs.ts';
 import type { StoredSlice } from '../db/queries/jobs.ts';
 import { troubleOf } from '../db/trouble.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
-import type { JobPlan } from '../evaluator/jobs/job.ts';
-import type { Workspace } from './context.ts';
+import { pause } from '../evaluator/engine/threads/pause.ts';
+import type { Failures, JobPlan } from '../evaluator/jobs/job.ts';
+import { deviceKinds } from '../server/queue/boss.ts';
+import { exitCode, type Workspace } from './context.ts';
 import { startProgress, type Progress } from './output.ts';
 
 export const queueOption = () =>
@@ -18,7 +19,7 @@ export const queueOption = () =>
 /** @param device as --device has it @returns the kind that a job is to run on; null where its first worker decides */
 export function deviceKindOf(device: string): string | null {
   if (device === 'auto') return null;
-  if (/^(cpu|cuda|webgpu)$/.test(device)) return device;
+  if ((deviceKinds as readonly string[]).includes(device)) return device;
   throw new BadInput(
     `With --queue, --device is auto, cpu, cuda or webgpu, not "${device}": a worker chooses the rest.`,
   );
@@ -73,7 +74,7 @@ export async function submitAndFollow(
         if (trouble === undefined || signal.aborted) throw error;
         if (!isAway) console.error(`visavis: ${trouble.sentence} Asking again.`);
         isAway = true;
-        await pause(signal);
+        await pause(lookEveryMs, signal);
         continue;
       }
       progress ??= startProgress(view.title, view.items, kind === 'train' ? 'steps' : 'items');
@@ -99,22 +100,25 @@ export async function submitAndFollow(
         console.error(`visavis: the job goes on without this command; visavis jobs cancel ${id} ends it.`);
         return undefined;
       }
-      await pause(signal);
+      await pause(lookEveryMs, signal);
     }
   } finally {
     progress?.stop();
   }
 }
 
-function pause(signal: AbortSignal): Promise<void> {
-  return sleep(lookEveryMs, undefined, { signal }).catch(() => undefined);
-}
-
-/** Sums and lists of what slices gave. */
-export function collect<T>(slices: readonly StoredSlice[], schema: { parse(value: unknown): T }): T[] {
-  return slices.map(({ result }) => schema.parse(result));
-}
-
-export function total<T>(results: readonly T[], of: (result: T) => number): number {
-  return results.reduce((sum, result) => sum + of(result), 0);
+/** What a render or a score made, as it prints it without a queue; undefined where it was not done. */
+export async function summaryOf(
+  following: ReturnType<typeof submitAndFollow>,
+): Promise<{ made: number; skipped: number; failed: Failures; stopped: false } | undefined> {
+  const outcome = await following;
+  if (outcome === undefined) {
+    process.exitCode = exitCode.failed;
+    return undefined;
+  }
+  const { sliceResultSchema } = await import('../evaluator/jobs/job.ts');
+  const failed = outcome.slices.flatMap(({ result }) => sliceResultSchema.parse(result).failed);
+  // What a worker that was lost had made counts too: another found it there.
+  const items = outcome.slices.reduce((sum, slice) => sum + slice.items, 0);
+  return { made: items - failed.length, skipped: outcome.skipped, failed, stopped: false };
 }

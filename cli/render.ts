@@ -4,10 +4,10 @@ import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { withThreads } from '../evaluator/engine/onnx/device.ts';
 import { sharedStore } from '../evaluator/engine/store/open.ts';
 import type { RenderSummary } from '../evaluator/renders/render.ts';
-import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
+import { endWith, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, startProgress, type Progress } from './output.ts';
-import { collect, deviceKindOf, queueOption, submitAndFollow, total } from './queue.ts';
+import { deviceKindOf, queueOption, submitAndFollow, summaryOf } from './queue.ts';
 
 interface Options extends DataOption {
   prompts: string;
@@ -73,32 +73,27 @@ async function renderInQueue({ shard, device, threads, ...options }: Options): P
     throw new BadInput('--shard is for arrays of jobs without a queue; with --queue leave it out.');
   if (threads !== undefined) throw new BadInput('--threads is the worker’s; with --queue give it to visavis worker.');
   const { prompts, model, seed, limit = null, batch } = options;
-  const { planRender, renderResultSchema } = await import('../evaluator/jobs/render-job.ts');
-  const outcome = await withWorkspace(options, (workspace) =>
-    submitAndFollow(
-      workspace,
-      'render',
-      () => planRender(workspace.db, sharedStore(), { prompts, model, seed, limit, batch }),
-      { deviceKind: deviceKindOf(device), signal: interruptSignal() },
+  const { planRender } = await import('../evaluator/jobs/render-job.ts');
+  const summary = await summaryOf(
+    withWorkspace(options, (workspace) =>
+      submitAndFollow(
+        workspace,
+        'render',
+        () => planRender(workspace.db, sharedStore(), { prompts, model, seed, limit, batch }),
+        { deviceKind: deviceKindOf(device), signal: interruptSignal() },
+      ),
     ),
   );
-  if (outcome === undefined) {
-    process.exitCode = exitCode.failed;
-    return;
-  }
-  const results = collect(outcome.slices, renderResultSchema);
-  const failed = results.flatMap((result) => result.failed);
-  // What a worker that was lost had rendered counts too: another found it there.
-  const rendered = total(outcome.slices, ({ items }) => items) - failed.length;
-  print(options, { rendered, skipped: outcome.skipped, failed, stopped: false });
+  if (summary === undefined) return;
+  const { made: rendered, ...rest } = summary;
+  print(options, { rendered, ...rest });
 }
 
 function print({ model, json }: Pick<Options, 'model' | 'json'>, summary: RenderSummary): void {
   const { rendered, skipped, failed, stopped } = summary;
   if (json) printJson(summary);
   else console.error(`${model}: ${rendered} rendered, ${skipped} already there, ${failed.length} failed.`);
-  for (const { prompt, message } of failed.slice(0, 5)) console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
-  if (stopped || failed.length > 0) process.exitCode = exitCode.failed;
+  endWith(failed, stopped);
 }
 
 function parseShard(text: string): { index: number; count: number } {

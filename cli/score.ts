@@ -2,10 +2,10 @@
 import { Command } from 'commander';
 import { sharedStore } from '../evaluator/engine/store/open.ts';
 import type { ScoreSummary } from '../evaluator/rewards/score.ts';
-import { exitCode, interruptSignal, withWorkspace, type DataOption } from './context.ts';
+import { endWith, interruptSignal, withWorkspace, type DataOption } from './context.ts';
 import { wholeNumber } from './numbers.ts';
 import { printJson, startProgress, type Progress } from './output.ts';
-import { collect, deviceKindOf, queueOption, submitAndFollow, total } from './queue.ts';
+import { deviceKindOf, queueOption, submitAndFollow, summaryOf } from './queue.ts';
 
 interface Options extends DataOption {
   prompts: string;
@@ -60,30 +60,25 @@ export function scoreCommand(): Command {
 
 async function scoreInQueue({ device, ...options }: Options): Promise<void> {
   const { prompts, model, reward, batch = null } = options;
-  const { planScore, scoreResultSchema } = await import('../evaluator/jobs/score-job.ts');
-  const outcome = await withWorkspace(options, (workspace) =>
-    submitAndFollow(
-      workspace,
-      'score',
-      () => planScore(workspace.db, sharedStore(), { prompts, model, reward, batch }),
-      { deviceKind: deviceKindOf(device), signal: interruptSignal() },
+  const { planScore } = await import('../evaluator/jobs/score-job.ts');
+  const summary = await summaryOf(
+    withWorkspace(options, (workspace) =>
+      submitAndFollow(
+        workspace,
+        'score',
+        () => planScore(workspace.db, sharedStore(), { prompts, model, reward, batch }),
+        { deviceKind: deviceKindOf(device), signal: interruptSignal() },
+      ),
     ),
   );
-  if (outcome === undefined) {
-    process.exitCode = exitCode.failed;
-    return;
-  }
-  const results = collect(outcome.slices, scoreResultSchema);
-  const failed = results.flatMap((result) => result.failed);
-  // What a worker that was lost had scored counts too: another found it there.
-  const scored = total(outcome.slices, ({ items }) => items) - failed.length;
-  print(options, { scored, skipped: outcome.skipped, failed, stopped: false });
+  if (summary === undefined) return;
+  const { made: scored, ...rest } = summary;
+  print(options, { scored, ...rest });
 }
 
 function print({ model, reward, json }: Pick<Options, 'model' | 'reward' | 'json'>, summary: ScoreSummary): void {
   const { scored, skipped, failed, stopped } = summary;
   if (json) printJson(summary);
   else console.error(`${model} · ${reward}: ${scored} scored, ${skipped} already there, ${failed.length} failed.`);
-  for (const { prompt, message } of failed.slice(0, 5)) console.error(`visavis: ${JSON.stringify(prompt)}: ${message}`);
-  if (stopped || failed.length > 0) process.exitCode = exitCode.failed;
+  endWith(failed, stopped);
 }

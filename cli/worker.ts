@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { withThreads, type Device } from '../evaluator/engine/onnx/device.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
+import { pause } from '../evaluator/engine/threads/pause.ts';
 import type { Prescreen } from '../contract/prescreen.ts';
 import { databaseLocation, dataFolderOf } from '../server/config.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
@@ -61,7 +62,7 @@ export function workerCommand(): Command {
           const prescreen = await takePrescreen(workspace.db);
           if (prescreen !== undefined) await runOne(workspace, prescreen, devices, signal);
           else if (options.once) return;
-          else await pause(signal);
+          else await pause(pauseMs, signal);
         }
       });
     });
@@ -133,16 +134,4 @@ async function runOne(
   } finally {
     clearInterval(heartbeat);
   }
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, pauseMs);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
-  });
 }

@@ -33,6 +33,8 @@ export interface Machine {
 export interface SliceRun {
   jobId: string;
   signal: AbortSignal;
+  /** What came out before, of a slice that somebody else began; null where nothing did. */
+  before: unknown;
   /** @param result what has come out so far, where somebody else can go on from it */
   report: (done: number, result?: object) => void;
 }
@@ -40,4 +42,9 @@ export interface SliceRun {
 /** The prompts of a slice, by their places in the set. */
 export const partSchema = z.strictObject({ positions: z.array(z.int().min(0)) });
 
-export const failuresSchema = z.array(z.object({ prompt: z.string(), message: z.string() }));
+/** What came of a slice of renders or scores: the database has the rest. */
+export const sliceResultSchema = z.object({
+  failed: z.array(z.object({ prompt: z.string(), message: z.string() })),
+});
+export type SliceResult = z.infer<typeof sliceResultSchema>;
+export type Failures = SliceResult['failed'];

@@ -45,11 +45,13 @@ export async function planPrescreen(
   const request = { ...asked, candidates };
   const { promptSet, baseline, candidates: models, rewards } = await requireScreenNames(db, request);
   const all = [baseline, ...models];
+  const pipelines = all.filter(({ kind }) => kind !== 'imported').map(({ settings }) => settings as ModelSettings);
+  const networks = rewards
+    .map(({ settings }) => settings as RewardSettings)
+    .filter((settings): settings is NetworkSettings => !isHttp(settings));
   if (store !== undefined) {
-    for (const { kind, settings } of all) if (kind !== 'imported') await shareModel(store, settings as ModelSettings);
-    for (const { settings } of rewards)
-      if (!isHttp(settings as RewardSettings))
-        await shareNetwork(store, settings as Exclude<RewardSettings, { url: string }>);
+    for (const settings of pipelines) await shareModel(store, settings);
+    for (const settings of networks) await shareNetwork(store, settings);
   }
   const positions = (await listPrompts(db, promptSet.id)).map(({ position }) => position);
   const rateKey = `prescreen ${all.map(({ id }) => id).join()}`;
@@ -58,28 +60,23 @@ export async function planPrescreen(
     title: `prescreen ${models.map(({ name }) => name).join(', ')} against ${request.baseline} on ${request.prompts}`,
     request,
     rateKey,
-    memoryBytes: Math.max(
-      ...all.map(({ kind, settings }) => (kind === 'imported' ? 0 : bytesOf(settings as ModelSettings))),
-      ...rewards.map(({ settings }) =>
-        'files' in (settings as object) ? totalBytes((settings as NetworkSettings).files) : 0,
-      ),
-    ),
+    memoryBytes: Math.max(0, ...pipelines.map(bytesOf), ...networks.map(({ files }) => totalBytes(files))),
     slices: slicesOf(positions, size).map((some) => ({ items: some.length, part: { positions: some } })),
     skipped: 0,
   };
 }
 
-/** @returns what no prompt of the slice stopped at; undefined after the signal */
+/** @returns nothing to tell, for the last one reads everything; undefined after the signal */
 export async function runPrescreenSlice(
   machine: Machine,
   request: PrescreenJob,
   part: unknown,
   run: SliceRun,
 ): Promise<object | undefined> {
-  const { prompts, baseline, candidates, rewards, seed, batch } = request;
+  const { prompts, rewards, seed, batch } = request;
   const { positions } = partSchema.parse(part);
-  const { baseline: base, candidates: others } = await requireScreenNames(machine.db, request);
-  const models = [base, ...others];
+  const { baseline, candidates } = await requireScreenNames(machine.db, request);
+  const models = [baseline, ...candidates];
   const steps = models.length * (1 + rewards.length);
   let step = 0;
   const quiet: SliceRun = { ...run, report: () => undefined };
@@ -95,7 +92,7 @@ export async function runPrescreenSlice(
       if ((await runScoreSlice(machine, request, part, quiet)) === undefined) return undefined;
       next();
     }
-  return run.signal.aborted ? undefined : { baseline, candidates: candidates.length };
+  return run.signal.aborted ? undefined : {};
 }
 
 /** Everything is there, or has failed and is told: it is read. @returns undefined after the signal */

@@ -5,8 +5,8 @@ import { secondsPerItem } from '../../db/queries/jobs.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
 import { bytesOf, shareModel } from '../models/networks.ts';
 import type { ModelSettings } from '../models/settings.ts';
-import { findMissing, renderPromptSet, requireNames, type RenderSummary } from '../renders/render.ts';
-import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
+import { findMissing, renderPromptSet, requireNames } from '../renders/render.ts';
+import { partSchema, type JobPlan, type Machine, type SliceResult, type SliceRun } from './job.ts';
 import { sliceSize, slicesOf } from './slicing.ts';
 
 export const renderJobSchema = z.strictObject({
@@ -17,7 +17,6 @@ export const renderJobSchema = z.strictObject({
   batch: z.int(),
 });
 export type RenderJob = z.infer<typeof renderJobSchema>;
-export const renderResultSchema = z.object({ rendered: z.int(), skipped: z.int(), failed: failuresSchema });
 
 /** @throws BadInput as rendering does, before anything is in the queue */
 export async function planRender(
@@ -46,10 +45,10 @@ export async function runRenderSlice(
   request: RenderJob,
   part: unknown,
   { signal, report }: SliceRun,
-): Promise<z.infer<typeof renderResultSchema> | undefined> {
+): Promise<SliceResult | undefined> {
   const { positions } = partSchema.parse(part);
   const { db, images, device, networks, renderers } = machine;
-  const summary: RenderSummary = await renderPromptSet(db, images, {
+  const summary = await renderPromptSet(db, images, {
     ...request,
     limit: undefined,
     positions: new Set(positions),
@@ -59,7 +58,5 @@ export async function runRenderSlice(
     signal,
     onProgress: ({ done, failed, total }) => report(positions.length - total + done + failed),
   });
-  if (summary.stopped) return undefined;
-  const { rendered, skipped, failed } = summary;
-  return { rendered, skipped, failed };
+  return summary.stopped ? undefined : { failed: summary.failed };
 }

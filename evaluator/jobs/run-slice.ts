@@ -5,7 +5,7 @@ import { renderJobSchema, runRenderSlice } from './render-job.ts';
 import { runScoreSlice, scoreJobSchema } from './score-job.ts';
 import { runTrainSlice, trainJobSchema } from './train-job.ts';
 
-/** @returns what came out; undefined when the signal ended it @throws BadInput when trying again would not help */
+/** @returns what came out; undefined when the signal ended it */
 export async function runSlice(
   machine: Machine,
   { kind, request, part }: { kind: 'render' | 'score' | 'prescreen' | 'train'; request: unknown; part: unknown },

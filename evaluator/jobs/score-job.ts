@@ -9,7 +9,7 @@ import type { ObjectStore } from '../engine/store/object-store.ts';
 import { shareNetwork, totalBytes } from '../models/networks.ts';
 import { isHttp, type RewardSettings } from '../rewards/add.ts';
 import { noRenders, requireScoreNames, scoreRenders } from '../rewards/score.ts';
-import { failuresSchema, partSchema, type JobPlan, type Machine, type SliceRun } from './job.ts';
+import { partSchema, type JobPlan, type Machine, type SliceResult, type SliceRun } from './job.ts';
 import { sliceSize, slicesOf } from './slicing.ts';
 
 export const scoreJobSchema = z.strictObject({
@@ -19,7 +19,6 @@ export const scoreJobSchema = z.strictObject({
   batch: z.int().nullable(),
 });
 export type ScoreJob = z.infer<typeof scoreJobSchema>;
-export const scoreResultSchema = z.object({ scored: z.int(), skipped: z.int(), failed: failuresSchema });
 
 /** @throws BadInput as scoring does, before anything is in the queue */
 export async function planScore(
@@ -56,7 +55,7 @@ export async function runScoreSlice(
   request: ScoreJob,
   part: unknown,
   { signal, report }: SliceRun,
-): Promise<z.infer<typeof scoreResultSchema> | undefined> {
+): Promise<SliceResult | undefined> {
   const { positions } = partSchema.parse(part);
   const summary = await scoreRenders(db, images, {
     ...request,
@@ -68,7 +67,5 @@ export async function runScoreSlice(
     signal,
     onProgress: ({ done }) => report(done),
   });
-  if (summary.stopped) return undefined;
-  const { scored, skipped, failed } = summary;
-  return { scored, skipped, failed };
+  return summary.stopped ? undefined : { failed: summary.failed };
 }

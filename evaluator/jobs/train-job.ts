@@ -5,8 +5,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Database } from '../../db/open.ts';
-import { findSlice } from '../../db/queries/jobs.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { digestOf, hashFile, hashFiles, type HashedFile } from '../engine/files/hashes.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
@@ -100,9 +98,9 @@ async function filesOfPreferences(path: string): Promise<{ root: string; path: s
 
 /** @returns undefined after the signal, with a checkpoint of where it was */
 export async function runTrainSlice(
-  { db, device, dataFolder, networks }: Machine,
+  { device, dataFolder, networks }: Machine,
   request: TrainJob,
-  { jobId, signal, report }: SliceRun,
+  { jobId, signal, before: told, report }: SliceRun,
 ): Promise<TrainResult | undefined> {
   const { store } = networks;
   requireInside(request.name);
@@ -113,9 +111,9 @@ export async function runTrainSlice(
   const out = join(networks.cacheFolder, 'runs', jobId, request.name);
   // What this machine may have of the run is older than what the store has.
   await rm(out, { recursive: true, force: true });
-  const before = await lastResult(db, jobId);
-  await fetchRun(store, before?.files ?? [], out);
-  let last: TrainResult = before ?? { files: [], step: 0, deviceSeconds: 0, pairs: null };
+  let last: TrainResult =
+    told === null ? { files: [], step: 0, deviceSeconds: 0, pairs: null } : trainResultSchema.parse(told);
+  await fetchRun(store, last.files, out);
   const save = async (step: number, deviceSeconds = last.deviceSeconds, pairs = last.pairs) => {
     last = { files: await putRun(store, out), step, deviceSeconds, pairs };
     report(step, last);
@@ -137,11 +135,6 @@ export async function runTrainSlice(
   await save(outcome.step, outcome.deviceSeconds, outcome.pairs);
   await rm(join(networks.cacheFolder, 'runs', jobId), { recursive: true, force: true });
   return outcome.stopped ? undefined : last;
-}
-
-async function lastResult(db: Database, jobId: string): Promise<TrainResult | undefined> {
-  const slice = await findSlice(db, jobId, 0);
-  return slice?.result == null ? undefined : trainResultSchema.parse(slice.result);
 }
 
 async function putRun(store: ObjectStore, out: string): Promise<HashedFile[]> {

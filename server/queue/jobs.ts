@@ -112,12 +112,16 @@ export async function endJobIfOver(tx: Database, boss: Boss, jobId: string, now:
   await updateJob(tx, jobId, { state: failed.length > 0 ? 'failed' : 'done', error, updatedAt: now });
 }
 
+/** Whether a job or a slice has something before it. */
+export function isOpen({ state }: Pick<StoredJob, 'state'>): boolean {
+  return state === 'waiting' || state === 'running';
+}
+
 /** What waits ends at once; workers stop what runs within seconds, and keep what is finished. @throws ServiceError not-found */
 export async function cancelJob(db: Database, id: string, actor: string, now = Date.now()): Promise<JobView> {
   await inTransaction(db, async (tx) => {
     if ((await findJob(tx, id)) === undefined) throw new ServiceError('not-found', `There is no job "${id}".`);
-    const { state } = await lockJob(tx, id, now);
-    if (state !== 'waiting' && state !== 'running') return;
+    if (!isOpen(await lockJob(tx, id, now))) return;
     await updateJob(tx, id, { state: 'cancelled', updatedAt: now });
     await endSlices(tx, id, 'cancelled', now);
     await record(tx, { actor, action: 'job cancel', subject: id }, now);

@@ -2,7 +2,6 @@
  * @file A worker of the queue: takes one slice after the other and runs it. What it does is handed in; here is what happens to a
  * slice that ends, fails, is cancelled, or loses its worker.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/open.ts';
 import {
   beginJob,
@@ -16,9 +15,10 @@ import {
   type StoredJob,
   type StoredSlice,
 } from '../../db/queries/jobs.ts';
+import { pause } from '../../evaluator/engine/threads/pause.ts';
 import { heartbeatMs, type Boss, type Taken } from './boss.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import { endJobIfOver } from './jobs.ts';
+import { endJobIfOver, isOpen } from './jobs.ts';
 
 export interface Slice {
   job: StoredJob;
@@ -191,12 +191,4 @@ async function buryLost({ db, boss }: WorkerOptions): Promise<void> {
 
 function gibibytes(bytes: number): string {
   return (bytes / 2 ** 30).toFixed(1);
-}
-
-function isOpen({ state }: { state: StoredJob['state'] }): boolean {
-  return state === 'waiting' || state === 'running';
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -7,6 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Of } from '../files/hashes.ts';
 import { writeWhole } from '../files/write-whole.ts';
+import { atOnce } from '../store/at-once.ts';
 import { cacheLimit, markUsed, trimCache } from '../store/cache.ts';
 import { keyOf, type ObjectStore } from '../store/object-store.ts';
 import { sharedStore } from '../store/open.ts';
@@ -166,15 +167,6 @@ export class ImageStore {
   #path(sha256: string): string {
     return join(this.#folder, keyOf({ kind: 'images', sha256 }));
   }
-}
-
-/** Runs `work` on every item, so many at a time. */
-async function atOnce<T>(count: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const run = async () => {
-    while (next < items.length) await work(items[next++]!);
-  };
-  await Promise.all(Array.from({ length: count }, run));
 }
 
 async function writeOnce(file: string, bytes: Uint8Array): Promise<void> {

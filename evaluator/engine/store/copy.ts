@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DamagedObject, keyOf, type ObjectStore } from './object-store.ts';
+import { atOnce } from './at-once.ts';
+import { DamagedObject, keyOf, type ObjectId, type ObjectStore } from './object-store.ts';
 
 export interface Copied {
   copied: number;
@@ -14,7 +15,7 @@ export interface Copied {
   stopped: boolean;
 }
 
-const atOnce = 8;
+const copiedAtOnce = 8;
 
 /**
  * Every object is read whole, compared with its name, and written under the same name. One that is there with as many bytes is
@@ -28,35 +29,37 @@ export async function copyStore(
   await from.check();
   const summary: Copied = { copied: 0, bytes: 0, skipped: 0, damaged: [], stopped: false };
   const folder = await mkdtemp(join(tmpdir(), 'visavis-copy-'));
-  const objects = from.list();
-  const work = async () => {
-    for (;;) {
-      if (signal?.aborted === true) return;
-      const { value: object, done } = await objects.next();
-      if (done === true) return;
-      if ((await to.size(object)) === object.size) summary.skipped += 1;
-      else {
-        const file = join(folder, object.sha256);
-        try {
-          await from.fetch(object, file);
-          await to.put(object, file);
-          summary.copied += 1;
-          summary.bytes += object.size;
-        } catch (error) {
-          if (!(error instanceof DamagedObject)) throw error;
-          summary.damaged.push(keyOf(object));
-        } finally {
-          await rm(file, { force: true });
-        }
+  const copy = async (object: ObjectId & { size: number }) => {
+    if ((await to.size(object)) === object.size) summary.skipped += 1;
+    else {
+      const file = join(folder, object.sha256);
+      try {
+        await from.fetch(object, file);
+        await to.put(object, file);
+        summary.copied += 1;
+        summary.bytes += object.size;
+      } catch (error) {
+        if (!(error instanceof DamagedObject)) throw error;
+        summary.damaged.push(keyOf(object));
+      } finally {
+        await rm(file, { force: true });
       }
-      onProgress?.(summary.copied + summary.skipped + summary.damaged.length);
     }
+    onProgress?.(summary.copied + summary.skipped + summary.damaged.length);
   };
   try {
-    await Promise.all(Array.from({ length: atOnce }, work));
+    await atOnce(copiedAtOnce, until(signal, from.list()), copy);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   summary.stopped = signal?.aborted === true;
   return summary;
+}
+
+/** The list as far as the signal lets it come. */
+async function* until<T>(signal: AbortSignal | undefined, list: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const item of list) {
+    if (signal?.aborted === true) return;
+    yield item;
+  }
 }

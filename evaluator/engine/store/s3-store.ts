@@ -12,6 +12,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { hashFile, sha256Of } from '../files/hashes.ts';
 import { replaceWhole } from '../files/write-whole.ts';
+import { atOnce } from './at-once.ts';
 import {
   bytesOf,
   DamagedObject,
@@ -160,17 +161,12 @@ export class S3Store implements ObjectStore {
       const tags: string[] = [];
       try {
         const count = Math.ceil((await handle.stat()).size / partBytes);
-        let next = 0;
-        const send = async () => {
-          while (next < count) {
-            const part = next++;
-            const query = { partNumber: String(part + 1), uploadId };
-            const response = await this.#ask('PUT', key, { query, body: await readPart(handle, part) });
-            tags[part] = response.headers.get('etag') ?? '';
-            await drop(response);
-          }
-        };
-        await Promise.all(Array.from({ length: partsAtOnce }, send));
+        await atOnce(partsAtOnce, Array(count).keys(), async (part) => {
+          const query = { partNumber: String(part + 1), uploadId };
+          const response = await this.#ask('PUT', key, { query, body: await readPart(handle, part) });
+          tags[part] = response.headers.get('etag') ?? '';
+          await drop(response);
+        });
       } finally {
         await handle.close();
       }
