@@ -123,6 +123,12 @@ describe.skipIf(postgresUrl === '')('a worker', () => {
     expect(seen.every(({ state }) => state === 'done')).toBe(true);
   });
 
+  it('takes the highest priority, in whichever queue it waits', async () => {
+    const { ran } = await play<object>('ahead');
+    const order = ran.map((name) => name.split(' ')[0]);
+    expect(order).toEqual(['report', ...Array<string>(3).fill('render'), ...Array<string>(4).fill('prescreen')]);
+  });
+
   it('leaves what is too large for it, or has its images elsewhere, to others', async () => {
     const { seen, ran, logged } = await play<object>('large');
     // A worker that could not have it does not wait for it either.

@@ -152,6 +152,15 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return { between, nobody, state: (await readJob(db, id)).state };
   },
 
+  /** What is for one kind of device alone lies in another queue than what is for any. */
+  async ahead() {
+    await submitJob(db, boss, job(3, { title: 'prescreen', kind: 'prescreen', request: { a: 1 }, deviceKind: 'cpu' }));
+    await submitJob(db, boss, job(3, { title: 'render', request: { b: 1 } }));
+    await submitJob(db, boss, job(1, { title: 'report', kind: 'report', request: { c: 1 }, deviceKind: 'cpu' }));
+    await works(remember);
+    return {};
+  },
+
   /** Its own thread computes for a quarter of a minute; another worker looks on. */
   async busy() {
     const { id } = await submitJob(db, boss, job(1));

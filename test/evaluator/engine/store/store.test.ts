@@ -211,6 +211,33 @@ it('copies both ways, and goes on where it was stopped', async () => {
   await expect(copyStore(new FolderStore('/nowhere/at/all'), back)).rejects.toThrow('There is no folder');
 });
 
+it('stops copying at the first object that the other store does not take, and leaves nothing behind', async () => {
+  const from = new FolderStore(temporaryFolder());
+  for (let i = 0; i < 40; i++) {
+    const bytes = Buffer.from(`object ${i}`);
+    await from.put(file(bytes), bytes);
+  }
+  let [puts, under] = [0, 0];
+  const full: ObjectStore = {
+    location: 'a full one',
+    check: () => Promise.resolve(),
+    size: () => Promise.resolve(undefined),
+    fetch: () => Promise.reject(new Error('unused')),
+    async put() {
+      under += 1;
+      puts += 1;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      under -= 1;
+      throw new StoreError('The store is full.');
+    },
+    async *list() {},
+  };
+  await expect(copyStore(from, full)).rejects.toThrow('The store is full.');
+  // Those that were under way have ended, and no others began.
+  expect(under).toBe(0);
+  expect(puts).toBeLessThanOrEqual(8);
+});
+
 describe('images in a shared store', () => {
   it('are there for another machine, and again when the copy is gone', async () => {
     const shared = openStore(s3.location.replace('?', '/shared?'), s3.env);
