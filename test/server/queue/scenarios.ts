@@ -2,6 +2,7 @@
  * @file Run by Node 22 (pg-boss needs it): a worker of the queue with work that the test knows. Takes a scenario's name and a
  * database; prints what happened as JSON.
  */
+import { sql } from 'kysely';
 import { openDatabase } from '../../../db/open.ts';
 import { slicesOf } from '../../../db/queries/jobs.ts';
 import { BadInput } from '../../../evaluator/engine/files/bad-input.ts';
@@ -170,7 +171,10 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       return {};
     };
     await works(block);
-    return { state: (await readJob(db, id)).state };
+    // As pg-boss keeps it: one that was lost has been given out again, or waits for it.
+    const { rows: given } =
+      await sql`select state::text, retry_count from visavis_queue.job where name like 'visavis-%'`.execute(db);
+    return { state: (await readJob(db, id)).state, given };
   },
 
   async again() {

@@ -225,10 +225,10 @@ it('stops copying at the first object that the other store does not take, and le
     fetch: () => Promise.reject(new Error('unused')),
     async put() {
       under += 1;
-      puts += 1;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      const isFirst = ++puts === 1;
+      await new Promise((resolve) => setTimeout(resolve, isFirst ? 5 : 40));
       under -= 1;
-      throw new StoreError('The store is full.');
+      if (isFirst) throw new StoreError('The store is full.');
     },
     async *list() {},
   };
