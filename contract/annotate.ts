@@ -20,6 +20,11 @@ export const handshakeSchema = z.object({
     .describe(
       'From the event session of an earlier connection; the cookie visavis_key may hold it instead. Before the first one: a secret of the client’s own, 32 or more letters, digits, - and _, with which it can come back if the session never arrived.',
     ),
+  submission: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,100}$/, 'submission is no id of a submission')
+    .optional()
+    .describe("The crowd platform's id of this taking part (Prolific's SESSION_ID)."),
   takeOver: z
     .boolean()
     .optional()

@@ -35,6 +35,22 @@ import {
 } from './editor.ts';
 import { studyFileShape } from './study-file.ts';
 import { exclusionRequestSchema, qualitySchema } from './quality.ts';
+import {
+  approvedSchema,
+  approveSchema,
+  askReturnSchema,
+  bonusPaidSchema,
+  bonusSchema,
+  placesSchema,
+  prolificAccountSchema,
+  prolificStateSchema,
+  prolificTokenSchema,
+  publishSchema,
+  quoteSchema,
+  recruitmentFormSchema,
+  recruitmentSchema,
+  testStudySchema,
+} from './prolific.ts';
 import { jobListSchema, jobSchema } from './jobs.ts';
 import { trainingRunListSchema } from './training.ts';
 import {
@@ -127,6 +143,93 @@ export const routes = [
     summary: 'Every vote on one pair',
     answer: pairVotesSchema,
   },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/prolific',
+    summary: 'Recruiting on Prolific: what the form begins with, and how it goes',
+    answer: recruitmentSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific',
+    summary: 'Make a draft on Prolific; nothing is spent',
+    body: recruitmentFormSchema,
+    answer: recruitmentSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/quote',
+    summary: 'What it would cost, who could take part and how long it would last',
+    body: recruitmentFormSchema,
+    answer: quoteSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/test',
+    summary: "A test study for the account's test participant",
+    answer: testStudySchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/publish',
+    summary: "Publish the draft, which spends money; the study's name is typed again (also /pause, /resume, without)",
+    body: publishSchema,
+    answer: recruitmentSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/look',
+    summary: 'Ask Prolific now how it goes',
+    answer: recruitmentSchema,
+  },
+  {
+    method: 'put',
+    path: '/api/studies/{name}/prolific/places',
+    summary: 'Add places',
+    body: placesSchema,
+    answer: recruitmentSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/approve',
+    summary: 'Approve submissions, which pays them',
+    body: approveSchema,
+    answer: approvedSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/ask-return',
+    summary: 'Ask somebody to give their submission back',
+    body: askReturnSchema,
+    answer: doneSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/bonus',
+    summary: 'Pay beside the reward',
+    body: bonusSchema,
+    answer: bonusPaidSchema,
+  },
+  {
+    method: 'get',
+    path: '/api/prolific',
+    summary: 'Whether a token for Prolific is at hand',
+    answer: prolificStateSchema,
+  },
+  {
+    method: 'get',
+    path: '/api/prolific/account',
+    summary: 'Workspaces, projects, balances and filters of the account',
+    answer: prolificAccountSchema,
+  },
+  {
+    method: 'put',
+    path: '/api/prolific/token',
+    summary: 'Keep a token for Prolific, sealed (owners)',
+    body: prolificTokenSchema,
+    answer: doneSchema,
+  },
+  { method: 'delete', path: '/api/prolific/token', summary: 'Forget it (owners)', answer: doneSchema },
   { method: 'get', path: '/api/runs', summary: 'Training runs with their curves', answer: trainingRunListSchema },
   { method: 'get', path: '/api/jobs', summary: "Jobs of the team's queue, newest first", answer: jobListSchema },
   { method: 'get', path: '/api/jobs/{id}', summary: 'How far one is', answer: jobSchema },

@@ -232,7 +232,11 @@ export const visitViewSchema = z.object({
   follows: z.boolean().describe('Whether something follows the work, if only a last screen with its code.'),
   end: z
     .object({
-      reason: z.enum(endReasons).describe('Why the visit is over.'),
+      reason: z
+        .enum([...endReasons, 'withdrawn'])
+        .describe(
+          'Why the visit is over; withdrawn: the crowd platform says that they gave it back or ran out of time.',
+        ),
       code: z.string().optional().describe('Completion code.'),
       redirect: z.string().optional().describe('Where to go from here.'),
     })

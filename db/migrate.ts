@@ -27,6 +27,7 @@ import { share } from './migrations/0024-share.ts';
 import { imageIndex } from './migrations/0025-image-index.ts';
 import { job } from './migrations/0026-job.ts';
 import { connection } from './migrations/0027-connection.ts';
+import { recruitment } from './migrations/0028-recruitment.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
 
@@ -58,6 +59,7 @@ export const migrations: Record<string, Migration> = {
   '0025-image-index': imageIndex,
   '0026-job': job,
   '0027-connection': connection,
+  '0028-recruitment': recruitment,
 };
 
 /**

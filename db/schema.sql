@@ -23,7 +23,8 @@ CREATE TABLE "annotator" (
   "keyed_at" bigint,
   "secret_hash" text,
   "end_reason" text check (end_reason in ('finished', 'full', 'no-consent', 'device', 'checks')),
-  "connection" text, constraint "annotator_once" unique ("study_id",
+  "connection" text,
+  "withdrawn_at" bigint, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 
@@ -181,6 +182,16 @@ CREATE TABLE "problem" (
 
 CREATE INDEX problem_study on problem (study_id);
 
+CREATE TABLE "prolific_event" (
+  "id" text primary key,
+  "created_at" bigint not null);
+
+CREATE TABLE "prolific_workspace" (
+  "id" text primary key,
+  "secret" text not null,
+  "target" text not null,
+  "created_at" bigint not null);
+
 CREATE TABLE "prompt" (
   "id" text primary key,
   "prompt_set_id" text not null references "prompt_set" ("id"),
@@ -196,6 +207,19 @@ CREATE TABLE "prompt_set" (
   "name" text not null unique,
   "source_sha256" text not null,
   "created_at" bigint not null);
+
+CREATE TABLE "recruitment" (
+  "study_id" text primary key references "study" ("id"),
+  "remote_id" text unique,
+  "settings" text not null,
+  "codes" text not null,
+  "reward" integer not null,
+  "places" integer not null,
+  "places_taken" integer not null,
+  "status" text not null,
+  "problem" text,
+  "created_at" bigint not null,
+  "looked_at" bigint);
 
 CREATE TABLE "render" (
   "id" text primary key,
@@ -343,6 +367,22 @@ CREATE TABLE "study" (
   "plan" text,
   "plan_sha256" text,
   "preset" text);
+
+CREATE TABLE "submission" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "annotator_id" text references "annotator" ("id"),
+  "status" text,
+  "code" text,
+  "bonus_told" integer not null,
+  "bonus_asked" integer not null,
+  "return_asked_at" bigint,
+  "started_at" bigint,
+  "created_at" bigint not null);
+
+CREATE INDEX submission_annotator on submission (annotator_id);
+
+CREATE INDEX submission_study on submission (study_id);
 
 CREATE TABLE "take_over" (
   "id" text primary key,

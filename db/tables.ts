@@ -160,6 +160,8 @@ export interface AnnotatorTable {
   end_reason: Generated<'finished' | 'full' | 'no-consent' | 'device' | 'checks' | null>;
   /** The newest, on whatever server; null before the first. */
   connection: Generated<string | null>;
+  /** Since when the crowd platform says that they have given the work back or lost it; null while they have it. */
+  withdrawn_at: Generated<number | null>;
 }
 
 /** What somebody did at a step of their visit; only inserted. */
@@ -429,7 +431,64 @@ export interface SliceTable {
   ended_at: number | null;
 }
 
+export interface RecruitmentTable {
+  study_id: string;
+  /** The crowd platform's id of it; null while it is being made there. */
+  remote_id: string | null;
+  /** JSON of what the researcher asked for. */
+  settings: string;
+  /** JSON of the completion code for each way in which a visit ends. */
+  codes: string;
+  /** Cents for each who finishes. */
+  reward: number;
+  places: number;
+  places_taken: number;
+  /** In the platform's words. */
+  status: string;
+  /** Why the platform could not be asked last. */
+  problem: string | null;
+  created_at: number;
+  /** When the platform was asked last. */
+  looked_at: number | null;
+}
+
+export interface SubmissionTable {
+  id: string;
+  study_id: string;
+  /** Null while they have not opened the study's page. */
+  annotator_id: string | null;
+  /** In the platform's words; null until it was asked. */
+  status: string | null;
+  /** The completion code that they gave the platform. */
+  code: string | null;
+  /** Cents, as the platform tells. */
+  bonus_told: number;
+  /** Cents that it was asked to pay, or may have been. */
+  bonus_asked: number;
+  return_asked_at: number | null;
+  started_at: number | null;
+  created_at: number;
+}
+
+export interface ProlificWorkspaceTable {
+  id: string;
+  /** Sealed: with it the platform signs what it tells of this workspace. */
+  secret: string;
+  /** Where it tells it. */
+  target: string;
+  created_at: number;
+}
+
+export interface ProlificEventTable {
+  id: string;
+  created_at: number;
+}
+
 export interface Tables {
+  recruitment: RecruitmentTable;
+  submission: SubmissionTable;
+  prolific_workspace: ProlificWorkspaceTable;
+  prolific_event: ProlificEventTable;
   prompt_set: PromptSetTable;
   prompt: PromptTable;
   model: ModelTable;

@@ -15,6 +15,7 @@ import { annotatorImages } from './http/images.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Limits } from './http/limits.ts';
 import type { OpenIdConfig } from './http/openid.ts';
+import { prolificHook } from './http/prolific.ts';
 import { openApi } from './http/openapi.ts';
 import type { Origins } from './http/origins.ts';
 import { pages } from './http/pages.ts';
@@ -22,6 +23,7 @@ import type { PrescreenParts } from './http/prescreens.ts';
 import { sharedReports } from './http/shared.ts';
 import { researchApi } from './http/research.ts';
 import type { Sessions } from './http/session.ts';
+import type { Recruiting } from './prolific/recruiting.ts';
 import type { AnnotatorEvents } from './socket/annotator-events.ts';
 
 export interface AppParts {
@@ -38,6 +40,9 @@ export interface AppParts {
   limits: Limits;
   publicUrl: string | undefined;
   openid: OpenIdConfig | undefined;
+  recruiting: Recruiting;
+  /** Prolific has told something. */
+  onProlific: () => void;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
 
@@ -55,6 +60,8 @@ export function createApp({
   limits,
   publicUrl,
   openid,
+  recruiting,
+  onProlific,
   prescreens,
 }: AppParts): Express {
   const app = express();
@@ -105,12 +112,16 @@ export function createApp({
   });
   app.get('/api/openapi.json', (_request, response) => void response.json(openApi()));
 
+  app.use(prolificHook(recruiting, limits, onProlific));
   app.use(annotateApi(annotators, origins));
   app.use(annotatorImages(db, images, health));
   app.use(compression());
   app.use(sharedReports({ db, aside, limits }));
   app.use(pages({ db, sessions, origins, limits, publicUrl, openid, log }));
-  app.use('/api', researchApi({ db, aside, imports, images, sessions, origins, limits, publicUrl, prescreens }));
+  app.use(
+    '/api',
+    researchApi({ db, aside, imports, images, sessions, origins, limits, publicUrl, recruiting, prescreens }),
+  );
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');
   });

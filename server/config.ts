@@ -2,6 +2,7 @@
 import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { resolve } from 'node:path';
 import { trustedProxies, type TrustedProxies } from './http/origins.ts';
+import type { ProlificConfig } from './prolific/recruiting.ts';
 import type { OpenIdConfig } from './http/openid.ts';
 import type { UploadLimits } from './http/upload.ts';
 import type { LeaseTimes } from './study/assignments.ts';
@@ -25,6 +26,12 @@ export interface ServerConfig {
   newAnnotatorsPerHour: number;
   /** VISAVIS_OPENID_ISSUER, _CLIENT_ID, _CLIENT_SECRET, _LABEL, _ROLE; undefined without the first. */
   openid: OpenIdConfig | undefined;
+  /** VISAVIS_PROLIFIC_TOKEN, VISAVIS_PROLIFIC_URL. */
+  prolific: ProlificConfig;
+  /** Where the key is with which secrets of others' services are sealed. VISAVIS_KEY_FILE; secrets.key in the data directory. */
+  keyFile: string;
+  /** The key itself, for servers that share no folder. VISAVIS_KEY. */
+  key: Buffer | undefined;
   /** Whether the database and the images are looked after while it runs. */
   checksFiles: boolean;
 }
@@ -71,6 +78,9 @@ export function serverConfig(
     startsWorkers: env['VISAVIS_WORKER'] !== 'off',
     newAnnotatorsPerHour: count(env, 'VISAVIS_NEW_ANNOTATORS_PER_HOUR', 1000),
     openid: openIdConfig(env),
+    prolific: prolificConfig(env),
+    keyFile: resolve(env['VISAVIS_KEY_FILE'] || resolve(dataFolderOf(flags.data, env), 'secrets.key')),
+    key: sealingKey(env['VISAVIS_KEY'] || undefined),
     checksFiles: true,
   };
 }
@@ -97,6 +107,19 @@ function openIdConfig(env: NodeJS.ProcessEnv): OpenIdConfig | undefined {
     );
   const label = env['VISAVIS_OPENID_LABEL'] || new URL(issuer).hostname;
   return { issuer, clientId, clientSecret, label, newcomers };
+}
+
+function prolificConfig(env: NodeJS.ProcessEnv): ProlificConfig {
+  const url = env['VISAVIS_PROLIFIC_URL'] || 'https://api.prolific.com';
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new ArgumentError(`VISAVIS_PROLIFIC_URL is "${url}"; it must be the address of Prolific's API.`);
+  return { url, token: env['VISAVIS_PROLIFIC_TOKEN'] || undefined };
+}
+
+function sealingKey(text: string | undefined): Buffer | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new ArgumentError('VISAVIS_KEY must be 64 hexadecimal digits.');
+  return Buffer.from(text, 'hex');
 }
 
 function proxies(list: string): TrustedProxies {

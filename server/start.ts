@@ -17,6 +17,9 @@ import { Limits } from './http/limits.ts';
 import { Origins } from './http/origins.ts';
 import { ParticipantKeys } from './http/participant.ts';
 import { Sessions } from './http/session.ts';
+import { Sealer } from './access/sealed.ts';
+import { Recruiting } from './prolific/recruiting.ts';
+import { watchRecruitments } from './prolific/watch.ts';
 import { startLauncher } from './prescreens/launcher.ts';
 import { isPrescreenWaiting } from './prescreens/prescreens.ts';
 import { AnnotatorEvents, largestMessage } from './socket/annotator-events.ts';
@@ -66,6 +69,15 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     images,
     log,
   });
+  const recruiting = new Recruiting({
+    db,
+    sealer: new Sealer(config.keyFile, config.key),
+    config: config.prolific,
+    publicUrl: config.publicUrl,
+    log,
+  });
+  // Without a public address nobody is sent here.
+  const recruitments = config.publicUrl === undefined ? undefined : watchRecruitments(recruiting, log);
   const app = createApp({
     annotators,
     db,
@@ -80,6 +92,8 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     limits,
     publicUrl: config.publicUrl,
     openid: config.openid,
+    recruiting,
+    onProlific: () => recruitments?.wake(),
     prescreens: {
       dataFolder: config.dataFolder,
       inbox: config.inbox,
@@ -104,6 +118,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     });
   } catch (error) {
     launcher?.close();
+    recruitments?.close();
     stopResearch();
     await io.close();
     stopListening();
@@ -124,6 +139,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     researcherLink: async () => url + (await sessions.createLink()),
     async close() {
       launcher?.close();
+      recruitments?.close();
       stopPlans();
       stopWatching?.();
       stopResearch();

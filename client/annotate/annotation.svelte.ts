@@ -113,11 +113,12 @@ export class Annotation {
   #awaySince: number | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(token: string, participant: string | undefined) {
+  constructor(token: string, participant: string | undefined, submission: string | undefined) {
     this.#queue = new VoteQueue(token, participant);
     this.#line = new Line({
       token,
       participant,
+      submission,
       onsession: ({ done }) => (this.done = Math.max(this.done, done)),
       onrefused: (failure) => this.#refuse(failure),
       onstate: (works, why) => {

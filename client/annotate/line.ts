@@ -36,6 +36,7 @@ export type Answer<E extends keyof AnnotateClientEvents> =
 interface LineParts {
   token: string;
   participant: string | undefined;
+  submission: string | undefined;
   onsession: (session: AnnotateSession) => void;
   /** The server does not let this visitor in. */
   onrefused: (failure: Failure) => void;
@@ -104,11 +105,12 @@ export class Line {
   }
 
   #auth() {
-    const { token, participant } = this.#parts;
+    const { token, participant, submission } = this.#parts;
     return {
       token,
       key: knownKey(token, participant),
       ...(participant === undefined ? {} : { participant }),
+      ...(submission === undefined ? {} : { submission }),
       ...(this.#takingOver ? { takeOver: true } : {}),
     };
   }

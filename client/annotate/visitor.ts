@@ -6,6 +6,8 @@ export type Visitor =
   | {
       kind: 'participant';
       participant: string | undefined;
+      /** Prolific's id of their taking part. */
+      submission?: string;
       /** MTurk's assignment, and where its end is told. */
       turk?: { assignmentId: string; action: string };
     }
@@ -27,7 +29,7 @@ export function visitorOf(search: string): Visitor {
     if (id === '') return { kind: 'nobody', problem: 'isEmpty', name, value };
     if (isTemplate(id)) return { kind: 'nobody', problem: 'isTemplate', name, value };
     if (id.length > 200) return { kind: 'nobody', problem: 'isLong', name, value };
-    return { kind: 'participant', participant: id, ...turkOf(query) };
+    return { kind: 'participant', participant: id, ...submissionOf(query), ...turkOf(query) };
   }
   return { kind: 'participant', participant: undefined };
 }
@@ -38,4 +40,9 @@ function turkOf(query: ReadonlyMap<string, string>): { turk?: { assignmentId: st
   const origin = mturkSubmits.find((each) => each === submitTo.replace(/\/$/, ''));
   if (assignmentId === '' || origin === undefined) return {};
   return { turk: { assignmentId, action: `${origin}/mturk/externalSubmit` } };
+}
+
+function submissionOf(query: ReadonlyMap<string, string>): { submission?: string } {
+  const id = query.get('session_id') ?? '';
+  return query.has('prolific_pid') && /^[A-Za-z0-9-]{1,100}$/.test(id) ? { submission: id } : {};
 }

@@ -10,6 +10,7 @@ import type {
   TokenView,
 } from '../../contract/access.ts';
 import type { Prescreen } from '../../contract/prescreen.ts';
+import type { ProlificAccount, Quote, Recruitment, RecruitmentForm } from '../../contract/prolific.ts';
 import type { JobList, JobView } from '../../contract/jobs.ts';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
@@ -61,6 +62,30 @@ export const pairImage = (name: string, position: number, side: 'a' | 'b', at: C
 export const readInvite = (name: string) => request<{ path: string; url?: string }>(`${study(name)}/invite`);
 export const setState = (name: string, state: StudySummary['state']) =>
   send<StudySummary>('PATCH', study(name), { state });
+
+const prolific = (name: string, what = '') => `${study(name)}/prolific${what}`;
+export const readProlific = () => request<{ token: 'environment' | 'stored' | null }>('/prolific');
+export const readProlificAccount = () => request<ProlificAccount>('/prolific/account');
+export const keepProlificToken = (token: string) => send('PUT', '/prolific/token', { token });
+export const forgetProlificToken = () => send('DELETE', '/prolific/token');
+export const readRecruitment = (name: string) => request<Recruitment>(prolific(name));
+export const quoteRecruitment = (name: string, form: RecruitmentForm) =>
+  send<Quote>('POST', prolific(name, '/quote'), form);
+export const draftRecruitment = (name: string, form: RecruitmentForm) =>
+  send<Recruitment>('POST', prolific(name), form);
+export const testRecruitment = (name: string) => send<{ url: string }>('POST', prolific(name, '/test'));
+export const publishRecruitment = (name: string, typed: string) =>
+  send<Recruitment>('POST', prolific(name, '/publish'), { name: typed });
+export const moveRecruitment = (name: string, verb: 'pause' | 'resume' | 'look') =>
+  send<Recruitment>('POST', prolific(name, `/${verb}`));
+export const setRecruitmentPlaces = (name: string, places: number) =>
+  send<Recruitment>('PUT', prolific(name, '/places'), { places });
+export const approveSubmissions = (name: string, submissions?: string[]) =>
+  send<{ approved: number }>('POST', prolific(name, '/approve'), submissions === undefined ? {} : { submissions });
+export const askReturn = (name: string, submission: string, reason: string) =>
+  send('POST', prolific(name, '/ask-return'), { submission, reason });
+export const payBonuses = (name: string, bonuses: { submission: string; cents: number }[]) =>
+  send<{ cents: number }>('POST', prolific(name, '/bonus'), { bonuses });
 
 export const readPrescreens = () => request<{ prescreens: Prescreen[] }>('/prescreens');
 export const readPrescreen = (id: string) => request<Prescreen>(`/prescreens/${encodeURIComponent(id)}`);

@@ -4,9 +4,14 @@ import { readMe } from './api.ts';
 class Rights {
   /** Running studies, and making them; false until the server has answered. */
   canResearch = $state(false);
+  /** Accounts, tokens of others' services; likewise. */
+  isOwner = $state(false);
   constructor() {
     readMe().then(
-      ({ role }) => (this.canResearch = role !== 'viewer'),
+      ({ role }) => {
+        this.canResearch = role !== 'viewer';
+        this.isOwner = role === 'owner';
+      },
       () => undefined,
     );
   }

@@ -99,8 +99,8 @@ export async function ensureAnnotator(db: Database, annotator: NewAnnotator): Pr
 /** Where an annotator is: how far, what they hold, and what they had begun when its lease ran out. */
 export interface Standing {
   studyState: StudyState;
-  /** Why their visit is over, if it is. */
-  endReason: Annotator['endReason'];
+  /** Why their visit is over, if it is; `withdrawn` for as long as their crowd platform says so. */
+  endReason: Annotator['endReason'] | 'withdrawn';
   done: number;
   /** Nobody whose votes count yet. */
   isNew: boolean;
@@ -134,6 +134,7 @@ const standingRows = prepared((db, p: { annotatorId: string }) =>
       'n.last_position',
       'n.last_assignment_id',
       'n.end_reason',
+      'n.withdrawn_at',
       's.state as seat_state',
     ])
     .where('n.id', '=', p.annotatorId)
@@ -150,7 +151,7 @@ export async function standingOf(db: Database, annotatorId: string): Promise<Sta
     rows.filter((row) => row.id !== null && isWanted(row)).map((row) => assignmentOf(row as AssignmentTable));
   return {
     studyState: first.study_state,
-    endReason: first.end_reason,
+    endReason: first.end_reason ?? (first.withdrawn_at === null ? null : 'withdrawn'),
     done: first.done,
     isNew: first.votes === 0,
     lastPosition: first.last_position,

@@ -57,6 +57,15 @@ export function takeOversOfAnnotator(db: Database, annotatorId: string) {
     .execute();
 }
 
+export function submissionsOfAnnotator(db: Database, annotatorId: string) {
+  return db
+    .selectFrom('submission')
+    .select(['id', 'status', 'code', 'bonus_told as bonus', 'started_at as startedAt', 'created_at as createdAt'])
+    .where('annotator_id', '=', annotatorId)
+    .orderBy('created_at')
+    .execute();
+}
+
 /** Takes the name, the browsers' secrets and what was answered at the steps around the voting away; votes stay. */
 export async function forgetAnnotator(db: Database, annotatorId: string, pseudonym: string): Promise<void> {
   await db
@@ -65,6 +74,8 @@ export async function forgetAnnotator(db: Database, annotatorId: string, pseudon
     .where('id', '=', annotatorId)
     .execute();
   await db.updateTable('take_over').set({ secret_hash: null }).where('annotator_id', '=', annotatorId).execute();
+  // The platform's ids name them too. What it still tells of them is nobody's here.
+  await db.updateTable('submission').set({ annotator_id: null }).where('annotator_id', '=', annotatorId).execute();
   // What was agreed to and practised decides where the visit stands; screens, languages and words are theirs.
   await db
     .updateTable('visit_step')

@@ -104,3 +104,22 @@ export async function serverSecret(db: Database, name: string, fresh: string): P
   const row = await db.selectFrom('server_secret').select('value').where('name', '=', name).executeTakeFirstOrThrow();
   return row.value;
 }
+
+/** Likewise, when it is there. */
+export async function findSecret(db: Database, name: string): Promise<string | undefined> {
+  const row = await db.selectFrom('server_secret').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value;
+}
+
+/** @param value null takes it away */
+export async function setSecret(db: Database, name: string, value: string | null): Promise<void> {
+  if (value === null) {
+    await db.deleteFrom('server_secret').where('name', '=', name).execute();
+    return;
+  }
+  await db
+    .insertInto('server_secret')
+    .values({ name, value })
+    .onConflict((c) => c.column('name').doUpdateSet({ value }))
+    .execute();
+}

@@ -14,10 +14,12 @@ import { imagesOfPair } from '../study/gallery.ts';
 import { copySize } from './images.ts';
 import { requireRevealed, reveal } from '../study/reveal.ts';
 import { endSharing, shareReport, sharesOf } from '../study/shares.ts';
+import type { Recruiting } from '../prolific/recruiting.ts';
 import { studySummaries, studySummary, withoutVisit } from '../study/summary.ts';
 import { trainingRuns } from '../training/runs.ts';
 import { accessApi } from './access.ts';
 import { editorApi } from './editor.ts';
+import { prolificApi, recruitmentApi } from './prolific.ts';
 import { jobsApi } from './jobs.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
 import { allowed, bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
@@ -28,6 +30,7 @@ export interface ResearchParts extends Asking {
   imports: Aside;
   images: ImageStore;
   publicUrl: string | undefined;
+  recruiting: Recruiting;
   prescreens: Omit<PrescreenParts, 'db' | 'aside'>;
 }
 
@@ -41,7 +44,16 @@ function positionIn({ position }: { position: string }): number {
   return Number(position);
 }
 
-export function researchApi({ db, aside, imports, images, publicUrl, prescreens, ...asking }: ResearchParts): Router {
+export function researchApi({
+  db,
+  aside,
+  imports,
+  images,
+  publicUrl,
+  recruiting,
+  prescreens,
+  ...asking
+}: ResearchParts): Router {
   const router = Router();
   // Before the parser of small bodies: the editor's may be larger.
   router.use(
@@ -57,6 +69,8 @@ export function researchApi({ db, aside, imports, images, publicUrl, prescreens,
   router.use('/prescreens', prescreenApi({ db, aside, ...prescreens }));
   router.use(requireResearcher(asking, 'read'));
   router.use('/jobs', jobsApi(db));
+  router.use('/prolific', prolificApi(recruiting));
+  router.use('/studies/:name/prolific', recruitmentApi(recruiting, aside));
 
   router.get('/studies', async (_request, response) => {
     response.json({ studies: (await studySummaries(db)).map((study) => shownTo(response, study)) });

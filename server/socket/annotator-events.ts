@@ -38,6 +38,7 @@ import {
   type LeaseTimes,
 } from '../study/assignments.ts';
 import { lookAtVisit, takeStep } from '../study/visit.ts';
+import { arrive } from '../prolific/submissions.ts';
 import { castVote, undoLast } from '../study/votes.ts';
 
 /** Who asks. */
@@ -122,7 +123,7 @@ export class AnnotatorEvents {
    */
   async identify(auth: unknown, request: IncomingMessage): Promise<Visitor> {
     const { db, limits, keys, log } = this.#parts;
-    const { token, key, takeOver = false, participant: named } = parseHandshake(auth);
+    const { token, key, takeOver = false, participant: named, submission } = parseHandshake(auth);
     const { cookie } = request.headers;
     const participant = named ?? participantOf(cookie) ?? `anonymous-${randomUUID()}`;
     const invited = await invitedTo(db, token).catch(async (error: unknown) => {
@@ -137,6 +138,8 @@ export class AnnotatorEvents {
     if (annotator.population === 'simulated') return { annotator, since: 0 };
     const shown = keys.sinceOf(key, annotator.id) ?? keys.sinceOf(keyOf(cookie), annotator.id);
     const since = await claim(db, annotator, { since: shown, secretHash: secretHashOf(key), takeOver });
+    // What the platform knows the work by, so that it ends with its code.
+    if (submission !== undefined) await arrive(db, annotator, submission);
     if (since > 0 && shown === undefined) log.warn({ annotator: annotator.id }, 'An annotator was taken over.');
     return { annotator, since };
   }

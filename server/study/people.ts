@@ -6,6 +6,7 @@ import {
   annotatorsNamed,
   forgetAnnotator,
   problemsOfAnnotator,
+  submissionsOfAnnotator,
   takeOversOfAnnotator,
   votesOfAnnotator,
 } from '../../db/queries/people.ts';
@@ -42,6 +43,7 @@ export async function participantData(db: Database, participant: string, study?:
       })),
       problems: await problemsOfAnnotator(db, id),
       takeOvers: await takeOversOfAnnotator(db, id),
+      submissions: await submissionsOfAnnotator(db, id),
       exclusions: exclusions.map(({ reason, createdAt: at, endedAt, endedReason }) => ({
         reason,
         createdAt: at,

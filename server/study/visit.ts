@@ -4,14 +4,25 @@
  */
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
-import { standingOf, type Annotator, type Assignment, type Standing } from '../../db/queries/assignments.ts';
+import { standingOf, type Annotator, type Assignment } from '../../db/queries/assignments.ts';
 import { pairContent, studyFacts } from '../../db/queries/immutable.ts';
+import { codesFor } from '../../db/queries/recruitments.ts';
 import { endVisit, insertStep, stepsTaken } from '../../db/queries/visits.ts';
 import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
-import type { EndReason, Language, Localised, ShownPair, Visit, VisitStep, VisitView } from '../../contract/visit.ts';
+import {
+  visitSchema,
+  type EndReason,
+  type Language,
+  type Localised,
+  type ShownPair,
+  type Visit,
+  type VisitStep,
+  type VisitView,
+} from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
 import { imagesOf, nextAssignment, requireOpen, type LeaseTimes } from './assignments.ts';
 import { practicePair, visitFor } from './checks.ts';
+import { completionUrl } from '../prolific/form.ts';
 import { isBefore, practised, stepAt, stepsOf } from './steps.ts';
 import { htmlOf } from './markdown.ts';
 
@@ -110,12 +121,22 @@ async function finishWork(
 async function placeOf(tx: Database, annotator: Annotator) {
   const standing = await standingOf(tx, annotator.id);
   const facts = await studyFacts(tx, annotator.studyId);
-  const visit = visitFor(annotator, facts);
+  const visit = await withCodes(tx, annotator, visitFor(annotator, facts));
   return { standing, facts, visit, taken: visit === null ? [] : await stepsTaken(tx, annotator.id) };
 }
 
+/** Whoever came from a crowd platform ends with the codes that were made for it, also where nothing else surrounds the voting. */
+async function withCodes(tx: Database, annotator: Annotator, visit: Visit | null): Promise<Visit | null> {
+  const codes = annotator.population === 'people' ? await codesFor(tx, annotator.id) : undefined;
+  if (codes === undefined) return visit;
+  const ends = Object.fromEntries(
+    Object.entries(codes).map(([reason, code]) => [reason, { code, redirect: completionUrl(code) }]),
+  );
+  return { ...(visit ?? visitSchema.parse({})), ends };
+}
+
 /** Whether an answer ends the visit. */
-function endBy({ device }: Visit, input: VisitStep): NonNullable<Standing['endReason']> | undefined {
+function endBy({ device }: Visit, input: VisitStep): EndReason | undefined {
   if (input.step === 'consent' && !input.agreed) return 'no-consent';
   if (input.step === 'survey') return 'finished';
   if (input.step !== 'device') return undefined;
@@ -191,8 +212,8 @@ async function shown(tx: Database, assignment: Assignment, criterion: Criterion)
   return { id: assignment.id, criterion, prompt, ...imagesOf(assignment, content) };
 }
 
-function ending({ ends }: Visit, reason: EndReason): NonNullable<VisitView['end']> {
-  return { reason, ...withoutUndefined(ends?.[reason] ?? {}) };
+function ending({ ends }: Visit, reason: EndReason | 'withdrawn'): NonNullable<VisitView['end']> {
+  return { reason, ...withoutUndefined((reason === 'withdrawn' ? undefined : ends?.[reason]) ?? {}) };
 }
 
 /** The text in the wanted language; else in the first of the study's that it has; else in any. */

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(27);
+    expect(rows).toHaveLength(28);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -97,6 +97,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0025-image-index',
         '0026-job',
         '0027-connection',
+        '0028-recruitment',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

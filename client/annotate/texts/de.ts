@@ -196,6 +196,10 @@ export const de: Texts = {
       'Die Studie endet hier',
       'Einige Paare mit bekannter Antwort wurden anders beantwortet; darum endet diese Studie hier für Sie. Danke für Ihre Zeit; die Forschenden sehen sich jeden Fall selbst an.',
     ],
+    withdrawn: [
+      'Sie haben diese Studie verlassen',
+      'Die Plattform, die Sie geschickt hat, meldet: Ihre Teilnahme wurde zurückgegeben, ist abgelaufen oder wurde nicht angenommen. Hier bleibt nichts zu tun; was Sie geantwortet haben, ist gespeichert. Ist das ein Irrtum, schreiben Sie den Forschenden über die Plattform.',
+    ],
   },
   code: 'Ihr Abschlusscode',
   copy: 'Kopieren',

@@ -187,7 +187,11 @@ export const en = {
       'The study ends here',
       'Some pairs with a known answer were answered otherwise, so this study ends here for you. Thank you for your time; the researchers look at each case themselves.',
     ],
-  } as Record<'finished' | 'full' | 'no-consent' | 'device' | 'checks', [title: string, text: string]>,
+    withdrawn: [
+      'You have left this study',
+      'The platform that sent you says that your submission was returned, ran out of time or was not accepted, so there is nothing left to do here. What you had answered is kept. If that is a mistake, write to the researchers through the platform.',
+    ],
+  } as Record<'finished' | 'full' | 'no-consent' | 'device' | 'checks' | 'withdrawn', [title: string, text: string]>,
   code: 'Your completion code',
   copy: 'Copy',
   copied: 'Copied',

@@ -188,6 +188,10 @@ export const es: Texts = {
       'El estudio termina aquí',
       'Algunos pares con respuesta conocida se respondieron de otro modo, y por eso el estudio termina aquí para usted. Gracias por su tiempo; el equipo de investigación revisa cada caso.',
     ],
+    withdrawn: [
+      'Ha dejado este estudio',
+      'La plataforma que le envió indica que su participación se devolvió, caducó o no fue aceptada, así que aquí no queda nada por hacer. Lo que respondió se conserva. Si es un error, escriba al equipo de investigación a través de la plataforma.',
+    ],
   },
   code: 'Su código de finalización',
   copy: 'Copiar',

@@ -1,0 +1,457 @@
+/** @file Recruiting on Prolific, against a fake of its documented API: what is asked of it, what follows from what it says, money. */
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import type { RecruitmentForm } from '../../../contract/prolific.ts';
+import type { Database } from '../../../db/open.ts';
+import { findSecret } from '../../../db/queries/sessions.ts';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readAudit } from '../../../server/access/audit.ts';
+import { Sealer } from '../../../server/access/sealed.ts';
+import { maximumMinutes, placesFor, rewardOf } from '../../../server/prolific/form.ts';
+import { Recruiting } from '../../../server/prolific/recruiting.ts';
+import { arrive } from '../../../server/prolific/submissions.ts';
+import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
+import { excludeAnnotator } from '../../../server/study/exclusions.ts';
+import { changeState } from '../../../server/study/lifecycle.ts';
+import { eraseParticipant, participantData } from '../../../server/study/people.ts';
+import { takeStep } from '../../../server/study/visit.ts';
+import { castVote } from '../../../server/study/votes.ts';
+import { onBothEngines } from '../../support/databases.ts';
+import { temporaryFolder } from '../../support/folders.ts';
+import { FakeProlific, type FakeSubmission } from '../../support/prolific.ts';
+import { openStudyOf } from '../../support/studies.ts';
+
+const times = { leaseMs: 60_000, graceMs: 1000 };
+const publicUrl = 'https://images.example.org';
+
+function formFor(prolific: FakeProlific, change: Partial<RecruitmentForm> = {}): RecruitmentForm {
+  return {
+    workspace: prolific.workspace,
+    project: prolific.project,
+    title: 'Which image?',
+    description: 'You see two images.',
+    payPerHour: 9,
+    minutes: 7,
+    places: 4,
+    devices: ['desktop', 'mobile'],
+    filters: [],
+    contentWarnings: [],
+    approve: 'review',
+    ...change,
+  };
+}
+
+function recruitingOn(db: Database, prolific: FakeProlific, folder = temporaryFolder()) {
+  const recruiting = new Recruiting({
+    db,
+    sealer: new Sealer(join(folder, 'secrets.key')),
+    config: { token: prolific.token, url: 'https://prolific.example' },
+    publicUrl,
+    log: pino({ level: 'silent' }),
+    fetch: prolific.fetch,
+    waits: [1, 1],
+  });
+  return recruiting;
+}
+
+/** A published study of two pairs with two votes each on one criterion. */
+async function published(db: Database, change: Partial<RecruitmentForm> = {}) {
+  const prolific = new FakeProlific();
+  const study = await openStudyOf(db, { pairs: 2, votesPerPair: 2, criteria: ['general'] });
+  const recruiting = recruitingOn(db, prolific);
+  await recruiting.draft(study.name, formFor(prolific, change), 'account 1');
+  await recruiting.publish(study.name, study.name, 'account 1');
+  const remote = [...prolific.studies.values()][0]!;
+  /** Somebody takes a place there and opens the page here. */
+  const come = async (participant: string) => {
+    const submission = prolific.takePlace(remote.id, participant)!;
+    const address = new URL(prolific.addressFor(submission));
+    expect(address.pathname).toBe(`/annotate/${study.token}`);
+    const annotator = await joinStudy(db, {
+      token: study.token,
+      participant: address.searchParams.get('PROLIFIC_PID')!,
+    });
+    await arrive(db, annotator, address.searchParams.get('SESSION_ID')!);
+    return { submission, annotator };
+  };
+  type Person = Awaited<ReturnType<typeof come>>;
+  const vote = async ({ annotator }: Person) => {
+    const assignment = await nextAssignment(db, annotator, times);
+    if (assignment === null) return false;
+    const cast = { voteId: crypto.randomUUID(), assignmentId: assignment.id, criterion: 'general' as const };
+    await castVote(db, annotator, { ...cast, choice: 'left', responseTimeMs: 1000 }, times);
+    return true;
+  };
+  /** They do all that there is, and see the last screen. */
+  const finish = async (person: Person) => {
+    while (await vote(person));
+    return (await takeStep(db, person.annotator, { step: 'work' }, times)).end;
+  };
+  const held = async () => {
+    const rows = await db.selectFrom('assignment').select('id').where('state', '=', 'leased').execute();
+    return rows.length;
+  };
+  const view = async () => (await recruiting.view(study.name, null)).recruitment!;
+  return { prolific, recruiting, study, remote, come, vote, finish, held, view };
+}
+
+const paidBy = ({ paid }: FakeSubmission) => paid;
+
+describe('the form', () => {
+  it('pays at least what was said an hour', () => {
+    // £9 an hour for 7 minutes are 105 pence; for 8 minutes at £7.99 106.53.
+    expect(rewardOf({ payPerHour: 9, minutes: 7 })).toBe(105);
+    expect(rewardOf({ payPerHour: 7.99, minutes: 8 })).toBe(107);
+    // 0.1 + 0.2 an hour for 60 minutes: a float's error is no cent.
+    expect(rewardOf({ payPerHour: 0.1 + 0.2, minutes: 60 })).toBe(30);
+  });
+
+  it('counts places so that every seat finds somebody', () => {
+    expect(placesFor(100, 3, 40)).toBe(8);
+    expect(placesFor(100, 3, undefined)).toBe(3);
+    // Nobody may have a pair twice.
+    expect(placesFor(10, 5, 400)).toBe(5);
+    expect(maximumMinutes(10)).toBe(45);
+  });
+});
+
+onBothEngines('recruiting on Prolific', (fresh) => {
+  it('asks for what the form says, and derives the rest', async () => {
+    const { db } = await fresh();
+    const filters = [{ filter_id: 'age', selected_range: { lower: 18, upper: 40 } }];
+    const { remote, study } = await published(db, { filters, contentWarnings: ['sensitive'] });
+    const { completion_codes: codes, ...body } = remote.body;
+    const { id } = await db.selectFrom('study').select('id').executeTakeFirstOrThrow();
+    expect(body).toEqual({
+      name: 'Which image?',
+      internal_name: `visavis ${id}`,
+      description: 'You see two images.',
+      external_study_url: `${publicUrl}/annotate/${study.token}?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}`,
+      prolific_id_option: 'url_parameters',
+      total_available_places: 4,
+      estimated_completion_time: 7,
+      maximum_allowed_time: 36,
+      reward: 105,
+      device_compatibility: ['desktop', 'mobile'],
+      filters,
+      project: '60000000000000000000000b',
+      submissions_config: { max_submissions_per_participant: 1 },
+      content_warnings: ['sensitive'],
+    });
+    expect(codes.map(({ code_type, actions }) => [code_type, actions[0]!.action])).toEqual([
+      ['COMPLETED', 'MANUALLY_REVIEW'],
+      ['FAILED_ATTENTION_CHECK', 'MANUALLY_REVIEW'],
+      ['NO_CONSENT', 'REQUEST_RETURN'],
+      ['INCOMPATIBLE_DEVICE', 'REQUEST_RETURN'],
+      ['OTHER', 'REQUEST_RETURN'],
+    ]);
+    expect(new Set(codes.map(({ code }) => code)).size).toBe(5);
+  });
+
+  it('tells the cost before anything is made', async () => {
+    const { db } = await fresh();
+    const prolific = new FakeProlific();
+    const { name } = await openStudyOf(db, { pairs: 1 });
+    const quote = await recruitingOn(db, prolific).quote(name, formFor(prolific, { places: 30 }));
+    // 30 × £1.05 and a third of it.
+    expect(quote).toEqual({
+      reward: 105,
+      total: 4200,
+      balance: 1_000_000,
+      currency: 'GBP',
+      eligible: 200_000,
+      hours: 2.5,
+      maximumMinutes: 36,
+    });
+    expect(prolific.studies.size).toBe(0);
+  });
+
+  it('pays who finished, once a researcher approves', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, vote, finish, view } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    const bob = await come('bbbbbbbbbbbbbbbbbbbbbbbb');
+    const end = await finish(ann);
+    const { codes } = (await db.selectFrom('recruitment').select('codes').executeTakeFirstOrThrow()) as {
+      codes: string;
+    };
+    const { finished } = JSON.parse(codes) as { finished: string };
+    expect(end).toEqual({
+      reason: 'finished',
+      code: finished,
+      redirect: `https://app.prolific.com/submissions/complete?cc=${finished}`,
+    });
+    await vote(bob);
+    prolific.complete(ann.submission, end!.code!);
+    // Without having finished: nothing here says that it is paid.
+    prolific.complete(bob.submission, null);
+    await recruiting.lookByName(study.name);
+    expect((await view()).toApprove).toBe(1);
+    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(1);
+    expect([paidBy(ann.submission), paidBy(bob.submission)]).toEqual([105, 0]);
+    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(0);
+    const { entries } = await readAudit(db);
+    expect(entries.map(({ actor, action, subject }) => `${actor}: ${action} ${subject}`)).toEqual([
+      'command line: study create study',
+      'command line: study open study',
+      'account 1: prolific draft study',
+      'account 1: prolific publish study, 5.60 at most',
+      'account 1: prolific approve study: 1 submission',
+    ]);
+    // A person may approve somebody else by name, once they await review.
+    expect(await recruiting.approve(study.name, [bob.submission.id], 'account 1')).toBe(1);
+    await expect(recruiting.approve(study.name, [bob.submission.id], 'account 1')).rejects.toThrow('await no review');
+  });
+
+  it('leaves whoever is left out of the results out of a bulk approval', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, finish } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    prolific.complete(ann.submission, (await finish(ann))!.code!);
+    await excludeAnnotator(db, study.name, ann.submission.participant, 'random');
+    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(0);
+    expect(await recruiting.approve(study.name, [ann.submission.id], 'account 1')).toBe(1);
+    expect(paidBy(ann.submission)).toBe(105);
+  });
+
+  for (const how of ['RETURNED', 'TIMED-OUT'] as const)
+    it(`takes the seat back of whoever is ${how}, and keeps the votes`, async () => {
+      const { db } = await fresh();
+      const { prolific, recruiting, study, come, vote, held } = await published(db);
+      const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+      await vote(ann);
+      await nextAssignment(db, ann.annotator, times);
+      expect(await held()).toBe(1);
+      prolific.leave(ann.submission, how);
+      await recruiting.lookByName(study.name);
+      expect(await held()).toBe(0);
+      expect(await nextAssignment(db, ann.annotator, times)).toBeNull();
+      const { end } = await takeStep(db, ann.annotator, { step: 'work' }, times);
+      expect(end).toEqual({ reason: 'withdrawn' });
+      const votes = await db.selectFrom('vote').select('counted').execute();
+      expect(votes).toEqual([{ counted: 1 }]);
+    });
+
+  it('gives the work back to whoever has their place again', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, finish, vote } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await vote(ann);
+    prolific.leave(ann.submission, 'TIMED-OUT');
+    await recruiting.lookByName(study.name);
+    expect(await nextAssignment(db, ann.annotator, times)).toBeNull();
+    // Prolific lets somebody who ran out of time hand in.
+    prolific.complete(ann.submission, null);
+    await recruiting.lookByName(study.name);
+    expect((await finish(ann))?.reason).toBe('finished');
+  });
+
+  it('pays whoever finished and lost their place by a bonus, and never twice', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, finish, view } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await finish(ann);
+    prolific.leave(ann.submission, 'TIMED-OUT');
+    await recruiting.lookByName(study.name);
+    expect((await view()).submissions[0]).toMatchObject({ owed: 105, ended: 'finished', status: 'TIMED-OUT' });
+    const bonuses = [{ submission: ann.submission.id, cents: 105 }];
+    expect(await recruiting.payBonuses(study.name, bonuses, 'account 1')).toBe(140);
+    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105 });
+    expect(paidBy(ann.submission)).toBe(105);
+    const { entries } = await readAudit(db);
+    expect(entries.at(-1)).toMatchObject({ action: 'prolific bonus', subject: 'study: 1.05 for 1 person' });
+  });
+
+  it('counts a bonus as paid when no answer came', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, finish, view } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await finish(ann);
+    prolific.leave(ann.submission, 'RETURNED');
+    await recruiting.lookByName(study.name);
+    const bonuses = [{ submission: ann.submission.id, cents: 105 }];
+    const fetch = prolific.fetch;
+    const cut = new Recruiting({
+      db,
+      sealer: new Sealer(join(temporaryFolder(), 'key')),
+      config: { token: prolific.token, url: 'https://prolific.example' },
+      publicUrl,
+      log: pino({ level: 'silent' }),
+      fetch: (url, init) => {
+        if (url.endsWith('/pay/')) prolific.silences = 1;
+        return fetch(url, init);
+      },
+    });
+    await expect(cut.payBonuses(study.name, bonuses, 'account 1')).rejects.toThrow('is not known');
+    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105 });
+    // A refusal is another thing: nothing was paid.
+    const refusing = new Recruiting({
+      db,
+      sealer: new Sealer(join(temporaryFolder(), 'key')),
+      config: { token: prolific.token, url: 'https://prolific.example' },
+      publicUrl,
+      log: pino({ level: 'silent' }),
+      fetch: async (url, init) =>
+        url.endsWith('/pay/') ? new Response('{"error":{"detail":"No funds."}}', { status: 400 }) : fetch(url, init),
+    });
+    const more = [{ submission: ann.submission.id, cents: 20 }];
+    await expect(refusing.payBonuses(study.name, more, 'account 1')).rejects.toThrow('No funds.');
+    expect((await view()).submissions[0]).toMatchObject({ bonus: 105 });
+  });
+
+  it('publishes only with the name typed, enough money and an open study', async () => {
+    const { db } = await fresh();
+    const prolific = new FakeProlific();
+    const { name } = await openStudyOf(db, { pairs: 1 });
+    const recruiting = recruitingOn(db, prolific);
+    await expect(recruiting.publish(name, name, 'me')).rejects.toThrow('make a draft first');
+    await recruiting.draft(name, formFor(prolific), 'me');
+    await expect(recruiting.draft(name, formFor(prolific), 'me')).rejects.toThrow('recruited for on Prolific already');
+    await expect(recruiting.publish(name, 'Study', 'me')).rejects.toThrow('Type the study\'s name, "study"');
+    await changeState(db, name, 'paused');
+    await expect(recruiting.publish(name, name, 'me')).rejects.toThrow('"study" is paused; open it');
+    await changeState(db, name, 'open');
+    prolific.balance = 559;
+    await expect(recruiting.publish(name, name, 'me')).rejects.toThrow(
+      'It costs 5.60 GBP and the workspace has 5.59; add funds on Prolific first.',
+    );
+    expect([...prolific.studies.values()][0]!.status).toBe('UNPUBLISHED');
+    prolific.balance = 560;
+    await recruiting.publish(name, name, 'me');
+    expect([...prolific.studies.values()][0]!.status).toBe('ACTIVE');
+    await expect(recruiting.publish(name, name, 'me')).rejects.toThrow('published already');
+  });
+
+  it('is paused by itself when nobody is needed, and says so to whoever resumes it', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, remote, come, finish } = await published(db);
+    await finish(await come('aaaaaaaaaaaaaaaaaaaaaaaa'));
+    await recruiting.lookByName(study.name);
+    expect(remote.status).toBe('ACTIVE');
+    await finish(await come('bbbbbbbbbbbbbbbbbbbbbbbb'));
+    await recruiting.lookByName(study.name);
+    expect(remote.status).toBe('PAUSED');
+    expect(prolific.takePlace(remote.id, 'c'.repeat(24))).toBeUndefined();
+    await expect(recruiting.resume(study.name, 'me')).rejects.toThrow('nobody is needed');
+    await changeState(db, study.name, 'closed');
+    await expect(recruiting.resume(study.name, 'me')).rejects.toThrow('"study" is closed; open it first.');
+  });
+
+  it('pauses, resumes, adds places, asks to return', async () => {
+    const { db } = await fresh();
+    const { recruiting, study, remote, come, view } = await published(db);
+    await recruiting.pause(study.name, 'me');
+    expect([remote.status, (await view()).status]).toEqual(['PAUSED', 'PAUSED']);
+    await recruiting.resume(study.name, 'me');
+    expect([remote.status, (await view()).status]).toEqual(['ACTIVE', 'ACTIVE']);
+    await expect(recruiting.setPlaces(study.name, 4, 'me')).rejects.toThrow('There are 4 places');
+    await recruiting.setPlaces(study.name, 6, 'me');
+    expect([remote.body.total_available_places, (await view()).places]).toEqual([6, 6]);
+    const { submission } = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await recruiting.askReturn(study.name, { submission: submission.id, reason: 'You said so.' }, 'me');
+    expect(submission.returnAsked).toEqual(['You said so.']);
+    expect((await view()).submissions[0]).toMatchObject({ returnAsked: true });
+    await expect(recruiting.askReturn(study.name, { submission: 'x', reason: 'r' }, 'me')).rejects.toThrow(
+      'has no submission x',
+    );
+  });
+
+  it('takes nobody else’s submission for theirs for long', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, remote, come, finish, view } = await published(db);
+    const submission = prolific.takePlace(remote.id, 'aaaaaaaaaaaaaaaaaaaaaaaa')!;
+    const thief = await joinStudy(db, { token: study.token, participant: 'thief' });
+    await arrive(db, thief, submission.id);
+    const ann = await joinStudy(db, { token: study.token, participant: submission.participant });
+    await arrive(db, ann, submission.id);
+    await recruiting.lookByName(study.name);
+    expect((await view()).submissions.map(({ id, annotator }) => [id, annotator])).toEqual([
+      [submission.id, submission.participant],
+    ]);
+    // The thief finishes: it is nobody's pay.
+    await finish({ submission, annotator: thief });
+    prolific.complete(submission, null);
+    expect(await recruiting.approve(study.name, undefined, 'me')).toBe(0);
+    void come;
+  });
+
+  it('keeps what it is told of somebody with their data, and forgets it with them', async () => {
+    const { db } = await fresh();
+    const { come, study, recruiting, view } = await published(db);
+    const { submission } = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await recruiting.lookByName(study.name);
+    const data = await participantData(db, submission.participant);
+    expect(data.studies[0]!.submissions).toMatchObject([{ id: submission.id, status: 'ACTIVE' }]);
+    await eraseParticipant(db, submission.participant);
+    await recruiting.lookByName(study.name);
+    expect((await view()).submissions).toMatchObject([{ annotator: null }]);
+  });
+
+  it('keeps the token sealed, with a key beside the database', async () => {
+    const { db } = await fresh();
+    const prolific = new FakeProlific();
+    const folder = temporaryFolder();
+    const parts = {
+      db,
+      config: { token: undefined, url: 'https://prolific.example' },
+      publicUrl,
+      log: pino({ level: 'silent' }),
+      fetch: prolific.fetch,
+    };
+    const recruiting = new Recruiting({ ...parts, sealer: new Sealer(join(folder, 'secrets.key')) });
+    await expect(recruiting.account()).rejects.toThrow('There is no token for Prolific');
+    await expect(recruiting.keepToken('wrong-token', 'me')).rejects.toThrow('does not accept the token');
+    expect(await recruiting.tokenSource()).toBeNull();
+    await recruiting.keepToken(prolific.token, 'me');
+    expect(await recruiting.tokenSource()).toBe('stored');
+    expect((await recruiting.account()).workspaces).toEqual([
+      {
+        id: prolific.workspace,
+        title: 'My lab',
+        projects: [{ id: prolific.project, title: 'Images' }],
+        balance: 1_000_000,
+        currency: 'GBP',
+      },
+    ]);
+    const stored = (await findSecret(db, 'prolific-token'))!;
+    expect(Buffer.from(stored, 'base64').includes(prolific.token)).toBe(false);
+    expect((await stat(join(folder, 'secrets.key'))).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(folder, 'secrets.key'), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
+    // With the database alone, as a backup has it, it is nothing.
+    const elsewhere = new Recruiting({ ...parts, sealer: new Sealer(join(temporaryFolder(), 'secrets.key')) });
+    await expect(elsewhere.account()).rejects.toThrow('was sealed with another key');
+    const other = new Recruiting({ ...parts, sealer: new Sealer('unused', Buffer.alloc(32, 1)) });
+    await expect(other.account()).rejects.toThrow('was sealed with another key');
+    await recruiting.forgetToken('me');
+    expect(await recruiting.tokenSource()).toBeNull();
+  });
+
+  it('waits when it is asked to, and says what stands in the way', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, view } = await published(db);
+    prolific.slowDowns = 2;
+    await recruiting.lookByName(study.name);
+    prolific.slowDowns = 99;
+    await expect(recruiting.lookByName(study.name)).rejects.toThrow('asks to be asked less');
+    expect((await view()).problem).toContain('asks to be asked less');
+    prolific.slowDowns = 0;
+    prolific.silences = 1;
+    await expect(recruiting.lookByName(study.name)).rejects.toThrow('does not answer');
+    await recruiting.lookAtAll();
+    expect((await view()).problem).toBeNull();
+  });
+
+  it('makes no half draft', async () => {
+    const { db } = await fresh();
+    const prolific = new FakeProlific();
+    const { name } = await openStudyOf(db, { pairs: 1 });
+    const recruiting = recruitingOn(db, prolific);
+    await expect(recruiting.draft(name, formFor(prolific, { project: 'none' }), 'me')).rejects.toThrow(
+      'Prolific refuses this: There is no such project.',
+    );
+    expect((await recruiting.view(name, null)).recruitment).toBeNull();
+    await recruiting.draft(name, formFor(prolific), 'me');
+    expect((await recruiting.view(name, null)).recruitment).toMatchObject({ status: 'UNPUBLISHED', hears: true });
+  });
+});
