@@ -178,6 +178,11 @@ export async function setWithdrawn(db: Database, annotatorId: string, at: number
     .execute();
 }
 
+export async function isWithdrawn(db: Database, annotatorId: string): Promise<boolean> {
+  const row = await db.selectFrom('annotator').select('withdrawn_at').where('id', '=', annotatorId).executeTakeFirst();
+  return row !== undefined && row.withdrawn_at !== null;
+}
+
 /** The codes for whoever has a submission; undefined for others. */
 export async function codesFor(db: Database, annotatorId: string): Promise<Record<string, string> | undefined> {
   const row = await db

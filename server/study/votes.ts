@@ -12,6 +12,7 @@ import {
   type Annotator,
   type Assignment,
 } from '../../db/queries/assignments.ts';
+import { isWithdrawn } from '../../db/queries/recruitments.ts';
 import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import {
   ballotFor,
@@ -186,6 +187,8 @@ async function lastVoted(db: Database, annotatorId: string, id: string | null): 
 async function holds(db: Database, { assignment, seatState }: Ballot): Promise<boolean> {
   if (assignment.state === 'leased') return true;
   if (assignment.skippedAt !== null) return false;
+  // Whoever has left takes nothing back: others are asked, who can be paid.
+  if (await isWithdrawn(db, assignment.annotatorId)) return false;
   return assignment.state === 'expired' && seatState === 'free' && !(await sitsElsewhere(db, assignment));
 }
 

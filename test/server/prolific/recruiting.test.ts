@@ -233,6 +233,19 @@ onBothEngines('recruiting on Prolific', (fresh) => {
       expect(votes).toEqual([{ counted: 1 }]);
     });
 
+  it('counts no vote of whoever has left, and keeps it', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, held } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    const shown = (await nextAssignment(db, ann.annotator, times))!;
+    prolific.leave(ann.submission, 'RETURNED');
+    await recruiting.lookByName(study.name);
+    const late = { voteId: crypto.randomUUID(), assignmentId: shown.id, criterion: 'general' as const };
+    const result = await castVote(db, ann.annotator, { ...late, choice: 'left', responseTimeMs: 900 }, times);
+    expect(result.counted).toBe(false);
+    expect(await held()).toBe(0);
+  });
+
   it('gives the work back to whoever has their place again', async () => {
     const { db } = await fresh();
     const { prolific, recruiting, study, come, finish, vote } = await published(db);
