@@ -46,10 +46,15 @@ export async function submitAndFollow(
   const { Boss } = await import('../server/queue/boss.ts');
   const { submitJob, readJob } = await import('../server/queue/jobs.ts');
   const boss = await Boss.open(locationOf(db), { supervises: false, onTrouble: () => undefined });
-  const { skipped, ...job } = await plan().catch(async (error: unknown) => {
+  const {
+    skipped,
+    notes = [],
+    ...job
+  } = await plan().catch(async (error: unknown) => {
     await boss.stop();
     throw error;
   });
+  for (const note of notes) console.error(`visavis: ${note}`);
   if (job.slices.length === 0) {
     await boss.stop();
     return { id: null, skipped, slices: [] };

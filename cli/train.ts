@@ -13,6 +13,7 @@ import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
 import { exitCode, interruptSignal, storeOf, withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
+import type { PreferenceSource } from '../evaluator/preference/preference-rows.ts';
 import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
@@ -196,6 +197,7 @@ async function trainInQueue(options: Options): Promise<void> {
   const { pipeline, width = null, height = null, threads = null, saveAs } = options;
   await requireOwnFolder(out, settings);
   const { fetchRun, planTraining, trainResultSchema } = await import('../evaluator/jobs/train-job.ts');
+  let skipped: PreferenceSource['skipped'] = [];
   const result = await withWorkspace(options, async (workspace) => {
     const { db } = workspace;
     const store = await storeOf(workspace);
@@ -213,16 +215,19 @@ async function trainInQueue(options: Options): Promise<void> {
       last = result.step;
       return result;
     };
-    const outcome = await submitAndFollow(
-      workspace,
-      'train',
-      () => planTraining(store, { name, pipeline, preferences, settings, width, height, threads }),
-      {
-        deviceKind: deviceKindOf(options.device),
-        signal: interruptSignal(),
-        onLook: async (id) => void (await fetchLast(id)),
-      },
-    );
+    const plan = async () => {
+      const { leftOut, ...job } = await planTraining(store, {
+        ...{ name, pipeline, preferences, settings, width, height, threads },
+      });
+      skipped = leftOut;
+      printSkipped({ skipped });
+      return job;
+    };
+    const outcome = await submitAndFollow(workspace, 'train', plan, {
+      deviceKind: deviceKindOf(options.device),
+      signal: interruptSignal(),
+      onLook: async (id) => void (await fetchLast(id)),
+    });
     return outcome && fetchLast(outcome.id!);
   });
   if (result === undefined) {
@@ -232,7 +237,7 @@ async function trainInQueue(options: Options): Promise<void> {
   const { adapter } = filesOf(out);
   await saveToo(adapter, out, saveAs);
   const { step, deviceSeconds, pairs } = result;
-  if (options.json) printJson({ step, deviceSeconds, stopped: false, adapter, pairs });
+  if (options.json) printJson({ step, deviceSeconds, stopped: false, adapter, pairs, skipped });
   else
     console.log(`Trained ${step} steps on ${pairs} pairs in ${Math.round(deviceSeconds)} device seconds: ${adapter}`);
 }

@@ -17,6 +17,8 @@ export interface JobPlan<Request extends object> {
   slices: readonly { items: number; part: object }[];
   /** Already there before. */
   skipped: number;
+  /** What whoever submits it should know, in sentences. */
+  notes?: readonly string[];
 }
 
 /** Of the machine that runs a slice. */

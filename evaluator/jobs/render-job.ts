@@ -1,11 +1,13 @@
 /** @file Arrow, by several machines: prompt set → renders. */
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import { secondsPerItem } from '../../db/queries/jobs.ts';
 import type { ObjectStore } from '../engine/store/object-store.ts';
 import { bytesOf, shareModel } from '../models/networks.ts';
 import type { ModelSettings } from '../models/settings.ts';
-import { findMissing, renderPromptSet, requireNames } from '../renders/render.ts';
+import type { Prompt } from '../../db/queries/prompts.ts';
+import { cutNotes, findMissing, renderPromptSet, requireNames } from '../renders/render.ts';
 import { partSchema, type JobPlan, type Machine, type SliceResult, type SliceRun } from './job.ts';
 import { sliceSize, slicesOf } from './slicing.ts';
 
@@ -37,7 +39,16 @@ export async function planRender(
     memoryBytes: bytesOf(model.settings as ModelSettings),
     slices: slicesOf(positions, size).map((some) => ({ items: some.length, part: { positions: some } })),
     skipped,
+    notes: await notesOn(model.settings as ModelSettings, queue),
   };
+}
+
+/** What is cut is said to whoever submits: workers have nobody to tell. */
+async function notesOn(settings: ModelSettings, queue: readonly Prompt[]): Promise<string[]> {
+  if (queue.length === 0) return [];
+  if (!existsSync(settings.pipeline))
+    return [`${settings.pipeline} is not on this machine: whether prompts are cut is not known here.`];
+  return cutNotes(settings, queue);
 }
 
 export async function runRenderSlice(

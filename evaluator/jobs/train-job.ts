@@ -10,7 +10,7 @@ import { digestOf, hashFile, hashFiles, type HashedFile } from '../engine/files/
 import type { ObjectStore } from '../engine/store/object-store.ts';
 import { fetchFolder, requireInside, shareFiles, totalBytes } from '../models/networks.ts';
 import { hashPipeline } from '../models/settings.ts';
-import { openPreferences } from '../preference/preference-rows.ts';
+import { openPreferences, type PreferenceSource } from '../preference/preference-rows.ts';
 import { runTraining } from '../preference/run-training.ts';
 import type { TrainingSettings } from '../preference/trainer.ts';
 import type { JobPlan, Machine, SliceRun } from './job.ts';
@@ -50,12 +50,12 @@ export async function planTraining(
     TrainJob,
     'width' | 'height' | 'threads'
   >,
-): Promise<JobPlan<TrainJob>> {
+): Promise<JobPlan<TrainJob> & { leftOut: PreferenceSource['skipped'] }> {
   const { name, settings, width, height, threads } = asked;
   const pipeline = (await hashPipeline(resolve(asked.pipeline), ['vae_encoder'])).files;
   if (!pipeline.some(({ path }) => path === 'unet/model.onnx'))
     throw new BadInput(`${asked.pipeline} has no unet/model.onnx; train with an exported pipeline (docs/models.md).`);
-  const { root, path, names } = await filesOfPreferences(resolve(asked.preferences));
+  const { root, path, names, leftOut } = await filesOfPreferences(resolve(asked.preferences));
   const files: HashedFile[] = [];
   for (const name of names) files.push(await hashFile(join(root, name), name));
   const absolute = (folder: string, list: readonly HashedFile[]) =>
@@ -69,18 +69,23 @@ export async function planTraining(
     memoryBytes: totalBytes(pipeline),
     slices: [{ items: settings.steps, part: {} }],
     skipped: 0,
+    leftOut,
   };
 }
 
 /** Everything that a source reads, by its place in the folder that holds all of it. */
-async function filesOfPreferences(path: string): Promise<{ root: string; path: string; names: string[] }> {
+async function filesOfPreferences(
+  path: string,
+): Promise<{ root: string; path: string; names: string[]; leftOut: PreferenceSource['skipped'] }> {
   const source = await openPreferences(path);
+  const leftOut = source.skipped;
   if (source.folder === undefined) {
     if (source.path.endsWith('.parquet')) {
       const root = dirname(path);
-      return { root, path: relative(root, path), names: [relative(root, path)] };
+      return { root, path: relative(root, path), names: [relative(root, path)], leftOut };
     }
-    return { root: path, path: '', names: (await readdir(path)).filter((name) => name.endsWith('.parquet')).sort() };
+    const names = (await readdir(path)).filter((name) => name.endsWith('.parquet')).sort();
+    return { root: path, path: '', names, leftOut };
   }
   const root = source.folder;
   const names = new Set([relative(root, source.path)]);
@@ -93,7 +98,7 @@ async function filesOfPreferences(path: string): Promise<{ root: string; path: s
         throw new BadInput(`${source.path} names ${image}, which is not in its folder; a job needs all of it in one.`);
       names.add(name);
     }
-  return { root, path: relative(root, source.path), names: [...names].sort() };
+  return { root, path: relative(root, source.path), names: [...names].sort(), leftOut };
 }
 
 /** @returns undefined after the signal, with a checkpoint of where it was */

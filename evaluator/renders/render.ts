@@ -73,29 +73,30 @@ export async function renderPromptSet(
   const named = model.settings as ModelSettings;
   const settings = request.networks === undefined ? named : await localModel(request.networks, named);
   await checkModelFiles(model.name, settings);
-  await tellOfCuts(settings, queue, request.onNote);
+  if (request.onNote !== undefined) for (const note of await cutNotes(settings, queue)) request.onNote(note);
 
   const run = new Run(db, images, model, settings, request, queue, summary);
   await run.finish();
   return summary;
 }
 
-async function tellOfCuts(
-  { pipeline, negativePrompt }: ModelSettings,
-  queue: readonly Prompt[],
-  onNote: ((sentence: string) => void) | undefined,
-): Promise<void> {
-  if (onNote === undefined) return;
+/** What the text encoder does not read of the prompts, in sentences: none where it reads all. */
+export async function cutNotes(
+  { pipeline, negativePrompt }: Pick<ModelSettings, 'pipeline' | 'negativePrompt'>,
+  queue: readonly Pick<Prompt, 'text'>[],
+): Promise<string[]> {
+  const notes: string[] = [];
   const { lost, tokens } = await cutFrom(pipeline, [...queue.map(({ text }) => text), negativePrompt ?? '']);
   const ofNegative = lost.pop()!;
   if (ofNegative !== '')
-    onNote(`The negative prompt is cut at ${tokens} tokens; ${JSON.stringify(ofNegative)} is not read.`);
+    notes.push(`The negative prompt is cut at ${tokens} tokens; ${JSON.stringify(ofNegative)} is not read.`);
   const first = lost.findIndex((words) => words !== '');
-  if (first === -1) return;
+  if (first === -1) return notes;
   const count = lost.filter((words) => words !== '').length;
-  onNote(
+  notes.push(
     `${count} of ${queue.length} prompts ${count === 1 ? 'is' : 'are'} longer than the text encoder's ${tokens} tokens and cut; of ${JSON.stringify(queue[first]!.text.slice(0, 60))} it does not read ${JSON.stringify(lost[first]!)}.`,
   );
+  return notes;
 }
 
 /** @throws BadInput when one is unknown, or the model cannot render */

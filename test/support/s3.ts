@@ -21,6 +21,8 @@ export interface S3Server {
   env: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string };
   /** Requests that were let in, as "PUT images/ab/abcd….png". */
   asked: string[];
+  /** Changes an object behind the back of whoever uses it. */
+  overwrite(key: string, text: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export async function startS3(bucket = 'visavis-test'): Promise<S3Server> {
     location: `s3://${bucket}?endpoint=http://127.0.0.1:${port}`,
     env: { AWS_ACCESS_KEY_ID: key.id, AWS_SECRET_ACCESS_KEY: key.secret },
     asked,
+    async overwrite(name, text) {
+      const response = await fetch(`http://127.0.0.1:${innerPort}/${bucket}/${name}`, { method: 'PUT', body: text });
+      if (!response.ok) throw new Error(`${name}: ${response.status} ${await response.text()}`);
+    },
     async close() {
       door.closeAllConnections();
       await new Promise((resolve) => door.close(resolve));

@@ -18,8 +18,8 @@ export interface Copied {
 const copiedAtOnce = 8;
 
 /**
- * Every object is read whole, compared with its name, and written under the same name. One that is there with as many bytes is
- * not copied again.
+ * Every object is read whole, compared with its name, and written under the same name. One that is there already is read there
+ * instead, and copied again only when it is damaged.
  */
 export async function copyStore(
   from: ObjectStore,
@@ -30,20 +30,20 @@ export async function copyStore(
   const summary: Copied = { copied: 0, bytes: 0, skipped: 0, damaged: [], stopped: false };
   const folder = await mkdtemp(join(tmpdir(), 'visavis-copy-'));
   const copy = async (object: ObjectId & { size: number }) => {
-    if ((await to.size(object)) === object.size) summary.skipped += 1;
-    else {
-      const file = join(folder, object.sha256);
-      try {
+    const file = join(folder, object.sha256);
+    try {
+      if ((await to.size(object)) === object.size && (await isWhole(to, object, file))) summary.skipped += 1;
+      else {
         await from.fetch(object, file);
-        await to.put(object, file);
+        await to.put(object, file, { replace: true });
         summary.copied += 1;
         summary.bytes += object.size;
-      } catch (error) {
-        if (!(error instanceof DamagedObject)) throw error;
-        summary.damaged.push(keyOf(object));
-      } finally {
-        await rm(file, { force: true });
       }
+    } catch (error) {
+      if (!(error instanceof DamagedObject)) throw error;
+      summary.damaged.push(keyOf(object));
+    } finally {
+      await rm(file, { force: true });
     }
     onProgress?.(summary.copied + summary.skipped + summary.damaged.length);
   };
@@ -54,6 +54,16 @@ export async function copyStore(
   }
   summary.stopped = signal?.aborted === true;
   return summary;
+}
+
+async function isWhole(store: ObjectStore, object: ObjectId, file: string): Promise<boolean> {
+  try {
+    await store.fetch(object, file);
+    return true;
+  } catch (error) {
+    if (error instanceof DamagedObject) return false;
+    throw error;
+  }
 }
 
 /** The list as far as the signal lets it come. */

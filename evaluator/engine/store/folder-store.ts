@@ -41,9 +41,9 @@ export class FolderStore implements ObjectStore {
     );
   }
 
-  async put(id: ObjectId, source: Uint8Array | string): Promise<void> {
+  async put(id: ObjectId, source: Uint8Array | string, { replace = false } = {}): Promise<void> {
     const file = this.path(id);
-    if ((await this.size(id)) === (await bytesOf(source))) return;
+    if (!replace && (await this.size(id)) === (await bytesOf(source))) return;
     const temporary = `${file}.${randomUUID()}`;
     if (typeof source === 'string') await copyWhole(source, file, temporary, id, source);
     else if (sha256Of(source) === id.sha256) await writeWhole(file, source, temporary);

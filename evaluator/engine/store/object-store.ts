@@ -20,11 +20,12 @@ export interface ObjectStore {
   /** In bytes; undefined for an object that is not there. */
   size(id: ObjectId): Promise<number | undefined>;
   /**
-   * There whole, durably, when the promise resolves; nothing happens when it is there already, as long as it should be.
+   * There whole, durably, when the promise resolves; nothing happens when it is there already, as long as it should be, unless it is
+   * replaced.
    * @param source the bytes, or a file that holds them
    * @throws StoreError when the bytes are not those of the name
    */
-  put(id: ObjectId, source: Uint8Array | string): Promise<void>;
+  put(id: ObjectId, source: Uint8Array | string, options?: { replace?: boolean }): Promise<void>;
   /**
    * Copies the object into a file, whole or not at all.
    * @throws StoreError when it is damaged; an error with the code ENOENT when it is not there

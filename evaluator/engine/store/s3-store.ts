@@ -86,8 +86,8 @@ export class S3Store implements ObjectStore {
     return response.status === 404 ? undefined : Number(response.headers.get('content-length'));
   }
 
-  async put(id: ObjectId, source: Uint8Array | string): Promise<void> {
-    if ((await this.size(id)) === (await bytesOf(source))) return;
+  async put(id: ObjectId, source: Uint8Array | string, { replace = false } = {}): Promise<void> {
+    if (!replace && (await this.size(id)) === (await bytesOf(source))) return;
     if (typeof source === 'string' && (await stat(source)).size > partBytes) {
       if ((await hashFile(source)).sha256 !== id.sha256) throw this.#otherBytes(id);
       await this.#putParts(id, source);

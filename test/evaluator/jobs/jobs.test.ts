@@ -1,14 +1,19 @@
 /** @file How jobs are cut, how their pace is measured, and that a job's files stay in their folder. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { insertJob, insertSlices, secondsPerItem } from '../../../db/queries/jobs.ts';
 import { FolderStore } from '../../../evaluator/engine/store/folder-store.ts';
 import { sliceSize, slicesOf } from '../../../evaluator/jobs/slicing.ts';
-import { fetchRun } from '../../../evaluator/jobs/train-job.ts';
+import { planRender } from '../../../evaluator/jobs/render-job.ts';
+import { encodePng } from '../../../evaluator/engine/images/png.ts';
+import { addModel } from '../../../evaluator/models/add.ts';
+import { importPrompts } from '../../../evaluator/prompts/import.ts';
+import { starter } from '../../../evaluator/starter/starter.ts';
+import { fetchRun, planTraining } from '../../../evaluator/jobs/train-job.ts';
 import { fetchFolder } from '../../../evaluator/models/networks.ts';
-import { onBothEngines } from '../../support/databases.ts';
+import { freshSqlite, onBothEngines } from '../../support/databases.ts';
 import { temporaryFolder } from '../../support/folders.ts';
 
 describe('a slice', () => {
@@ -28,6 +33,35 @@ describe('a slice', () => {
   it('takes every item once, in order', () => {
     expect(slicesOf(['a', 'b', 'c', 'd', 'e'], 2)).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
     expect(slicesOf([], 2)).toEqual([]);
+  });
+});
+
+describe('what whoever submits a job is told', () => {
+  it('of prompts that are cut, before anything is in the queue', async () => {
+    const { db } = await freshSqlite();
+    const prompts = join(temporaryFolder(), 'prompts.txt');
+    // The starter's text encoder reads 24 tokens: a, 21 × b and c, between its two marks.
+    writeFileSync(prompts, ['a short one', `a${' b'.repeat(21)} c d`].join('\n'));
+    await importPrompts(db, { file: prompts, name: 'prompts' });
+    await addModel(db, { name: 'model', pipeline: starter.pipeline, adapters: [], steps: 1, guidance: 1 });
+    const asked = { prompts: 'prompts', model: 'model', seed: 0, batch: 1 };
+    const all = await planRender(db, undefined, { ...asked, limit: null });
+    expect(all.notes).toEqual([expect.stringMatching(/^1 of 2 prompts is longer .* it does not read "c d"\.$/)]);
+    expect((await planRender(db, undefined, { ...asked, limit: 1 })).notes).toEqual([]);
+  });
+
+  it('of rows that are no preference', async () => {
+    const folder = temporaryFolder();
+    const image = await encodePng(new Uint8Array(8 * 8 * 3), 8, 8, {});
+    for (const name of ['one.png', 'two.png']) writeFileSync(join(folder, name), image);
+    const row = { caption: 'a', image_0: 'one.png', image_1: 'two.png', label_0: 1 };
+    const rows = [row, { ...row, label_0: 3 }, row];
+    writeFileSync(join(folder, 'rows.jsonl'), rows.map((each) => JSON.stringify(each)).join('\n'));
+    const { leftOut } = await planTraining(new FolderStore(temporaryFolder()), {
+      ...{ name: 'run', pipeline: starter.pipeline, preferences: join(folder, 'rows.jsonl') },
+      ...{ settings: { objective: 'dpo', steps: 1 } as never, width: null, height: null, threads: null },
+    });
+    expect(leftOut).toMatchObject([{ count: 1, example: expect.stringContaining('2') }]);
   });
 });
 

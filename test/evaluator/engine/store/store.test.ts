@@ -166,6 +166,22 @@ describe('a store that is wrong', () => {
     expect(readFileSync(store.path(file(bytes)), 'utf8')).toBe('whole');
   });
 
+  it.each(['folder', 's3'])('replaces what is damaged where it is copied to, of the same length: %s', async (where) => {
+    const place = temporaryFolder();
+    const damaging = new FolderStore(place);
+    const store = where === 'folder' ? damaging : openStore(s3.location.replace('?', '/replaced?'), s3.env);
+    const [bytes, good] = [Buffer.from('whole'), Buffer.from('good')];
+    const from = new FolderStore(temporaryFolder());
+    for (const each of [bytes, good]) await from.put(file(each), each);
+    await copyStore(from, store);
+    if (where === 'folder') writeFileSync(damaging.path(file(bytes)), 'whale');
+    else await s3.overwrite(`replaced/${keyOf(file(bytes))}`, 'whale');
+    expect(await copyStore(from, store)).toMatchObject({ copied: 1, skipped: 1, damaged: [] });
+    const out = join(temporaryFolder(), 'out');
+    await store.fetch(file(bytes), out);
+    expect(readFileSync(out, 'utf8')).toBe('whole');
+  });
+
   it('says who refuses, and what is missing', async () => {
     const wrong = { ...s3.env, AWS_SECRET_ACCESS_KEY: 'guess' };
     await expect(openStore(s3.location, wrong).check()).rejects.toThrow(/refuses us \(403 SignatureDoesNotMatch\)/);
