@@ -235,14 +235,23 @@ describe.skipIf(postgresUrl === '')('a team', () => {
       const [slice] = await db.selectFrom('slice').select('items').execute();
       expect(looks.length - count).toBeLessThanOrEqual(slice!.items);
 
-      const scoring = team.start(
-        ['score', '--prompts', 'p', '--model', 'm', '--reward', 'r', '--queue', '--json'],
-        desk,
-      );
+      const score = ['score', '--prompts', 'p', '--model', 'm', '--reward', 'r', '--queue', '--json'];
+      // Four images come only after the job was planned.
+      const four = db.selectFrom('render').select('id').orderBy('id').limit(4);
+      const late = await db.deleteFrom('render').where('id', 'in', four).returningAll().execute();
+      const scoring = team.start(score, desk);
       await waitFor(() => scoring.stderr.includes('job'));
+      await db.insertInto('render').values(late).execute();
+      const joining = team.start(score, desk);
+      await waitFor(() => joining.stderr.includes('the same work is in the queue already'));
       const scorer = team.worker();
-      expect(JSON.parse((await scoring.ended).stdout)).toMatchObject({ scored: count, failed: [] });
+      expect(JSON.parse((await scoring.ended).stdout)).toMatchObject({ scored: count - 4, failed: [] });
       expect((await scorer.ended).code).toBe(0);
+      // Whoever joined asked for all that there was: what the job had not planned is one of their own.
+      await waitFor(() => joining.stderr.includes('visavis: job'));
+      const last = team.worker();
+      expect(JSON.parse((await joining.ended).stdout)).toMatchObject({ scored: count, failed: [] });
+      expect((await last.ended).code).toBe(0);
       const scoresOf = async (of: Database) =>
         (
           await of
