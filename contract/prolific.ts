@@ -105,6 +105,7 @@ export const submissionViewSchema = z.object({
   excluded: z.boolean().describe('Whether they are left out of the results.'),
   owed: z.int().describe('Cents: they finished here and lost their place there, so that approval cannot pay them.'),
   bonus: z.number().describe('Cents that they were paid beside the reward.'),
+  unsure: z.number().describe('Cents of the bonus of which it is not known whether they were paid.'),
   returnAsked: z.boolean().describe('Whether they were asked to give it back.'),
 });
 export type SubmissionView = z.infer<typeof submissionViewSchema>;
@@ -131,7 +132,11 @@ export const recruitmentSchema = z.object({
       problem: z.string().nullable().describe('Why it could not be asked last.'),
       counts: z.record(z.string(), z.int()).describe('Submissions by status.'),
       toApprove: z.int().describe('Submissions that await review, of people who finished and are not left out.'),
-      submissions: z.array(submissionViewSchema).describe('Newest first, at most 2,000.'),
+      owedPeople: z.int().describe('People who finished here and lost their place there.'),
+      owedCents: z.int().describe('What they are owed in all.'),
+      submissions: z
+        .array(submissionViewSchema)
+        .describe('Whoever awaits something first, then the newest; at most 2,000.'),
     })
     .nullable()
     .describe('Null before the draft.'),
@@ -146,7 +151,7 @@ export const approveSchema = z.strictObject({
   submissions: z
     .array(textSchema.max(100))
     .min(1)
-    .max(5000)
+    .max(1000)
     .optional()
     .describe('Which; without, all who finished, await review and are not left out.'),
 });
@@ -168,7 +173,12 @@ export const bonusSchema = z.strictObject({
     .refine((list) => new Set(list.map(({ submission }) => submission)).size === list.length, 'names somebody twice')
     .describe('Each once.'),
 });
+export const settleBonusSchema = z.strictObject({
+  submission: textSchema.min(1).max(100).describe('Whose bonus.'),
+  paid: z.boolean().describe('What Prolific shows: whether it was paid.'),
+});
 export const bonusPaidSchema = z.object({
+  people: z.int().describe('How many were paid.'),
   cents: z.number().describe('In all, with fee and tax.'),
 });
 export const testStudySchema = z.object({

@@ -49,6 +49,7 @@ import {
   quoteSchema,
   recruitmentFormSchema,
   recruitmentSchema,
+  settleBonusSchema,
   testStudySchema,
 } from './prolific.ts';
 import { jobListSchema, jobSchema } from './jobs.ts';
@@ -209,6 +210,25 @@ export const routes = [
     summary: 'Pay beside the reward',
     body: bonusSchema,
     answer: bonusPaidSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/pay-owed',
+    summary: 'Pay the reward as a bonus to all who finished and lost their place',
+    answer: bonusPaidSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/prolific/settle-bonus',
+    summary: 'Say whether a bonus was paid whose payment got no answer',
+    body: settleBonusSchema,
+    answer: recruitmentSchema,
+  },
+  {
+    method: 'delete',
+    path: '/api/studies/{name}/prolific',
+    summary: 'Forget a draft, or recruiting that is over, so that another can be made',
+    answer: doneSchema,
   },
   {
     method: 'get',

@@ -376,6 +376,8 @@ CREATE TABLE "submission" (
   "code" text,
   "bonus_told" integer not null,
   "bonus_asked" integer not null,
+  "bonus_unsure" integer not null,
+  "finished" integer not null check (finished in (0, 1)),
   "return_asked_at" bigint,
   "started_at" bigint,
   "created_at" bigint not null);

@@ -463,8 +463,12 @@ export interface SubmissionTable {
   code: string | null;
   /** Cents, as the platform tells. */
   bonus_told: number;
-  /** Cents that it was asked to pay, or may have been. */
+  /** Cents that it was asked to pay. */
   bonus_asked: number;
+  /** Of these, cents of which it is not known whether they were paid. */
+  bonus_unsure: number;
+  /** 1: the person finished, and was erased since. */
+  finished: number;
   return_asked_at: number | null;
   started_at: number | null;
   created_at: number;

@@ -75,6 +75,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     config: config.prolific,
     publicUrl: config.publicUrl,
     log,
+    aside,
   });
   // Without a public address nobody is sent here.
   const recruitments = config.publicUrl === undefined ? undefined : watchRecruitments(recruiting, log);

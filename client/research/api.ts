@@ -85,7 +85,11 @@ export const approveSubmissions = (name: string, submissions?: string[]) =>
 export const askReturn = (name: string, submission: string, reason: string) =>
   send('POST', prolific(name, '/ask-return'), { submission, reason });
 export const payBonuses = (name: string, bonuses: { submission: string; cents: number }[]) =>
-  send<{ cents: number }>('POST', prolific(name, '/bonus'), { bonuses });
+  send<{ people: number; cents: number }>('POST', prolific(name, '/bonus'), { bonuses });
+export const payOwed = (name: string) => send<{ people: number; cents: number }>('POST', prolific(name, '/pay-owed'));
+export const settleBonus = (name: string, submission: string, paid: boolean) =>
+  send<Recruitment>('POST', prolific(name, '/settle-bonus'), { submission, paid });
+export const discardRecruitment = (name: string) => send('DELETE', prolific(name));
 
 export const readPrescreens = () => request<{ prescreens: Prescreen[] }>('/prescreens');
 export const readPrescreen = (id: string) => request<Prescreen>(`/prescreens/${encodeURIComponent(id)}`);

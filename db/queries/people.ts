@@ -1,4 +1,5 @@
 /** @file Queries on one participant, over all studies: what is stored of them, and taking their name away. */
+import { sql } from 'kysely';
 import type { Database } from '../open.ts';
 
 /** Where somebody takes part, under their platform's id. */
@@ -75,7 +76,18 @@ export async function forgetAnnotator(db: Database, annotatorId: string, pseudon
     .execute();
   await db.updateTable('take_over').set({ secret_hash: null }).where('annotator_id', '=', annotatorId).execute();
   // The platform's ids name them too. What it still tells of them is nobody's here.
-  await db.updateTable('submission').set({ annotator_id: null }).where('annotator_id', '=', annotatorId).execute();
+  await db
+    .updateTable('submission')
+    .set((e) => ({
+      annotator_id: null,
+      // They are to be paid all the same.
+      finished: e
+        .selectFrom('annotator')
+        .select(sql<number>`case when end_reason = 'finished' then 1 else 0 end`.as('finished'))
+        .where('id', '=', annotatorId),
+    }))
+    .where('annotator_id', '=', annotatorId)
+    .execute();
   // What was agreed to and practised decides where the visit stands; screens, languages and words are theirs.
   await db
     .updateTable('visit_step')

@@ -16,13 +16,22 @@ export async function findRecruitment(db: Database, studyId: string): Promise<Re
   return row && recruitmentOf(row);
 }
 
-/** Those that the platform has, and whose end it has not told. */
-export async function openRecruitments(db: Database): Promise<RecruitmentRow[]> {
+/** How long after its end a study is still asked about now and then: people are paid late. */
+const stragglersMs = 60 * 24 * 3600 * 1000;
+const stragglersEveryMs = 3600 * 1000;
+
+/** Those that the platform is to be asked about now: all that it has, those that are over once an hour. */
+export async function openRecruitments(db: Database, now = Date.now()): Promise<RecruitmentRow[]> {
   const rows = await db
     .selectFrom('recruitment')
     .selectAll()
     .where('remote_id', 'is not', null)
-    .where('status', 'not in', ['UNPUBLISHED', 'COMPLETED'])
+    .where((e) =>
+      e.or([
+        e('status', '<>', 'COMPLETED'),
+        e.and([e('looked_at', '<', now - stragglersEveryMs), e('created_at', '>', now - stragglersMs)]),
+      ]),
+    )
     .execute();
   return rows.map(recruitmentOf);
 }
@@ -33,17 +42,42 @@ const recruitmentOf = (row: RecruitmentTable): RecruitmentRow =>
     codes: JSON.parse(row.codes) as Record<string, string>,
   });
 
-/** @returns false when there is one already that the platform knows */
-export async function insertRecruitment(db: Database, recruitment: RecruitmentRow): Promise<boolean> {
+/** @param forgotten one that never got to the platform and was begun before then makes room @returns false when there is one */
+export async function insertRecruitment(
+  db: Database,
+  recruitment: RecruitmentRow,
+  forgotten: number,
+): Promise<boolean> {
   const { settings, codes, ...rest } = recruitment;
   const row = rowOf<RecruitmentTable>({ ...rest, settings: JSON.stringify(settings), codes: JSON.stringify(codes) });
-  const { study_id: _id, ...again } = row;
+  await db
+    .deleteFrom('recruitment')
+    .where('study_id', '=', recruitment.studyId)
+    .where('remote_id', 'is', null)
+    .where('created_at', '<', forgotten)
+    .execute();
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('recruitment')
     .values(row)
-    .onConflict((c) => c.column('study_id').doUpdateSet(again).where('recruitment.remote_id', 'is', null))
+    .onConflict((c) => c.column('study_id').doNothing())
     .executeTakeFirst();
   return numInsertedOrUpdatedRows === 1n;
+}
+
+/** The platform has the one with these codes. @returns false when it is no longer there */
+export async function confirmRecruitment(
+  db: Database,
+  { studyId, codes }: Pick<RecruitmentRow, 'studyId' | 'codes'>,
+  { remoteId, status, now }: { remoteId: string; status: string; now: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('recruitment')
+    .set({ remote_id: remoteId, status, looked_at: now })
+    .where('study_id', '=', studyId)
+    .where('codes', '=', JSON.stringify(codes))
+    .where('remote_id', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 type RecruitmentChange = Partial<
@@ -54,9 +88,16 @@ export async function changeRecruitment(db: Database, studyId: string, change: R
   await db.updateTable('recruitment').set(rowOf<RecruitmentTable>(change)).where('study_id', '=', studyId).execute();
 }
 
-/** Takes away one that never got to the platform. */
-export async function dropRecruitment(db: Database, studyId: string): Promise<void> {
-  await db.deleteFrom('recruitment').where('study_id', '=', studyId).where('remote_id', 'is', null).execute();
+/** Takes one away, which the platform may still have. */
+export async function dropRecruitment(
+  db: Database,
+  { studyId, codes }: Pick<RecruitmentRow, 'studyId' | 'codes'>,
+): Promise<void> {
+  await db
+    .deleteFrom('recruitment')
+    .where('study_id', '=', studyId)
+    .where('codes', '=', JSON.stringify(codes))
+    .execute();
 }
 
 export async function submissionsOf(db: Database, studyId: string): Promise<Submission[]> {
@@ -79,6 +120,8 @@ export async function submissionsWithPeople(db: Database, studyId: string) {
   return rows.map((row) => objectOf(row));
 }
 
+const noPay = { bonusTold: 0, bonusAsked: 0, bonusUnsure: 0, finished: 0 };
+
 /**
  * Somebody opened the study's page with this submission. One that is somebody's stays theirs.
  * @returns it, if it is theirs
@@ -93,8 +136,7 @@ export async function linkSubmission(
     annotatorId,
     status: null,
     code: null,
-    bonusTold: 0,
-    bonusAsked: 0,
+    ...noPay,
     returnAskedAt: null,
     startedAt: null,
     createdAt: now,
@@ -125,8 +167,8 @@ type Told = Pick<Submission, 'id' | 'studyId' | 'annotatorId' | 'status' | 'code
 export async function tellSubmission(db: Database, told: Told, now: number): Promise<void> {
   const { id: _id, study_id: _study, ...news } = rowOf<SubmissionTable>(told);
   const fresh = rowOf<SubmissionTable>({
+    ...noPay,
     ...told,
-    bonusAsked: 0,
     returnAskedAt: null,
     createdAt: told.startedAt ?? now,
   });
@@ -137,28 +179,87 @@ export async function tellSubmission(db: Database, told: Told, now: number): Pro
     .execute();
 }
 
-export async function changeSubmission(
+export async function setReturnAsked(
   db: Database,
-  { id, studyId }: Pick<Submission, 'id' | 'studyId'>,
-  change: Partial<Pick<Submission, 'bonusAsked' | 'returnAskedAt'>>,
+  { id, studyId, now }: Pick<Submission, 'id' | 'studyId'> & { now: number },
 ): Promise<void> {
   await db
     .updateTable('submission')
-    .set(rowOf<SubmissionTable>(change))
+    .set({ return_asked_at: now })
     .where('id', '=', id)
     .where('study_id', '=', studyId)
     .execute();
 }
 
-/** The ids by which the platform knows the study's people → ours. */
-export async function annotatorsByParticipant(db: Database, studyId: string): Promise<Map<string, string>> {
+/** The platform does not know these. */
+export async function setUnknown(db: Database, studyId: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable('submission')
+    .set({ status: 'UNKNOWN' })
+    .where('study_id', '=', studyId)
+    .where('id', 'in', ids)
+    .where('status', 'is', null)
+    .execute();
+}
+
+/** What was known of somebody's bonuses when it was decided what to pay. */
+export type BonusSeen = Pick<Submission, 'id' | 'studyId' | 'bonusTold' | 'bonusAsked'>;
+
+/**
+ * Is about to be paid so much: from now on it counts as asked for, and as unsure until an answer comes.
+ * @returns false when somebody else has asked for a payment since `seen` was read
+ */
+export async function askBonus(db: Database, seen: BonusSeen, cents: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('submission')
+    .set((e) => ({
+      bonus_asked: Math.max(seen.bonusTold, seen.bonusAsked) + cents,
+      bonus_unsure: e('bonus_unsure', '+', cents),
+    }))
+    .where('id', '=', seen.id)
+    .where('study_id', '=', seen.studyId)
+    .where('bonus_asked', '=', seen.bonusAsked)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** An answer came: it was paid, or it was not. */
+export async function settleBonus(
+  db: Database,
+  { id, studyId }: Pick<Submission, 'id' | 'studyId'>,
+  cents: number,
+  isPaid: boolean,
+): Promise<void> {
+  await db
+    .updateTable('submission')
+    .set((e) => ({
+      bonus_unsure: e('bonus_unsure', '-', cents),
+      ...(isPaid ? {} : { bonus_asked: e('bonus_asked', '-', cents) }),
+    }))
+    .where('id', '=', id)
+    .where('study_id', '=', studyId)
+    .where('bonus_unsure', '>=', cents)
+    .execute();
+}
+
+/** The ids by which the platform knows the study's people → ours, and since when they have left. */
+export async function annotatorsByParticipant(
+  db: Database,
+  studyId: string,
+): Promise<Map<string, { id: string; withdrawnAt: number | null }>> {
   const rows = await db
     .selectFrom('annotator')
-    .select(['id', 'participant'])
+    .select(['id', 'participant', 'withdrawn_at'])
     .where('study_id', '=', studyId)
     .where('population', '=', 'people')
     .execute();
-  return new Map(rows.map(({ id, participant }) => [participant, id]));
+  return new Map(rows.map(({ id, participant, withdrawn_at }) => [participant, { id, withdrawnAt: withdrawn_at }]));
+}
+
+export async function submissionsOfPerson(db: Database, annotatorId: string): Promise<Submission[]> {
+  const rows = await db.selectFrom('submission').selectAll().where('annotator_id', '=', annotatorId).execute();
+  return rows.map((row) => objectOf(row));
 }
 
 /** Says since when the platform has taken the work from somebody, or that they have it again. Their open leases end with it. */
@@ -178,20 +279,38 @@ export async function setWithdrawn(db: Database, annotatorId: string, at: number
     .execute();
 }
 
+/** Ends whatever leases people hold who have left. */
+export async function releaseWithdrawn(db: Database, studyId: string): Promise<void> {
+  await db
+    .updateTable('assignment')
+    .set({ state: 'expired' })
+    .where('state', '=', 'leased')
+    .where('annotator_id', 'in', (e) =>
+      e.selectFrom('annotator').select('id').where('study_id', '=', studyId).where('withdrawn_at', 'is not', null),
+    )
+    .execute();
+}
+
 export async function isWithdrawn(db: Database, annotatorId: string): Promise<boolean> {
   const row = await db.selectFrom('annotator').select('withdrawn_at').where('id', '=', annotatorId).executeTakeFirst();
   return row !== undefined && row.withdrawn_at !== null;
 }
 
-/** The codes for whoever has a submission; undefined for others. */
-export async function codesFor(db: Database, annotatorId: string): Promise<Record<string, string> | undefined> {
-  const row = await db
+/** The codes for whoever has a submission, and whether they were paid beside it already; undefined for others. */
+export async function codesFor(
+  db: Database,
+  annotatorId: string,
+): Promise<{ codes: Record<string, string>; isPaid: boolean } | undefined> {
+  const rows = await db
     .selectFrom('submission as u')
     .innerJoin('recruitment as r', 'r.study_id', 'u.study_id')
-    .select('r.codes')
+    .select(['r.codes', 'r.reward', 'u.bonus_told', 'u.bonus_asked'])
     .where('u.annotator_id', '=', annotatorId)
-    .executeTakeFirst();
-  return row && (JSON.parse(row.codes) as Record<string, string>);
+    .execute();
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  const isPaid = rows.some(({ reward, bonus_told, bonus_asked }) => Math.max(bonus_told, bonus_asked) >= reward);
+  return { codes: JSON.parse(first.codes) as Record<string, string>, isPaid };
 }
 
 /** Seats of the plan that are not done: somebody may still be needed. */

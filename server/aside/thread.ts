@@ -8,6 +8,7 @@ import { prescreenResult } from '../prescreens/prescreens.ts';
 import { reportFile } from '../report/html.ts';
 import { packageVersion } from '../../evaluator/engine/files/package-root.ts';
 import { loadRenderer } from '../report/renderer.ts';
+import { peopleOf, takeOver } from '../prolific/submissions.ts';
 import { checkStudy, material, promptsFrom, promptsOf, rendersFrom, studyFromFile } from '../study/editor.ts';
 import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
@@ -36,6 +37,8 @@ export const calls = {
     (await loadRenderer()).allFiguresSvg(await prescreenResult(db, id)),
   studyFromScreen: (db: Database, { id, design, actor }: { id: string; design: StudyFromScreen; actor: string }) =>
     studyFromScreen(db, id, design, actor),
+  takeOver,
+  peopleOf,
   material: (db: Database) => material(db),
   promptsOf,
   checkStudy,

@@ -8,6 +8,7 @@ import {
   prolificTokenSchema,
   publishSchema,
   recruitmentFormSchema,
+  settleBonusSchema,
 } from '../../contract/prolific.ts';
 import type { Aside } from '../aside/aside.ts';
 import { hookPath } from '../prolific/hooks.ts';
@@ -125,7 +126,22 @@ export function recruitmentApi(recruiting: Recruiting, aside: Aside): Router {
   router.post('/bonus', async (request, response) => {
     const { actor } = allowed(response, 'research');
     const { bonuses } = bodyOf(bonusSchema, request);
-    response.json({ cents: await recruiting.payBonuses(nameIn(request.params), bonuses, actor) });
+    response.json(await recruiting.payBonuses(nameIn(request.params), bonuses, actor));
+  });
+  router.post('/pay-owed', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    response.json(await recruiting.payOwed(nameIn(request.params), actor));
+  });
+  router.post('/settle-bonus', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    const name = nameIn(request.params);
+    await recruiting.settleBonus(name, bodyOf(settleBonusSchema, request), actor);
+    response.json(await view(name));
+  });
+  router.delete('/', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    await recruiting.discard(nameIn(request.params), actor);
+    response.json({ done: true });
   });
   return router;
 }

@@ -19,7 +19,7 @@ const mostPages = 1000;
 
 const named = z.object({ id: z.string(), title: z.string().nullish() });
 const link = z.object({ next: z.object({ href: z.string().nullish() }).nullish() }).nullish();
-const listOf = <T extends z.ZodType>(item: T) => z.object({ results: z.array(item), _links: link });
+const listSchema = z.object({ results: z.array(z.unknown()), _links: link });
 
 const studySchema = z.object({
   id: z.string(),
@@ -55,24 +55,26 @@ export class Unanswered extends ServiceError {
   }
 }
 
+export interface ClientParts {
+  /** Without the path, as https://api.prolific.com. */
+  url: string;
+  token: string;
+  fetch: Fetch;
+  /** Milliseconds to wait each time that it asks to slow down. */
+  waits?: readonly number[];
+  /** Is told of each row of a list that cannot be read, which is left out. */
+  onOdd: (path: string) => void;
+}
+
 export class ProlificClient {
   readonly #url: string;
   readonly #token: string;
   readonly #fetch: Fetch;
   readonly #waits: readonly number[];
+  readonly #onOdd: (path: string) => void;
 
-  /** @param url without the path, as https://api.prolific.com */
-  constructor({
-    url,
-    token,
-    fetch,
-    waits = slowDowns,
-  }: {
-    url: string;
-    token: string;
-    fetch: Fetch;
-    waits?: number[];
-  }) {
+  constructor({ url, token, fetch, waits = slowDowns, onOdd }: ClientParts) {
+    this.#onOdd = onOdd;
     this.#url = url.replace(/\/$/, '');
     this.#token = token;
     this.#fetch = fetch;
@@ -180,11 +182,18 @@ export class ProlificClient {
 
   async #list<T extends z.ZodType>(path: string, item: T): Promise<z.output<T>[]> {
     const found: z.output<T>[] = [];
+    let read = 0;
     for (let page = 0; page < mostPages; page++) {
-      const answer = await this.#get(`${path}?limit=${pageSize}&offset=${page * pageSize}`, listOf(item));
-      found.push(...answer.results);
+      const answer = await this.#get(`${path}?limit=${pageSize}&offset=${read}`, listSchema);
+      read += answer.results.length;
+      for (const each of answer.results) {
+        const parsed = item.safeParse(each);
+        // One odd row must not hide the others.
+        if (parsed.success) found.push(parsed.data);
+        else this.#onOdd(path);
+      }
       const next = answer._links?.next?.href;
-      if (answer.results.length < pageSize || next === null || next === undefined) return found;
+      if (answer.results.length === 0 || next === null || next === undefined) return found;
     }
     throw new ServiceError('unavailable', `Prolific's list at ${path} has no end.`);
   }
@@ -238,6 +247,7 @@ function refusalOf(status: number, said: string): ServiceError {
       `Prolific does not accept the token for this${said === '' ? '.' : `: ${said}`}`,
     );
   if (status >= 500) return new Unanswered(`Prolific has a problem of its own (${status}); try again later.`);
+  if (status === 404) return new ServiceError('not-found', 'Prolific does not know this any more.');
   return new ServiceError('bad-request', `Prolific refuses this: ${said === '' ? `status ${status}` : said}`);
 }
 

@@ -6,29 +6,34 @@ import type { Logger } from 'pino';
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import {
+  askBonus,
   changeRecruitment,
-  changeSubmission,
+  confirmRecruitment,
   dropRecruitment,
   findRecruitment,
   hasOpenSeats,
   insertRecruitment,
   openRecruitments,
+  setReturnAsked,
+  settleBonus,
   submissionsOf,
   type RecruitmentRow,
+  type BonusSeen,
 } from '../../db/queries/recruitments.ts';
 import { findSecret, setSecret } from '../../db/queries/sessions.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { studyById, type Study } from '../../db/queries/studies.ts';
 import type { ProlificAccount, Quote, Recruitment, RecruitmentForm } from '../../contract/prolific.ts';
 import { record } from '../access/audit.ts';
+import type { Aside } from '../aside/aside.ts';
 import type { Sealer } from '../access/sealed.ts';
-import { ServiceError } from '../errors.ts';
+import { logFailure, ServiceError } from '../errors.ts';
 import { visitOf } from '../study/checks.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { ProlificClient, Unanswered, type Fetch } from './client.ts';
 import { externalUrl, maximumMinutes, newCodes, placesFor, remoteStudy, rewardOf } from './form.ts';
 import { Hooks } from './hooks.ts';
-import { isApprovable, submissionViews, takeOver } from './submissions.ts';
+import { awaitsReview, peopleOf, takeOver, type People } from './submissions.ts';
 
 export interface ProlificConfig {
   /** VISAVIS_PROLIFIC_TOKEN; wins over one that was entered. */
@@ -43,6 +48,8 @@ export interface RecruitingParts {
   config: ProlificConfig;
   publicUrl: string | undefined;
   log: Logger;
+  /** The thread for what takes longer than votes can wait; without one it is done here. */
+  aside?: Pick<Aside, 'run'>;
   fetch?: Fetch;
   /** Milliseconds to wait each time that Prolific asks to slow down. */
   waits?: number[];
@@ -51,8 +58,10 @@ export interface RecruitingParts {
 const tokenName = 'prolific-token';
 /** What a vote takes before anybody has cast one. */
 const secondsPerVote = 8;
-/** Submissions that a page gets to see. */
-const mostSubmissions = 2000;
+/** A draft that was begun so long ago and got no answer is forgotten. */
+const forgottenMs = 2 * 60_000;
+/** Submissions in one call. */
+const atOnce = 500;
 
 export class Recruiting {
   readonly hooks: Hooks;
@@ -153,9 +162,7 @@ export class Recruiting {
     const row = await findRecruitment(db, study.id);
     const reachable = publicUrl !== undefined;
     if (row === undefined) return { suggested, reachable, recruitment: null };
-    const all = await submissionViews(db, study.id, row.reward);
-    const counts: Record<string, number> = {};
-    for (const { status } of all) counts[status] = (counts[status] ?? 0) + 1;
+    const people = await this.#people(row);
     return {
       suggested,
       reachable,
@@ -169,9 +176,11 @@ export class Recruiting {
         hears: await this.hooks.hears((row.settings as RecruitmentForm).workspace),
         lookedAt: row.lookedAt,
         problem: row.problem,
-        counts,
-        toApprove: all.filter(isApprovable).length,
-        submissions: all.slice(0, mostSubmissions),
+        counts: people.counts,
+        toApprove: people.approvable.length,
+        owedPeople: people.owed.length,
+        owedCents: people.owed.reduce((sum, { cents }) => sum + cents, 0),
+        submissions: people.submissions,
       },
     };
   }
@@ -200,22 +209,53 @@ export class Recruiting {
       createdAt: now,
       lookedAt: null,
     };
-    if (!(await inTransaction(db, (tx) => insertRecruitment(tx, row))))
-      throw new ServiceError('conflict', `"${name}" is recruited for on Prolific already.`);
+    if (!(await inTransaction(db, (tx) => insertRecruitment(tx, row, now - forgottenMs))))
+      throw new ServiceError('conflict', `"${name}" is recruited for on Prolific already, or is about to be.`);
     const url = externalUrl(publicUrl, study.inviteToken);
     const remote = await client
       .createStudy(remoteStudy(form, { studyId: study.id, url, codes }))
       .catch(async (error) => {
-        await inTransaction(db, (tx) => dropRecruitment(tx, study.id));
+        await inTransaction(db, (tx) => dropRecruitment(tx, row));
+        if (error instanceof Unanswered)
+          throw new ServiceError(
+            'unavailable',
+            `Prolific did not answer. If it shows a draft "${form.title}", delete that one there before you try again.`,
+          );
         throw error;
       });
     await inTransaction(db, async (tx) => {
-      await changeRecruitment(tx, study.id, { remoteId: remote.id, status: remote.status, lookedAt: now });
+      if (!(await confirmRecruitment(tx, row, { remoteId: remote.id, status: remote.status, now })))
+        throw new ServiceError(
+          'conflict',
+          `Somebody else has made a draft for "${name}" meanwhile; delete the second one, ${remote.id}, on Prolific.`,
+        );
       await record(tx, { actor, action: 'prolific draft', subject: name }, now);
     });
     // Without it the server asks by itself.
     await this.hooks.subscribe(client, form.workspace).catch((error: unknown) => {
       log.warn({ error: String(error) }, 'Prolific will not tell of changes; it is asked every minute.');
+    });
+  }
+
+  /**
+   * Forgets a draft, or recruiting that is over, so that another can be made. What Prolific has of it stays there.
+   * @throws ServiceError conflict while people may come
+   */
+  async discard(name: string, actor: string): Promise<void> {
+    const { remoteId, study, codes } = await this.#require(name);
+    const isGone = await this.look(study.id).then(
+      () => false,
+      (error: unknown) => {
+        if (error instanceof ServiceError && error.code === 'not-found') return true;
+        throw error;
+      },
+    );
+    const { status } = await this.#require(name);
+    if (!isGone && status !== 'UNPUBLISHED' && status !== 'COMPLETED')
+      throw new ServiceError('conflict', `"${name}" is ${status} on Prolific; complete it there first.`);
+    await inTransaction(this.#parts.db, async (tx) => {
+      await dropRecruitment(tx, { studyId: study.id, codes });
+      await record(tx, { actor, action: 'prolific discard', subject: `${name}: ${remoteId}` });
     });
   }
 
@@ -229,22 +269,14 @@ export class Recruiting {
 
   /** From here on money is spent. @param typed the study's name @throws ServiceError bad-request, conflict */
   async publish(name: string, typed: string, actor: string): Promise<void> {
-    const { remoteId, study, status, settings } = await this.#require(name);
+    const { remoteId, study, status, settings, places } = await this.#require(name);
     if (typed !== name) throw new ServiceError('bad-request', `Type the study's name, "${name}", to publish it.`);
     if (status !== 'UNPUBLISHED')
       throw new ServiceError('conflict', `"${name}" is published already; it is ${status}.`);
-    if (study.state !== 'open')
-      throw new ServiceError('conflict', `"${name}" is ${study.state}; open it, so that people find something to do.`);
+    await this.#requireWork(study);
     const client = await this.#client();
     const form = settings as RecruitmentForm;
-    const cost = { total_available_places: form.places, estimated_completion_time: form.minutes };
-    const total = await client.cost({ reward: rewardOf(form), ...cost });
-    const balance = await client.balance(form.workspace).catch(ifForbidden);
-    if (balance !== undefined && balance.available_balance < total)
-      throw new ServiceError(
-        'conflict',
-        `It costs ${money(total)} ${balance.currency_code} and the workspace has ${money(balance.available_balance)}; add funds on Prolific first.`,
-      );
+    const total = await this.#affordable(client, form, places);
     await this.#move(name, study, remoteId, 'PUBLISH', { actor, note: `, ${money(total)} at most` });
   }
 
@@ -260,18 +292,33 @@ export class Recruiting {
     await this.#move(name, study, remoteId, 'START', { actor });
   }
 
-  /** @throws ServiceError bad-request when there would be fewer */
+  /** @throws ServiceError bad-request when there would be fewer; conflict when the workspace has too little */
   async setPlaces(name: string, places: number, actor: string): Promise<void> {
-    const { remoteId, study, places: before } = await this.#require(name);
+    const { remoteId, study, places: before, settings } = await this.#require(name);
     if (places <= before)
       throw new ServiceError('bad-request', `There are ${before} places; Prolific takes none away, ask for more.`);
     const { db } = this.#parts;
-    const subject = `${name}: ${before} to ${places}`;
+    const client = await this.#client();
+    const total = await this.#affordable(client, settings as RecruitmentForm, places - before);
+    const subject = `${name}: ${before} to ${places}, ${money(total)} at most`;
     await inTransaction(db, (tx) => record(tx, { actor, action: 'prolific places', subject }));
-    const remote = await (await this.#client()).changeStudy(remoteId, { total_available_places: places });
+    const remote = await client.changeStudy(remoteId, { total_available_places: places });
     await inTransaction(db, (tx) =>
       changeRecruitment(tx, study.id, { places: remote.total_available_places, status: remote.status }),
     );
+  }
+
+  /** @returns cents that so many places cost at most @throws ServiceError conflict when the workspace has too little */
+  async #affordable(client: ProlificClient, form: RecruitmentForm, places: number): Promise<number> {
+    const cost = { total_available_places: places, estimated_completion_time: form.minutes };
+    const total = await client.cost({ reward: rewardOf(form), ...cost });
+    const balance = await client.balance(form.workspace).catch(ifForbidden);
+    if (balance !== undefined && balance.available_balance < total)
+      throw new ServiceError(
+        'conflict',
+        `It costs ${money(total)} ${balance.currency_code} and the workspace has ${money(balance.available_balance)}; add funds on Prolific first.`,
+      );
+    return total;
   }
 
   /**
@@ -279,26 +326,25 @@ export class Recruiting {
    * @returns how many
    */
   async approve(name: string, wanted: readonly string[] | undefined, actor: string): Promise<number> {
-    const { db } = this.#parts;
-    const { study, reward } = await this.#require(name);
+    const row = await this.#require(name);
+    const { study } = row;
     await this.look(study.id);
-    const all = await submissionViews(db, study.id, reward);
-    const chosen =
-      wanted === undefined
-        ? all.filter(isApprovable)
-        : wanted.map((id) => {
-            const found = all.find((each) => each.id === id);
-            if (found === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${id}.`);
-            return found;
-          });
-    const ids = chosen.filter(({ status }) => status === 'AWAITING REVIEW').map(({ id }) => id);
-    if (ids.length < chosen.length)
-      throw new ServiceError('conflict', `${chosen.length - ids.length} of these submissions await no review.`);
-    if (ids.length === 0) return 0;
-    const subject = `${name}: ${ids.length} ${ids.length === 1 ? 'submission' : 'submissions'}`;
-    await inTransaction(db, (tx) => record(tx, { actor, action: 'prolific approve', subject }));
-    await (await this.#client()).approve(ids);
-    await this.look(study.id);
+    const people = await this.#people(row, true);
+    const byId = new Map(people.submissions.map((each) => [each.id, each]));
+    for (const id of wanted ?? []) {
+      const found = byId.get(id);
+      if (found === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${id}.`);
+      if (found.status !== awaitsReview)
+        throw new ServiceError('conflict', `The submission ${id} awaits no review; it is ${found.status}.`);
+    }
+    const ids = [...new Set(wanted ?? people.approvable)];
+    const client = await this.#client();
+    for (let i = 0; i < ids.length; i += atOnce) {
+      const some = ids.slice(i, i + atOnce);
+      const subject = `${name}: ${some.length} ${some.length === 1 ? 'submission' : 'submissions'}`;
+      await this.#tellOf(actor, 'prolific approve', subject, () => client.approve(some));
+    }
+    if (ids.length > 0) await this.look(study.id);
     return ids.length;
   }
 
@@ -310,54 +356,114 @@ export class Recruiting {
     const whom = annotatorId === null ? 'somebody who has not opened the page' : `annotator ${annotatorId}`;
     await inTransaction(db, (tx) => record(tx, { actor, action: 'prolific ask return', subject: `${name}: ${whom}` }));
     await (await this.#client()).askReturn(submission, reason);
-    await inTransaction(db, (tx) =>
-      changeSubmission(tx, { id: submission, studyId: study.id }, { returnAskedAt: Date.now() }),
-    );
+    await inTransaction(db, (tx) => setReturnAsked(tx, { id: submission, studyId: study.id, now: Date.now() }));
   }
 
-  /**
-   * Pays beside the reward. What was asked for is kept before it is: after a failure that leaves open whether it was paid, it
-   * counts as paid until Prolific tells otherwise.
-   * @returns cents with fee and tax
-   */
+  /** Pays the reward as a bonus to all who finished and lost their place. Who and how much is worked out here, at this moment. */
+  async payOwed(name: string, actor: string): Promise<{ people: number; cents: number }> {
+    const row = await this.#require(name);
+    await this.look(row.study.id);
+    const { owed } = await this.#people(row, true);
+    const paid = { people: 0, cents: 0 };
+    for (let i = 0; i < owed.length; i += atOnce) {
+      const some = await this.#pay(row, owed.slice(i, i + atOnce), actor);
+      paid.people += some.people;
+      paid.cents += some.cents;
+    }
+    return paid;
+  }
+
+  /** Pays beside the reward, whatever was paid before. @throws ServiceError conflict when somebody else pays at this moment */
   async payBonuses(
     name: string,
     bonuses: readonly { submission: string; cents: number }[],
     actor: string,
-  ): Promise<number> {
+  ): Promise<{ people: number; cents: number }> {
+    const row = await this.#require(name);
+    await this.look(row.study.id);
+    const known = new Map((await submissionsOf(this.#parts.db, row.study.id)).map((each) => [each.id, each]));
+    const asked = bonuses.map(({ submission, cents }) => {
+      const seen = known.get(submission);
+      if (seen === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
+      return { seen, cents };
+    });
+    const paid = await this.#pay(row, asked, actor);
+    if (paid.people < bonuses.length)
+      throw new ServiceError(
+        'conflict',
+        `Somebody else pays these people too; ${paid.people} of them were paid by this.`,
+      );
+    return paid;
+  }
+
+  /**
+   * What is to be paid is written down before it is asked for, for each only if nobody else has asked since it was read; until an
+   * answer comes it counts as paid, and as unsure.
+   */
+  async #pay(
+    { study, remoteId }: { study: Study; remoteId: string },
+    asked: readonly { seen: BonusSeen; cents: number }[],
+    actor: string,
+  ): Promise<{ people: number; cents: number }> {
     const { db } = this.#parts;
-    const { study, remoteId } = await this.#require(name);
-    await this.look(study.id);
-    const known = new Map((await submissionsOf(db, study.id)).map((each) => [each.id, each]));
-    for (const { submission } of bonuses)
-      if (!known.has(submission)) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
-    const client = await this.#client();
-    const made = await client.createBonuses(remoteId, bonuses);
-    const total = bonuses.reduce((sum, { cents }) => sum + cents, 0);
-    const subject = `${name}: ${money(total)} for ${bonuses.length} ${bonuses.length === 1 ? 'person' : 'people'}`;
-    const told = (by: 1 | 0) =>
+    const { name } = study;
+    const claimed = await inTransaction(db, async (tx) => {
+      const mine = [];
+      for (const each of asked) if (await askBonus(tx, each.seen, each.cents)) mine.push(each);
+      return mine;
+    });
+    if (claimed.length === 0) return { people: 0, cents: 0 };
+    const settle = (isPaid: boolean) =>
       inTransaction(db, async (tx) => {
-        for (const { submission, cents } of bonuses) {
-          const { bonusTold, bonusAsked } = known.get(submission)!;
-          const before = Math.max(bonusTold, bonusAsked);
-          const change = { bonusAsked: by === 1 ? before + cents : bonusAsked };
-          await changeSubmission(tx, { id: submission, studyId: study.id }, change);
-        }
-        if (by === 1) await record(tx, { actor, action: 'prolific bonus', subject });
+        for (const { seen, cents } of claimed) await settleBonus(tx, seen, cents, isPaid);
       });
-    await told(1);
+    const sum = claimed.reduce((total, { cents }) => total + cents, 0);
+    const subject = `${name}: ${money(sum)} for ${claimed.length} ${claimed.length === 1 ? 'person' : 'people'}`;
     try {
-      await client.payBonuses(made.id);
+      const client = await this.#client();
+      const made = await client.createBonuses(
+        remoteId,
+        claimed.map(({ seen, cents }) => ({ submission: seen.id, cents })),
+      );
+      // From here on it may have been paid.
+      await this.#tellOf(actor, 'prolific bonus', subject, () =>
+        client.payBonuses(made.id).catch((error: unknown) => {
+          throw error instanceof Unanswered ? new MaybePaid() : error;
+        }),
+      );
+      await settle(true);
+      return { people: claimed.length, cents: made.total_amount };
     } catch (error) {
-      if (error instanceof Unanswered)
-        throw new ServiceError(
-          'unavailable',
-          'Whether these bonuses were paid is not known: Prolific did not answer. Look there before you pay again.',
-        );
-      await told(0);
+      if (!(error instanceof MaybePaid)) await settle(false);
       throw error;
     }
-    return made.total_amount;
+  }
+
+  /** A person has looked at Prolific: a bonus whose payment got no answer was paid, or was not. */
+  async settleBonus(name: string, { submission, paid }: { submission: string; paid: boolean }, actor: string) {
+    const { db } = this.#parts;
+    const { study } = await this.#require(name);
+    const theirs = (await submissionsOf(db, study.id)).find(({ id }) => id === submission);
+    if (theirs === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
+    const { bonusUnsure: cents, annotatorId } = theirs;
+    if (cents === 0) throw new ServiceError('conflict', 'Of this bonus it is known whether it was paid.');
+    const whom = annotatorId === null ? 'somebody' : `annotator ${annotatorId}`;
+    await inTransaction(db, async (tx) => {
+      await settleBonus(tx, theirs, cents, paid);
+      const subject = `${name}: ${money(cents)} for ${whom} ${paid ? 'was paid' : 'was not paid'}`;
+      await record(tx, { actor, action: 'prolific bonus settled', subject });
+    });
+  }
+
+  /** Writes down what spends money before it is done, and that it failed if it does. */
+  async #tellOf(actor: string, action: string, subject: string, deed: () => Promise<void>): Promise<void> {
+    const { db } = this.#parts;
+    await inTransaction(db, (tx) => record(tx, { actor, action, subject }));
+    await deed().catch(async (error: unknown) => {
+      const how = error instanceof Unanswered || error instanceof MaybePaid ? 'no answer' : 'refused';
+      await inTransaction(db, (tx) => record(tx, { actor, action: `${action}: ${how}`, subject }));
+      throw error;
+    });
   }
 
   /** Asks Prolific how a study goes and takes it over. At most one question a study is under way. */
@@ -371,9 +477,11 @@ export class Recruiting {
 
   /** All studies whose end Prolific has not told; a problem with one is kept with it. */
   async lookAtAll(): Promise<void> {
-    for (const { studyId } of await openRecruitments(this.#parts.db)) {
+    const { db, log } = this.#parts;
+    for (const { studyId } of await openRecruitments(db)) {
+      // One that cannot be asked about must not hide the others; what Prolific says is kept with it.
       await this.look(studyId).catch((error: unknown) => {
-        if (!(error instanceof ServiceError)) throw error;
+        if (!(error instanceof ServiceError)) logFailure(log, error);
       });
     }
   }
@@ -390,7 +498,8 @@ export class Recruiting {
     try {
       const client = await this.#client();
       const remote = await client.study(row.remoteId);
-      await takeOver(db, studyId, await client.submissions(row.remoteId), now);
+      const news = { studyId, remote: await client.submissions(row.remoteId), askedAt: now };
+      await (this.#parts.aside === undefined ? takeOver(db, news) : this.#parts.aside.run('takeOver', news));
       let { status } = remote;
       const study = await studyById(db, studyId);
       // Nobody is sent in vain.
@@ -435,13 +544,17 @@ export class Recruiting {
     action: 'PUBLISH' | 'PAUSE' | 'START',
     { actor, note = '' }: { actor: string; note?: string },
   ): Promise<void> {
-    const { db } = this.#parts;
     const verb = { PUBLISH: 'publish', PAUSE: 'pause', START: 'resume' }[action];
-    await inTransaction(db, (tx) => record(tx, { actor, action: `prolific ${verb}`, subject: name + note }));
     const client = await this.#client();
-    await client.transition(remoteId, action);
-    const remote = await client.study(remoteId);
-    await inTransaction(db, (tx) => changeRecruitment(tx, id, { status: remote.status, lookedAt: Date.now() }));
+    await this.#tellOf(actor, `prolific ${verb}`, name + note, async () => {
+      await client.transition(remoteId, action);
+    }).finally(() => this.look(id).catch(() => undefined));
+  }
+
+  #people({ studyId, reward }: Pick<RecruitmentRow, 'studyId' | 'reward'>, all = false): Promise<People> {
+    const { db, aside } = this.#parts;
+    const asked = { studyId, reward, all };
+    return aside === undefined ? peopleOf(db, asked) : aside.run('peopleOf', asked);
   }
 
   async #require(name: string) {
@@ -472,8 +585,19 @@ export class Recruiting {
   }
 
   #clientWith(token: string): ProlificClient {
-    const { config, fetch = globalThis.fetch, waits } = this.#parts;
-    return new ProlificClient({ url: config.url, token, fetch, ...(waits === undefined ? {} : { waits }) });
+    const { config, fetch = globalThis.fetch, waits, log } = this.#parts;
+    const onOdd = (path: string) => log.warn({ path }, 'Prolific lists something that cannot be read; it is left out.');
+    return new ProlificClient({ url: config.url, token, fetch, onOdd, ...(waits === undefined ? {} : { waits }) });
+  }
+}
+
+/** A payment was asked for and no answer came. */
+class MaybePaid extends ServiceError {
+  constructor() {
+    super(
+      'unavailable',
+      'Whether these bonuses were paid is not known: Prolific did not answer. Look there, and say so beside each.',
+    );
   }
 }
 

@@ -1,18 +1,23 @@
 /**
  * @file What Prolific says of the people of a study, taken over: whoever gave the work back, ran out of time or was rejected holds no
- * seat any more. Arrow: submission → assignment. What it says is the truth, however often and in whatever order it is read.
+ * seat any more. Arrow: submission → assignment. What it says is the truth, however often and in whatever order it is read; who has
+ * a place is worked out anew each time, so that a look that broke off is made good by the next.
  */
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
-import type { Annotator } from '../../db/queries/assignments.ts';
+import { findAnnotator, type Annotator } from '../../db/queries/assignments.ts';
 import {
   annotatorsByParticipant,
   findRecruitment,
   linkSubmission,
+  releaseWithdrawn,
+  setUnknown,
   setWithdrawn,
   submissionsOf,
+  submissionsOfPerson,
   submissionsWithPeople,
   tellSubmission,
+  type BonusSeen,
 } from '../../db/queries/recruitments.ts';
 import type { SubmissionView } from '../../contract/prolific.ts';
 import type { RemoteSubmission } from './client.ts';
@@ -22,6 +27,12 @@ const withdrawn = new Set(['RETURNED', 'TIMED-OUT', 'REJECTED']);
 /** Statuses with which the reward is paid, or a person has decided that it is not. */
 const settled = new Set(['APPROVED', 'PARTIALLY APPROVED', 'REJECTED', 'SCREENED OUT']);
 export const awaitsReview = 'AWAITING REVIEW';
+/** Ours, for what Prolific does not know: a test participant's, or made up. It gives no place and takes none. */
+const unknown = 'UNKNOWN';
+/** Submissions that share a transaction. */
+const batch = 100;
+/** Of those that a page gets to see. */
+export const mostShown = 2000;
 
 /** Somebody opened a study's page from Prolific. Where nobody is recruited for, nothing is kept. */
 export async function arrive(db: Database, annotator: Annotator, submission: string, now = Date.now()): Promise<void> {
@@ -30,30 +41,32 @@ export async function arrive(db: Database, annotator: Annotator, submission: str
   await inTransaction(
     db,
     async (tx) => {
-      const theirs = await linkSubmission(tx, { id: submission, studyId, annotatorId, now });
-      // They opened it when they had left already.
-      if (theirs !== undefined && isWithdrawn(theirs)) await setWithdrawn(tx, annotatorId, now);
+      await linkSubmission(tx, { id: submission, studyId, annotatorId, now });
+      // They may have opened it when they had left already.
+      await setWithdrawn(tx, annotatorId, hasPlace(await submissionsOfPerson(tx, annotatorId)) ? null : now);
     },
     annotatorId,
   );
 }
 
-/** Writes what is new of all submissions of a study, and gives the seats back of those who have left. */
+/**
+ * Writes what is new of all submissions of a study, and gives the seats back of those who have left.
+ * @param remote all that Prolific has of it
+ * @param askedAt when it was asked: what came here since may be missing there
+ */
 export async function takeOver(
   db: Database,
-  studyId: string,
-  remote: readonly RemoteSubmission[],
-  now = Date.now(),
+  { studyId, remote, askedAt }: { studyId: string; remote: readonly RemoteSubmission[]; askedAt: number },
 ): Promise<void> {
   const known = new Map((await submissionsOf(db, studyId)).map((submission) => [submission.id, submission]));
-  const annotators = await annotatorsByParticipant(db, studyId);
-  const changed = new Set<string>();
+  const people = await annotatorsByParticipant(db, studyId);
+  const news: { told: Parameters<typeof tellSubmission>[1]; participant: string }[] = [];
   for (const each of remote) {
     const before = known.get(each.id);
     const told = {
       id: each.id,
       studyId,
-      annotatorId: annotators.get(each.participant_id) ?? null,
+      annotatorId: people.get(each.participant_id)?.id ?? null,
       status: each.status,
       code: each.study_code ?? null,
       bonusTold: centsOf(each.bonus_payments ?? []),
@@ -61,42 +74,122 @@ export async function takeOver(
     };
     const isNews =
       before === undefined || (Object.keys(told) as (keyof typeof told)[]).some((key) => told[key] !== before[key]);
-    if (!isNews) continue;
-    await inTransaction(db, (tx) => tellSubmission(tx, told, now));
-    for (const id of [told.annotatorId, before?.annotatorId]) if (id) changed.add(id);
+    if (isNews) news.push({ told, participant: each.participant_id });
   }
-  if (changed.size === 0) return;
-  const after = await submissionsOf(db, studyId);
-  for (const id of changed) {
-    const theirs = after.filter(({ annotatorId }) => annotatorId === id);
-    const hasPlace = theirs.length === 0 || !theirs.every(isWithdrawn);
-    await inTransaction(db, (tx) => setWithdrawn(tx, id, hasPlace ? null : now), id);
+  for (let i = 0; i < news.length; i += batch)
+    await inTransaction(db, async (tx) => {
+      for (const { told, participant } of news.slice(i, i + batch)) {
+        // Somebody may have arrived since the people were read.
+        const annotatorId =
+          told.annotatorId ?? (await findAnnotator(tx, { studyId, population: 'people', participant }))?.id ?? null;
+        await tellSubmission(tx, { ...told, annotatorId }, askedAt);
+      }
+    });
+  const there = new Set(remote.map(({ id }) => id));
+  const lost = [...known.values()].filter(
+    ({ id, status, createdAt }) => status === null && createdAt < askedAt && !there.has(id),
+  );
+  if (lost.length > 0)
+    await inTransaction(db, (tx) =>
+      setUnknown(
+        tx,
+        studyId,
+        lost.map(({ id }) => id),
+      ),
+    );
+  await settlePlaces(db, studyId, askedAt);
+}
+
+/** Who has a place follows from all that is known, for everybody. */
+async function settlePlaces(db: Database, studyId: string, now: number): Promise<void> {
+  const theirs = new Map<string, { status: string | null }[]>();
+  for (const submission of await submissionsOf(db, studyId)) {
+    if (submission.annotatorId === null) continue;
+    const list = theirs.get(submission.annotatorId);
+    if (list === undefined) theirs.set(submission.annotatorId, [submission]);
+    else list.push(submission);
   }
+  for (const { id, withdrawnAt } of (await annotatorsByParticipant(db, studyId)).values()) {
+    const isIn = hasPlace(theirs.get(id) ?? []);
+    if (isIn === (withdrawnAt === null)) continue;
+    await inTransaction(db, (tx) => setWithdrawn(tx, id, isIn ? null : now), id);
+  }
+  // A lease that was taken while somebody left.
+  await inTransaction(db, (tx) => releaseWithdrawn(tx, studyId));
+}
+
+/** Whoever did not come from Prolific has a place too. */
+function hasPlace(submissions: readonly { status: string | null }[]): boolean {
+  const known = submissions.filter(({ status }) => status !== unknown);
+  return known.length === 0 || !known.every(isWithdrawn);
+}
+
+export interface People {
+  /** Whoever awaits something first, then the newest; at most `mostShown`. */
+  submissions: SubmissionView[];
+  counts: Record<string, number>;
+  /** Finished, await review, are not left out and were not paid otherwise. */
+  approvable: string[];
+  /** Finished and lost their place: what they are owed by what is known of their bonuses. */
+  owed: { seen: BonusSeen; cents: number }[];
 }
 
 /** Everybody with how it went here and there. @param reward cents */
-export async function submissionViews(db: Database, studyId: string, reward: number): Promise<SubmissionView[]> {
-  const rows = await submissionsWithPeople(db, studyId);
-  return rows.map((row) => {
+export async function peopleOf(
+  db: Database,
+  { studyId, reward, all = false }: { studyId: string; reward: number; all?: boolean },
+): Promise<People> {
+  const rows = (await submissionsWithPeople(db, studyId)).filter(({ status }) => status !== unknown);
+  // Somebody is paid once, whatever number of submissions they had.
+  const paidFor = new Set<string>();
+  for (const { annotatorId, status, bonusTold, bonusAsked } of rows)
+    if (annotatorId !== null && (!isWithdrawn({ status }) || Math.max(bonusTold, bonusAsked) >= reward))
+      paidFor.add(annotatorId);
+  const views = rows.map((row): SubmissionView => {
     const bonus = Math.max(row.bonusTold, row.bonusAsked);
+    const ended = row.endReason ?? (row.finished === 1 ? 'finished' : null);
+    const [isExcluded, returnAsked] = [row.exclusionId !== null, row.returnAskedAt !== null];
     const isLost = isWithdrawn(row) && !settled.has(row.status!);
+    const isOwed =
+      isLost &&
+      ended === 'finished' &&
+      !isExcluded &&
+      !returnAsked &&
+      (row.annotatorId === null || !paidFor.has(row.annotatorId));
+    // The next of their submissions is owed nothing more.
+    if (isOwed && row.annotatorId !== null) paidFor.add(row.annotatorId);
     return {
       id: row.id,
       annotator: row.participant,
       status: row.status ?? 'ACTIVE',
-      ended: row.endReason,
+      ended,
       votes: row.votes ?? 0,
-      excluded: row.exclusionId !== null,
-      owed: isLost && row.endReason === 'finished' ? Math.max(0, reward - bonus) : 0,
+      excluded: isExcluded,
+      owed: isOwed ? Math.max(0, reward - bonus) : 0,
       bonus,
-      returnAsked: row.returnAskedAt !== null,
+      // What Prolific tells of is paid.
+      unsure: Math.min(row.bonusUnsure, Math.max(0, row.bonusAsked - row.bonusTold)),
+      returnAsked,
     };
   });
+  const counts: Record<string, number> = {};
+  for (const { status } of views) counts[status] = (counts[status] ?? 0) + 1;
+  const waits = ({ owed, unsure, status }: SubmissionView) => owed > 0 || unsure > 0 || status === awaitsReview;
+  const ordered = [...views.filter(waits), ...views.filter((view) => !waits(view))];
+  return {
+    submissions: all ? ordered : ordered.slice(0, mostShown),
+    counts,
+    approvable: views.filter((view) => isApprovable(view, reward)).map(({ id }) => id),
+    owed: views.flatMap(({ owed }, i) => {
+      const { id, bonusTold, bonusAsked } = rows[i]!;
+      return owed > 0 ? [{ seen: { id, studyId, bonusTold, bonusAsked }, cents: owed }] : [];
+    }),
+  };
 }
 
 /** Whether a bulk approval takes it: they finished here, which counts whatever code they gave there. */
-export function isApprovable({ status, ended, excluded }: SubmissionView): boolean {
-  return status === awaitsReview && ended === 'finished' && !excluded;
+function isApprovable({ status, ended, excluded, bonus }: SubmissionView, reward: number): boolean {
+  return status === awaitsReview && ended === 'finished' && !excluded && bonus < reward;
 }
 
 function isWithdrawn({ status }: { status: string | null }): boolean {

@@ -21,7 +21,7 @@ import {
 } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
 import { imagesOf, nextAssignment, requireOpen, type LeaseTimes } from './assignments.ts';
-import { practicePair, visitFor } from './checks.ts';
+import { practicePair, totalFor, visitFor } from './checks.ts';
 import { completionUrl } from '../prolific/form.ts';
 import { isBefore, practised, stepAt, stepsOf } from './steps.ts';
 import { htmlOf } from './markdown.ts';
@@ -122,16 +122,21 @@ async function placeOf(tx: Database, annotator: Annotator) {
   const standing = await standingOf(tx, annotator.id);
   const facts = await studyFacts(tx, annotator.studyId);
   const visit = await withCodes(tx, annotator, visitFor(annotator, facts));
-  return { standing, facts, visit, taken: visit === null ? [] : await stepsTaken(tx, annotator.id) };
+  const taken = visit === null ? [] : await stepsTaken(tx, annotator.id);
+  // Whoever lost their place when all the work was done comes to the end all the same, and can be paid for it.
+  const hasWorked =
+    taken.some(({ step }) => step === 'work') || (standing.done > 0 && standing.done >= totalFor(annotator, facts));
+  const endReason = standing.endReason === 'withdrawn' && hasWorked ? null : standing.endReason;
+  return { standing: { ...standing, endReason }, facts, visit, taken };
 }
 
 /** Whoever came from a crowd platform ends with the codes that were made for it, also where nothing else surrounds the voting. */
 async function withCodes(tx: Database, annotator: Annotator, visit: Visit | null): Promise<Visit | null> {
-  const codes = annotator.population === 'people' ? await codesFor(tx, annotator.id) : undefined;
-  if (codes === undefined) return visit;
-  const ends = Object.fromEntries(
-    Object.entries(codes).map(([reason, code]) => [reason, { code, redirect: completionUrl(code) }]),
-  );
+  const theirs = annotator.population === 'people' ? await codesFor(tx, annotator.id) : undefined;
+  if (theirs === undefined) return visit;
+  // Whoever was paid by a bonus must not be paid for the code as well.
+  const codes = Object.entries(theirs.codes).filter(([reason]) => !(theirs.isPaid && reason === 'finished'));
+  const ends = Object.fromEntries(codes.map(([reason, code]) => [reason, { code, redirect: completionUrl(code) }]));
   return { ...(visit ?? visitSchema.parse({})), ends };
 }
 

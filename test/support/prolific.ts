@@ -70,6 +70,10 @@ export class FakeProlific {
   slowDowns = 0;
   /** So many of the next requests break off after they were done. */
   silences = 0;
+  /** So many of the next requests break off before anything was done. */
+  cuts = 0;
+  /** It gives no longer pages than this, whatever is asked for. */
+  largestPage = 1000;
   hookSecret: string | undefined;
   readonly #subscriptions = new Map<string, { event: string; target: string; secret: string; confirmed: boolean }>();
   readonly #bonuses = new Map<string, { entries: [string, number][]; isPaid: boolean }>();
@@ -78,6 +82,10 @@ export class FakeProlific {
 
   /** As the global fetch. */
   readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
+    if (this.cuts > 0) {
+      this.cuts -= 1;
+      throw new TypeError('fetch failed');
+    }
     const { pathname, searchParams } = new URL(url);
     const headers = new Headers(init.headers);
     const body = typeof init.body === 'string' ? (JSON.parse(init.body) as Record<string, unknown>) : {};
@@ -133,8 +141,8 @@ export class FakeProlific {
 
   readonly #routes: [string, (ids: string[], body: Record<string, unknown>, query: URLSearchParams) => Answer][] = [
     ['GET users/me/', () => ok({ id: 'me', email: 'somebody@example.org' })],
-    ['GET workspaces/', (_, __, query) => page([{ id: this.workspace, title: 'My lab' }], query)],
-    ['GET workspaces/:id/projects/', (_, __, query) => page([{ id: this.project, title: 'Images' }], query)],
+    ['GET workspaces/', (_, __, query) => this.#page([{ id: this.workspace, title: 'My lab' }], query)],
+    ['GET workspaces/:id/projects/', (_, __, query) => this.#page([{ id: this.project, title: 'Images' }], query)],
     [
       'GET workspaces/:id/balance/',
       () => ok({ currency_code: 'GBP', total_balance: this.balance, available_balance: this.balance }),
@@ -142,7 +150,7 @@ export class FakeProlific {
     [
       'GET filters/',
       (_, __, query) =>
-        page(
+        this.#page(
           [
             { filter_id: 'fluent-languages', title: 'Fluent languages', choices: { '19': 'English', '58': 'Spanish' } },
             { filter_id: 'age', title: 'Age', min: 18, max: 100 },
@@ -180,7 +188,8 @@ export class FakeProlific {
     ],
     [
       'GET studies/:id/submissions/',
-      ([id], _, query) => page([...this.submissions.values()].filter(({ study }) => study === id).map(viewOf), query),
+      ([id], _, query) =>
+        this.#page([...this.submissions.values()].filter(({ study }) => study === id).map(viewOf), query),
     ],
     ['POST submissions/bulk-approve/', (_, body) => this.#approve(body['submission_ids'] as string[])],
     [
@@ -261,6 +270,17 @@ export class FakeProlific {
 
   #view({ id, status, body }: FakeStudy) {
     return { id, status, ...body, places_taken: this.#placesTaken(id) };
+  }
+
+  #page(all: readonly unknown[], query: URLSearchParams): Answer {
+    const limit = Math.min(this.largestPage, Number(query.get('limit') ?? 20));
+    const offset = Number(query.get('offset') ?? 0);
+    const next = offset + limit < all.length ? `?limit=${limit}&offset=${offset + limit}` : null;
+    return ok({
+      results: all.slice(offset, offset + limit),
+      _links: { next: { href: next } },
+      meta: { count: all.length },
+    });
   }
 
   #placesTaken(study: string): number {
@@ -375,7 +395,7 @@ export class FakeProlific {
     if (action === 'AUTOMATICALLY_APPROVE') this.#pay(submission);
   }
 
-  leave(submission: FakeSubmission, how: 'RETURNED' | 'TIMED-OUT'): void {
+  leave(submission: FakeSubmission, how: 'RETURNED' | 'TIMED-OUT' | 'REJECTED'): void {
     if (submission.status !== 'ACTIVE' && !(submission.status === 'AWAITING REVIEW' && how === 'RETURNED')) return;
     this.#become(submission, how);
   }
@@ -402,11 +422,4 @@ function ok(json: unknown, status = 200): Answer {
 
 function refusal(status: number, detail: unknown): Answer {
   return { status, json: { error: { status, title: 'Error', detail } } };
-}
-
-function page(all: readonly unknown[], query: URLSearchParams): Answer {
-  const [limit, offset] = [Number(query.get('limit') ?? 20), Number(query.get('offset') ?? 0)];
-  const results = all.slice(offset, offset + limit);
-  const next = offset + limit < all.length ? `?limit=${limit}&offset=${offset + limit}` : null;
-  return ok({ results, _links: { next: { href: next } }, meta: { count: all.length } });
 }

@@ -42,17 +42,16 @@ function formFor(prolific: FakeProlific, change: Partial<RecruitmentForm> = {}):
   };
 }
 
-function recruitingOn(db: Database, prolific: FakeProlific, folder = temporaryFolder()) {
-  const recruiting = new Recruiting({
+function recruitingOn(db: Database, prolific: FakeProlific, fetch: FakeProlific['fetch'] = prolific.fetch) {
+  return new Recruiting({
     db,
-    sealer: new Sealer(join(folder, 'secrets.key')),
+    sealer: new Sealer(join(temporaryFolder(), 'secrets.key')),
     config: { token: prolific.token, url: 'https://prolific.example' },
     publicUrl,
     log: pino({ level: 'silent' }),
-    fetch: prolific.fetch,
+    fetch,
     waits: [1, 1],
   });
-  return recruiting;
 }
 
 /** A published study of two pairs with two votes each on one criterion. */
@@ -201,7 +200,9 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     ]);
     // A person may approve somebody else by name, once they await review.
     expect(await recruiting.approve(study.name, [bob.submission.id], 'account 1')).toBe(1);
-    await expect(recruiting.approve(study.name, [bob.submission.id], 'account 1')).rejects.toThrow('await no review');
+    await expect(recruiting.approve(study.name, [bob.submission.id], 'account 1')).rejects.toThrow(
+      'awaits no review; it is APPROVED',
+    );
   });
 
   it('leaves whoever is left out of the results out of a bulk approval', async () => {
@@ -215,7 +216,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     expect(paidBy(ann.submission)).toBe(105);
   });
 
-  for (const how of ['RETURNED', 'TIMED-OUT'] as const)
+  for (const how of ['RETURNED', 'TIMED-OUT', 'REJECTED'] as const)
     it(`takes the seat back of whoever is ${how}, and keeps the votes`, async () => {
       const { db } = await fresh();
       const { prolific, recruiting, study, come, vote, held } = await published(db);
@@ -260,57 +261,207 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     expect((await finish(ann))?.reason).toBe('finished');
   });
 
-  it('pays whoever finished and lost their place by a bonus, and never twice', async () => {
+  it('pays whoever finished and lost their place by a bonus, once, however many ask at once', async () => {
     const { db } = await fresh();
     const { prolific, recruiting, study, come, finish, view } = await published(db);
     const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
     await finish(ann);
     prolific.leave(ann.submission, 'TIMED-OUT');
     await recruiting.lookByName(study.name);
-    expect((await view()).submissions[0]).toMatchObject({ owed: 105, ended: 'finished', status: 'TIMED-OUT' });
-    const bonuses = [{ submission: ann.submission.id, cents: 105 }];
-    expect(await recruiting.payBonuses(study.name, bonuses, 'account 1')).toBe(140);
-    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105 });
+    expect(await view()).toMatchObject({ owedPeople: 1, owedCents: 105 });
+    // Two researchers, on two servers.
+    const others = [recruiting, recruitingOn(db, prolific), recruitingOn(db, prolific)];
+    const paid = await Promise.all(others.map((each) => each.payOwed(study.name, 'account 1')));
+    expect(paid.map(({ people }) => people).sort()).toEqual([0, 0, 1]);
+    expect(paid.reduce((sum, { cents }) => sum + cents, 0)).toBe(140);
+    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 0 });
+    expect(await recruiting.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
     expect(paidBy(ann.submission)).toBe(105);
     const { entries } = await readAudit(db);
-    expect(entries.at(-1)).toMatchObject({ action: 'prolific bonus', subject: 'study: 1.05 for 1 person' });
+    expect(entries.filter(({ action }) => action.startsWith('prolific bonus')).map(({ subject }) => subject)).toEqual([
+      'study: 1.05 for 1 person',
+    ]);
+    // Prolific lets them hand in late: they are not paid for that too.
+    prolific.complete(ann.submission, null);
+    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(0);
+    expect((await takeStep(db, ann.annotator, { step: 'work' }, times)).end).toEqual({ reason: 'finished' });
+    expect(paidBy(ann.submission)).toBe(105);
   });
 
-  it('counts a bonus as paid when no answer came', async () => {
+  it('keeps a bonus without an answer as paid and unsure until somebody has looked', async () => {
     const { db } = await fresh();
     const { prolific, recruiting, study, come, finish, view } = await published(db);
     const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
     await finish(ann);
     prolific.leave(ann.submission, 'RETURNED');
+    // The line breaks before Prolific hears of it, as far as anybody here can tell.
+    const cut = recruitingOn(db, prolific, (url, init) =>
+      url.endsWith('/pay/') ? Promise.reject(new TypeError('fetch failed')) : prolific.fetch(url, init),
+    );
+    await expect(cut.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
+    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 105 });
+    expect(await recruiting.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
+    await recruiting.settleBonus(study.name, { submission: ann.submission.id, paid: false }, 'account 1');
+    expect((await view()).submissions[0]).toMatchObject({ owed: 105, bonus: 0, unsure: 0 });
+    await expect(
+      recruiting.settleBonus(study.name, { submission: ann.submission.id, paid: false }, 'account 1'),
+    ).rejects.toThrow('it is known');
+    // Done, and the answer is lost: Prolific tells of it at the next look.
+    const deaf = recruitingOn(db, prolific, (url, init) => {
+      if (url.endsWith('/pay/')) prolific.silences = 1;
+      return prolific.fetch(url, init);
+    });
+    await expect(deaf.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
     await recruiting.lookByName(study.name);
-    const bonuses = [{ submission: ann.submission.id, cents: 105 }];
-    const fetch = prolific.fetch;
-    const cut = new Recruiting({
-      db,
-      sealer: new Sealer(join(temporaryFolder(), 'key')),
-      config: { token: prolific.token, url: 'https://prolific.example' },
-      publicUrl,
-      log: pino({ level: 'silent' }),
-      fetch: (url, init) => {
-        if (url.endsWith('/pay/')) prolific.silences = 1;
-        return fetch(url, init);
-      },
-    });
-    await expect(cut.payBonuses(study.name, bonuses, 'account 1')).rejects.toThrow('is not known');
-    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105 });
-    // A refusal is another thing: nothing was paid.
-    const refusing = new Recruiting({
-      db,
-      sealer: new Sealer(join(temporaryFolder(), 'key')),
-      config: { token: prolific.token, url: 'https://prolific.example' },
-      publicUrl,
-      log: pino({ level: 'silent' }),
-      fetch: async (url, init) =>
-        url.endsWith('/pay/') ? new Response('{"error":{"detail":"No funds."}}', { status: 400 }) : fetch(url, init),
-    });
+    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 0 });
+    expect(paidBy(ann.submission)).toBe(105);
+    // A refusal is another thing: nothing was paid, and the log says so.
+    const refusing = recruitingOn(db, prolific, async (url, init) =>
+      url.endsWith('/pay/')
+        ? new Response('{"error":{"detail":"No funds."}}', { status: 400 })
+        : prolific.fetch(url, init),
+    );
     const more = [{ submission: ann.submission.id, cents: 20 }];
     await expect(refusing.payBonuses(study.name, more, 'account 1')).rejects.toThrow('No funds.');
-    expect((await view()).submissions[0]).toMatchObject({ bonus: 105 });
+    expect((await view()).submissions[0]).toMatchObject({ bonus: 105, unsure: 0 });
+    expect((await readAudit(db)).entries.at(-1)).toMatchObject({
+      action: 'prolific bonus: refused',
+      subject: 'study: 0.20 for 1 person',
+    });
+  });
+
+  it('owes nobody who was turned away, or was paid by another submission', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, remote, come, finish, view } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    const bob = await come('bbbbbbbbbbbbbbbbbbbbbbbb');
+    for (const person of [ann, bob]) await finish(person);
+    prolific.leave(ann.submission, 'RETURNED');
+    await excludeAnnotator(db, study.name, ann.submission.participant, 'random');
+    await recruiting.lookByName(study.name);
+    expect(await view()).toMatchObject({ owedPeople: 0 });
+    prolific.leave(bob.submission, 'TIMED-OUT');
+    await recruiting.lookByName(study.name);
+    expect(await view()).toMatchObject({ owedPeople: 1 });
+    // A second submission of his is approved.
+    const second = { ...bob.submission, id: `${bob.submission.id}b`, status: 'APPROVED' };
+    prolific.submissions.set(second.id, second);
+    await recruiting.lookByName(study.name);
+    expect(await view()).toMatchObject({ owedPeople: 0 });
+    void remote;
+  });
+
+  it('owes whoever had done everything when they lost their place', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, vote, view } = await published(db);
+    const [ann, bob] = [await come('aaaaaaaaaaaaaaaaaaaaaaaa'), await come('bbbbbbbbbbbbbbbbbbbbbbbb')];
+    await vote(ann);
+    await vote(ann);
+    await vote(bob);
+    for (const { submission } of [ann, bob]) prolific.leave(submission, 'TIMED-OUT');
+    await recruiting.lookByName(study.name);
+    expect((await takeStep(db, ann.annotator, { step: 'work' }, times)).end!.reason).toBe('finished');
+    expect((await takeStep(db, bob.annotator, { step: 'work' }, times)).end!.reason).toBe('withdrawn');
+    expect(await view()).toMatchObject({ owedPeople: 1, owedCents: 105 });
+    // Erased, they are paid all the same.
+    await eraseParticipant(db, ann.submission.participant);
+    await recruiting.lookByName(study.name);
+    expect(await recruiting.payOwed(study.name, 'me')).toEqual({ people: 1, cents: 140 });
+    expect(paidBy(ann.submission)).toBe(105);
+  });
+
+  it('notices a publication whose answer was lost', async () => {
+    const { db } = await fresh();
+    const prolific = new FakeProlific();
+    const { name } = await openStudyOf(db, { pairs: 1 });
+    const recruiting = recruitingOn(db, prolific);
+    await recruiting.draft(name, formFor(prolific), 'me');
+    const deaf = recruitingOn(db, prolific, (url, init) => {
+      if (url.endsWith('/transition/')) prolific.silences = 2;
+      return prolific.fetch(url, init);
+    });
+    await expect(deaf.publish(name, name, 'me')).rejects.toThrow('does not answer');
+    const status = async () => (await recruiting.view(name, null)).recruitment!.status;
+    expect(await status()).toBe('UNPUBLISHED');
+    await recruiting.lookAtAll();
+    expect(await status()).toBe('ACTIVE');
+  });
+
+  it('has one draft, with its own codes, of two that are asked for at once', async () => {
+    const { db } = await fresh();
+    const prolific = new FakeProlific();
+    const { name } = await openStudyOf(db, { pairs: 1 });
+    const forms = [formFor(prolific, { payPerHour: 9 }), formFor(prolific, { payPerHour: 30 })];
+    const results = await Promise.allSettled(forms.map((form) => recruitingOn(db, prolific).draft(name, form, 'me')));
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(prolific.studies.size).toBe(1);
+    const [remote] = [...prolific.studies.values()];
+    const row = await db.selectFrom('recruitment').select(['codes', 'reward', 'remote_id']).executeTakeFirstOrThrow();
+    expect([row.reward, row.remote_id]).toEqual([remote!.body.reward, remote!.id]);
+    expect(Object.values(JSON.parse(row.codes) as object).sort()).toEqual(
+      remote!.body.completion_codes.map(({ code }) => code).sort(),
+    );
+    // No answer: the way is free again, and the sentence says what may lie there.
+    const { recruitment } = await recruitingOn(db, prolific).view(name, null);
+    expect(recruitment!.status).toBe('UNPUBLISHED');
+    await recruitingOn(db, prolific).discard(name, 'me');
+    prolific.silences = 1;
+    await expect(recruitingOn(db, prolific).draft(name, forms[0]!, 'me')).rejects.toThrow('delete that one there');
+    await recruitingOn(db, prolific).draft(name, forms[1]!, 'me');
+    expect((await recruitingOn(db, prolific).view(name, null)).recruitment!.reward).toBe(350);
+  });
+
+  it('makes good at the next look what one left half done', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, held } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await recruiting.lookByName(study.name);
+    await nextAssignment(db, ann.annotator, times);
+    // As a server leaves it that ends between both.
+    prolific.leave(ann.submission, 'RETURNED');
+    await db.updateTable('submission').set({ status: 'RETURNED' }).execute();
+    expect(await held()).toBe(1);
+    await recruiting.lookByName(study.name);
+    expect(await held()).toBe(0);
+    expect(await nextAssignment(db, ann.annotator, times)).toBeNull();
+  });
+
+  it('judges by all submissions of somebody, and by none that Prolific does not know', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, come, held, view } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    prolific.leave(ann.submission, 'RETURNED');
+    const again = { ...ann.submission, id: `${ann.submission.id}b`, status: 'ACTIVE' };
+    prolific.submissions.set(again.id, again);
+    await recruiting.lookByName(study.name);
+    // Their old tab comes back.
+    await arrive(db, ann.annotator, ann.submission.id);
+    expect(await nextAssignment(db, ann.annotator, times)).not.toBeNull();
+    prolific.leave(again, 'RETURNED');
+    await arrive(db, ann.annotator, 'made-up');
+    await recruiting.lookByName(study.name);
+    await recruiting.lookByName(study.name);
+    expect(await held()).toBe(0);
+    expect(await nextAssignment(db, ann.annotator, times)).toBeNull();
+    expect((await view()).submissions.map(({ id }) => id).sort()).toEqual([ann.submission.id, again.id].sort());
+  });
+
+  it('reads on over a row that it cannot read, and over however many pages there are', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, remote, come, held } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await nextAssignment(db, ann.annotator, times);
+    await recruiting.setPlaces(study.name, 300, 'me');
+    prolific.submissions.delete(ann.submission.id);
+    for (let i = 0; i < 230; i++) prolific.takePlace(remote.id, `p${String(i).padStart(23, '0')}`);
+    prolific.submissions.get([...prolific.submissions.keys()][3]!)!.participant = null as never;
+    prolific.submissions.set(ann.submission.id, ann.submission);
+    prolific.leave(ann.submission, 'RETURNED');
+    prolific.largestPage = 20;
+    await recruiting.lookByName(study.name);
+    expect(await held()).toBe(0);
+    const { rows } = { rows: await db.selectFrom('submission').select('id').execute() };
+    expect(rows).toHaveLength(230);
   });
 
   it('publishes only with the name typed, enough money and an open study', async () => {
@@ -323,7 +474,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     await expect(recruiting.draft(name, formFor(prolific), 'me')).rejects.toThrow('recruited for on Prolific already');
     await expect(recruiting.publish(name, 'Study', 'me')).rejects.toThrow('Type the study\'s name, "study"');
     await changeState(db, name, 'paused');
-    await expect(recruiting.publish(name, name, 'me')).rejects.toThrow('"study" is paused; open it');
+    await expect(recruiting.publish(name, name, 'me')).rejects.toThrow('"study" is paused; open it first.');
     await changeState(db, name, 'open');
     prolific.balance = 559;
     await expect(recruiting.publish(name, name, 'me')).rejects.toThrow(
@@ -353,12 +504,17 @@ onBothEngines('recruiting on Prolific', (fresh) => {
 
   it('pauses, resumes, adds places, asks to return', async () => {
     const { db } = await fresh();
-    const { recruiting, study, remote, come, view } = await published(db);
+    const { prolific, recruiting, study, remote, come, view } = await published(db);
     await recruiting.pause(study.name, 'me');
     expect([remote.status, (await view()).status]).toEqual(['PAUSED', 'PAUSED']);
     await recruiting.resume(study.name, 'me');
     expect([remote.status, (await view()).status]).toEqual(['ACTIVE', 'ACTIVE']);
     await expect(recruiting.setPlaces(study.name, 4, 'me')).rejects.toThrow('There are 4 places');
+    prolific.balance = 279;
+    await expect(recruiting.setPlaces(study.name, 6, 'me')).rejects.toThrow(
+      'It costs 2.80 GBP and the workspace has 2.79',
+    );
+    prolific.balance = 280;
     await recruiting.setPlaces(study.name, 6, 'me');
     expect([remote.body.total_available_places, (await view()).places]).toEqual([6, 6]);
     const { submission } = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
@@ -453,6 +609,17 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     await expect(recruiting.lookByName(study.name)).rejects.toThrow('does not answer');
     await recruiting.lookAtAll();
     expect((await view()).problem).toBeNull();
+  });
+
+  it('forgets recruiting that is over, and none that goes on', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, remote } = await published(db);
+    await expect(recruiting.discard(study.name, 'me')).rejects.toThrow('complete it there first');
+    // Deleted on Prolific's own page.
+    prolific.studies.delete(remote.id);
+    await recruiting.discard(study.name, 'me');
+    await recruiting.draft(study.name, formFor(prolific), 'me');
+    expect((await recruiting.view(study.name, null)).recruitment).toMatchObject({ status: 'UNPUBLISHED' });
   });
 
   it('makes no half draft', async () => {
