@@ -1,4 +1,4 @@
-/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, recount, invite. */
+/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, reopen, recount, invite. */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
@@ -225,6 +225,23 @@ export function studyCommand(): Command {
       else console.log(`"${annotator}" counts in the results of "${name}" again.`);
     });
   }
+  study
+    .command('reopen <name>')
+    .description(
+      'ask others about the pairs of those who are left out; their votes stay, and reports show both results',
+    )
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options) => {
+      const { reopenSeats } = await import('../server/study/extra-seats.ts');
+      const { opened, shared } = await withWorkspace(options, ({ db }) => reopenSeats(db, name));
+      if (options.json) printJson({ name, opened, shared });
+      else console.log(`${opened} ${opened === 1 ? 'seat is' : 'seats are'} open for others in "${name}".`);
+      if (shared > 0)
+        console.error(
+          `visavis: ${shared} ${shared === 1 ? 'seat was' : 'seats were'} filled by two, of whom one is left out; nobody is asked for them again.`,
+        );
+    });
   study
     .command('annotators <name>')
     .description('how annotators worked, and whom the plan’s rule on exclusions names; nothing of which model wins')

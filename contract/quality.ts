@@ -58,4 +58,12 @@ export const qualitySchema = z.object({
 });
 export type Quality = z.infer<typeof qualitySchema>;
 
+export const reopenedSchema = z.object({
+  opened: z.int().describe('Seats that were opened for others.'),
+  shared: z
+    .int()
+    .describe('Seats that two have filled together, of whom one is left out: nobody is asked for them again.'),
+});
+export type Reopened = z.infer<typeof reopenedSchema>;
+
 export const exclusionRequestSchema = z.object({ reason: z.string().max(500).describe('Shown in every report.') });

@@ -34,7 +34,7 @@ import {
   studyCheckSchema,
 } from './editor.ts';
 import { studyFileShape } from './study-file.ts';
-import { exclusionRequestSchema, qualitySchema } from './quality.ts';
+import { exclusionRequestSchema, qualitySchema, reopenedSchema } from './quality.ts';
 import {
   approvedSchema,
   approveSchema,
@@ -130,6 +130,12 @@ export const routes = [
     summary: 'Leave somebody out of the results; reports show both (also /include, where an empty reason will do)',
     body: exclusionRequestSchema,
     answer: doneSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/annotators/reopen',
+    summary: 'Ask others about the pairs of those who are left out; votes stay',
+    answer: reopenedSchema,
   },
   {
     method: 'get',

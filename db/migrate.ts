@@ -27,6 +27,7 @@ import { share } from './migrations/0024-share.ts';
 import { imageIndex } from './migrations/0025-image-index.ts';
 import { job } from './migrations/0026-job.ts';
 import { connection } from './migrations/0027-connection.ts';
+import { extraSeats } from './migrations/0029-extra-seats.ts';
 import { recruitment } from './migrations/0028-recruitment.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
@@ -60,6 +61,7 @@ export const migrations: Record<string, Migration> = {
   '0026-job': job,
   '0027-connection': connection,
   '0028-recruitment': recruitment,
+  '0029-extra-seats': extraSeats,
 };
 
 /**

@@ -366,7 +366,8 @@ CREATE TABLE "study" (
   "archived_at" bigint,
   "plan" text,
   "plan_sha256" text,
-  "preset" text);
+  "preset" text,
+  "extra_seats" integer default 0 not null);
 
 CREATE TABLE "submission" (
   "id" text primary key,

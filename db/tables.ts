@@ -83,6 +83,8 @@ export interface StudyTable {
   plan_sha256: Generated<string | null>;
   /** The paper that it replicates: a name of the contract's presets. */
   preset: Generated<string | null>;
+  /** Seats beyond votes_per_pair of each pair: for the pairs of people who are left out. */
+  extra_seats: Generated<number>;
 }
 
 /** Two models of a study that are compared. */

@@ -17,7 +17,7 @@ import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts'
 import type { StudyFile } from '../../contract/study-file.ts';
 import type { CopySize } from '../../contract/copies.ts';
 import type { Gallery, Live, PairVotes, ShareView, StudySummary } from '../../contract/research.ts';
-import type { Quality } from '../../contract/quality.ts';
+import type { Quality, Reopened } from '../../contract/quality.ts';
 import type { TrainingRun } from '../../contract/training.ts';
 
 async function request<T>(path: string, init?: RequestInit): Promise<T> {
@@ -53,6 +53,7 @@ export const setExcluded = (name: string, annotator: string, excluded: boolean, 
   send('POST', `${study(name)}/annotators/${encodeURIComponent(annotator)}/${excluded ? 'exclude' : 'include'}`, {
     reason,
   });
+export const reopenSeats = (name: string) => send<Reopened>('POST', `${study(name)}/annotators/reopen`);
 export const readGallery = (name: string, reveal: boolean) =>
   request<Gallery>(`${study(name)}/pairs${revealing(reveal)}`);
 export const readPairVotes = (name: string, position: number, reveal: boolean) =>

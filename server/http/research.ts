@@ -7,6 +7,7 @@ import { exclusionRequestSchema } from '../../contract/quality.ts';
 import { hasRight } from '../access/rights.ts';
 import { ServiceError } from '../errors.ts';
 import { excludeAnnotator, includeAnnotator } from '../study/exclusions.ts';
+import { reopenSeats } from '../study/extra-seats.ts';
 import { changeState, requireStudy } from '../study/lifecycle.ts';
 import { figureName, sendFigure } from './figures.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
@@ -125,6 +126,10 @@ export function researchApi({
   router.get('/studies/:name/annotators', async (request, response) => {
     allowed(response, 'research');
     response.json(await aside.run('quality', { name: request.params.name }));
+  });
+  router.post('/studies/:name/annotators/reopen', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    response.json(await reopenSeats(db, request.params.name, actor));
   });
   for (const verb of ['exclude', 'include'] as const)
     router.post(`/studies/:name/annotators/:participant/${verb}`, async (request, response) => {

@@ -4,6 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Database } from '../../db/open.ts';
+import { groupBy } from '../../evaluator/statistics/group-by.ts';
 import { findModel, type Model } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
 import { listRenders, type Render } from '../../db/queries/renders.ts';
@@ -141,6 +142,7 @@ export async function createStudy(
       planSha256: null,
       preset: design.preset ?? null,
       archivedAt: null,
+      extraSeats: 0,
     };
     const prefix = freshToken();
     const pairings = compared.map(([a, b], position): Pairing => {
@@ -323,15 +325,6 @@ export function groupByPrompt(renders: Render[]): Map<string, Render[]> {
 }
 
 /** Map.groupBy, which Node 20 does not have yet. */
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group === undefined) groups.set(key(item), [item]);
-    else group.push(item);
-  }
-  return groups;
-}
 
 /** The two renders of the smallest seed that both models have: equal noise, or the comparison is of seeds. */
 function sameSeed(a: Render[], b: Render[]): [Render, Render] | undefined {

@@ -9,6 +9,7 @@ import { findAnnotator, type Annotator } from '../../db/queries/assignments.ts';
 import { endExclusion, exclusionsOf, insertExclusion } from '../../db/queries/exclusions.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
+import { fitSeats } from './extra-seats.ts';
 import { requireStudy } from './lifecycle.ts';
 
 const longestReason = 500;
@@ -55,6 +56,8 @@ export async function includeAnnotator(
     const annotator = await requireAnnotator(tx, studyName, participant);
     if (!(await endExclusion(tx, annotator.id, { now, reason: said })))
       throw new ServiceError('conflict', `"${participant}" is not left out of "${studyName}".`);
+    // Whoever was to be asked in their place is needed no more.
+    await fitSeats(tx, await requireStudy(tx, studyName), false);
     await record(tx, { actor, action: 'study include', subject: `${studyName}: annotator ${annotator.id}` }, now);
   });
 }

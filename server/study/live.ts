@@ -17,6 +17,7 @@ import { studyProgress } from '../../db/queries/studies.ts';
 import { median } from '../../evaluator/statistics/median.ts';
 import { criteriaOf } from './assignments.ts';
 import { visitOf } from './checks.ts';
+import { votesNeeded } from './extra-seats.ts';
 import { requireStudy } from './lifecycle.ts';
 import { stepsOf } from './steps.ts';
 
@@ -35,7 +36,7 @@ export async function studyLive(db: Database, name: string, now = Date.now()): P
   const spanMs = first === null ? 0 : Math.max(shortestMs, Math.min(hourMs, now - first));
   const votesPerHour = first === null ? null : (times.length * hourMs) / spanMs;
   const { votes: counted, annotators } = await studyProgress(db, study.id, 'people');
-  const left = pairs * study.votesPerPair * criteria.length - counted;
+  const left = votesNeeded(study, pairs) - counted;
   const middle = median(times);
   const steps = await countSteps(db, study.id);
   const ends = await countEnds(db, study.id);

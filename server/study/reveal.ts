@@ -10,6 +10,7 @@ import type { StudyState } from '../../db/tables.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
+import { votesNeeded } from './extra-seats.ts';
 import { requireStudy } from './lifecycle.ts';
 
 /** What the log calls it. */
@@ -26,8 +27,8 @@ export function isRunningAt({ state, votes, needed }: { state: StudyState; votes
 export async function isRunning(db: Database, name: string): Promise<boolean> {
   const study = await requireStudy(db, name);
   const { votes } = await studyProgress(db, study.id, 'people');
-  const { pairs, criteria } = await studyFacts(db, study.id);
-  return isRunningAt({ state: study.state, votes, needed: pairs * criteria.length * study.votesPerPair });
+  const { pairs } = await studyFacts(db, study.id);
+  return isRunningAt({ state: study.state, votes, needed: votesNeeded(study, pairs) });
 }
 
 /** Tells the log that somebody sees running results; nothing of others. @throws ServiceError not-found */

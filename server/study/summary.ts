@@ -11,6 +11,7 @@ import { criteriaOf } from './assignments.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { visitOf } from './checks.ts';
 import { planOf } from './plan.ts';
+import { votesNeeded } from './extra-seats.ts';
 import { isRunningAt } from './reveal.ts';
 import { modelsCompared } from './study-file.ts';
 
@@ -45,7 +46,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
   const progress = await studyProgress(db, study.id, population);
   const { pairs } = await studyFacts(db, study.id);
   const criteria = criteriaOf(study);
-  const votesNeeded = pairs * study.votesPerPair * criteria.length;
+  const needed = votesNeeded(study, pairs);
   const pairings = await listPairings(db, study.id);
   return {
     name: study.name,
@@ -65,9 +66,9 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
     pairs,
     simulated: population === 'simulated',
     votes: progress.votes,
-    votesNeeded,
+    votesNeeded: needed,
     annotators: progress.annotators,
-    running: population === 'people' && isRunningAt({ state: study.state, votes: progress.votes, needed: votesNeeded }),
+    running: population === 'people' && isRunningAt({ state: study.state, votes: progress.votes, needed }),
     takeOvers: progress.takeOvers,
     problems: (await problemsOfStudy(db, study.id)).map((problem) => ({
       ...problem,

@@ -82,6 +82,9 @@ describe.skipIf(chromiumPath === undefined)('annotators on the research page', (
       await looksRight(page, 'annotators-reason', size);
       await page.getByRole('button', { name: 'Leave out', exact: true }).click();
       await page.getByText('5f1c9e-lee is left out. Reports show both results.').waitFor();
+      await page.getByRole('button', { name: 'Ask others about the pairs of those who are left out' }).click();
+      await page.getByText(/^\d+ places are open for others\. The votes of those who are left out stay\.$/).waitFor();
+      await looksRight(page, 'annotators-reopened', size);
       await page.getByRole('button', { name: 'Count again 5f1c9e-lee' }).click();
       await page.getByText('5f1c9e-lee counts again.').waitFor();
       await page.getByLabel('Only those who are named').check();

@@ -102,6 +102,7 @@ onBothEngines('accounts', (fresh) => {
       ['GET', `${study}/live`, undefined, [1, 1, 1]],
       ['GET', `${study}/annotators`, undefined, [1, 1, 0]],
       ['POST', `${study}/annotators/nobody/exclude`, { reason: 'x' }, [1, 1, 0]],
+      ['POST', `${study}/annotators/reopen`, undefined, [1, 1, 0]],
       ['GET', `${study}/shares`, undefined, [1, 1, 0]],
       ['POST', `${study}/shares`, { days: 1 }, [1, 1, 0]],
       ['DELETE', `${study}/shares/none`, undefined, [1, 1, 0]],

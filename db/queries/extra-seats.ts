@@ -1,0 +1,79 @@
+/** @file Queries on seats beyond the plan's, for the pairs of people who are left out. */
+import type { Database } from '../open.ts';
+import type { Side } from '../tables.ts';
+
+export interface ExcludedSeat {
+  pairId: string;
+  position: number;
+  sideA: Side;
+  /** Votes that count on the seat, and how many of them are of people who are left out now. */
+  votes: number;
+  excluded: number;
+}
+
+/** Seats of the plan and beyond it on which somebody has voted who is left out now, in the plan's order. */
+export async function seatsOfExcluded(db: Database, studyId: string): Promise<ExcludedSeat[]> {
+  const rows = await db
+    .selectFrom('slot as s')
+    .innerJoin('seat as t', 't.id', 's.seat_id')
+    .innerJoin('vote as v', 'v.id', 's.vote_id')
+    .leftJoin('exclusion as x', (join) =>
+      join.onRef('x.annotator_id', '=', 'v.annotator_id').on('x.ended_at', 'is', null),
+    )
+    .select(['t.pair_id as pairId', 't.position', 't.side_a as sideA', 't.seat_index'])
+    .select((e) => [e.fn.countAll<number>().as('votes'), e.fn.count<number>('x.id').as('excluded')])
+    .where('t.study_id', '=', studyId)
+    .where('t.population', '=', 'people')
+    .where('t.position', '>=', 0)
+    .groupBy(['t.id', 't.pair_id', 't.position', 't.side_a', 't.seat_index'])
+    .having((e) => e.fn.count('x.id'), '>', 0)
+    .orderBy('t.position')
+    .orderBy('t.seat_index')
+    .execute();
+  return rows.map(({ pairId, position, sideA, votes, excluded }) => ({
+    ...{ pairId, position, sideA },
+    votes: Number(votes),
+    excluded: Number(excluded),
+  }));
+}
+
+export interface ExtraSeat {
+  id: string;
+  pairId: string;
+  seatIndex: number;
+  /** Whether somebody has ever held it. */
+  isUsed: boolean;
+}
+
+export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: number): Promise<ExtraSeat[]> {
+  const rows = await db
+    .selectFrom('seat as t')
+    .select((e) => [
+      't.id',
+      't.pair_id as pairId',
+      't.seat_index as seatIndex',
+      e.exists(e.selectFrom('assignment as a').select('a.id').whereRef('a.seat_id', '=', 't.id')).as('isUsed'),
+    ])
+    .where('t.study_id', '=', studyId)
+    .where('t.population', '=', 'people')
+    .where('t.seat_index', '>=', votesPerPair)
+    .where('t.position', '>=', 0)
+    .orderBy('t.seat_index')
+    .execute();
+  return rows.map((row) => ({ ...row, isUsed: Boolean(row.isUsed) }));
+}
+
+/** @param ids of seats that nobody has held */
+export async function deleteSeats(db: Database, ids: readonly string[]): Promise<void> {
+  const batch = 500;
+  for (let i = 0; i < ids.length; i += batch)
+    await db
+      .deleteFrom('seat')
+      .where('id', 'in', ids.slice(i, i + batch))
+      .where('state', '=', 'free')
+      .execute();
+}
+
+export async function setExtraSeats(db: Database, studyId: string, count: number): Promise<void> {
+  await db.updateTable('study').set({ extra_seats: count }).where('id', '=', studyId).execute();
+}

@@ -1,0 +1,93 @@
+/**
+ * @file Others are asked about the pairs of people who are left out. Arrow: exclusions → seats. Votes stay where they are: a pair gets
+ * one seat more for each of its seats that somebody has filled who is left out, so that k votes of others come to it, and both results
+ * of a report stay what they are.
+ */
+import type { Database } from '../../db/open.ts';
+import { inTransaction } from '../../db/transactions.ts';
+import {
+  deleteSeats,
+  extraSeatsOf,
+  seatsOfExcluded,
+  setExtraSeats,
+  type ExcludedSeat,
+} from '../../db/queries/extra-seats.ts';
+import { insertSeats, type Seat, type Study } from '../../db/queries/studies.ts';
+import { commandLine, record } from '../access/audit.ts';
+import { criteriaOf } from './assignments.ts';
+import { groupBy } from '../../evaluator/statistics/group-by.ts';
+import { requireStudy } from './lifecycle.ts';
+
+export interface Reopened {
+  /** Seats that were opened. */
+  opened: number;
+  /** Seats that two have filled together, of whom one is left out: nobody is asked for them again. */
+  shared: number;
+}
+
+/** Votes of a finished study: of every seat, one for each criterion. */
+export function votesNeeded(
+  { votesPerPair, extraSeats, criteria }: Pick<Study, 'votesPerPair' | 'extraSeats' | 'criteria'>,
+  pairs: number,
+): number {
+  return (pairs * votesPerPair + extraSeats) * criteria.length;
+}
+
+/** Opens what is missing; called again it opens nothing more. @throws ServiceError not-found */
+export async function reopenSeats(
+  db: Database,
+  studyName: string,
+  actor = commandLine,
+  now = Date.now(),
+): Promise<Reopened> {
+  return inTransaction(db, async (tx) => {
+    const study = await requireStudy(tx, studyName);
+    const reopened = await fitSeats(tx, study, true);
+    if (reopened.opened > 0)
+      await record(tx, { actor, action: 'study reopen', subject: `${studyName}: ${reopened.opened} seats` }, now);
+    return reopened;
+  });
+}
+
+/**
+ * Takes away what nobody needs any more and nobody has held; opens what is missing.
+ * @param opens false: takes away alone
+ */
+export async function fitSeats(tx: Database, study: Study, opens: boolean): Promise<Reopened> {
+  const touched = await seatsOfExcluded(tx, study.id);
+  const questions = criteriaOf(study).length;
+  const whole = touched.filter(({ votes, excluded }) => excluded === questions && votes === questions);
+  const extras = groupBy(await extraSeatsOf(tx, study.id, study.votesPerPair), ({ pairId }) => pairId);
+  const needed = groupBy(whole, ({ pairId }) => pairId);
+  const spare: string[] = [];
+  const missing: Seat[] = [];
+  let total = 0;
+  for (const pairId of new Set([...extras.keys(), ...needed.keys()])) {
+    const [have, want] = [extras.get(pairId) ?? [], needed.get(pairId) ?? []];
+    const unneeded = Math.max(0, have.length - want.length);
+    const gone = unneeded === 0 ? [] : have.filter(({ isUsed }) => !isUsed).slice(-unneeded);
+    spare.push(...gone.map(({ id }) => id));
+    const added = opens ? want.slice(have.length) : [];
+    const next = Math.max(study.votesPerPair, ...have.map(({ seatIndex }) => seatIndex + 1));
+    missing.push(...added.map((seat, i) => extraSeat(study, seat, next + i)));
+    total += have.length - gone.length + added.length;
+  }
+  await deleteSeats(tx, spare);
+  await insertSeats(tx, missing);
+  await setExtraSeats(tx, study.id, total);
+  return { opened: missing.length, shared: touched.length - whole.length };
+}
+
+/** A is on the side on which whoever is left out had it: the sides of what counts stay balanced. */
+function extraSeat({ id }: Study, { pairId, position, sideA }: ExcludedSeat, seatIndex: number): Seat {
+  return {
+    id: `${pairId}.p${String(seatIndex).padStart(2, '0')}`,
+    studyId: id,
+    pairId,
+    population: 'people',
+    seatIndex,
+    position,
+    sideA,
+    state: 'free',
+  };
+}
