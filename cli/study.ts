@@ -1,9 +1,10 @@
-/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, reopen, recount, invite. */
+/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, reopen, recount, mturk-review, invite. */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
 import type { Quality } from '../contract/quality.ts';
+import { externalQuestion, mturkFrameHeight } from '../contract/mturk.ts';
 import { planSchema, presetNames, presets, type PresetName } from '../contract/plan.ts';
 import { criterionSchema } from '../contract/words.ts';
 import type { StudyDesign } from '../server/study/design.ts';
@@ -12,12 +13,20 @@ import type { Database } from '../db/open.ts';
 import type { StudyState } from '../db/tables.ts';
 import { modelsOf } from '../evaluator/votes/models.ts';
 import { addressOf, defaultHost, defaultPort, serverConfig } from '../server/config.ts';
-import { withWorkspace, type DataOption } from './context.ts';
+import { withWorkspace, writeOutput, type DataOption } from './context.ts';
 import { newName, realNumber, wholeNumber } from './numbers.ts';
 import { printJson, printTable } from './output.ts';
 
 interface Options extends DataOption {
   json?: boolean;
+}
+interface InviteOptions extends Options {
+  port: number;
+  host: string;
+  single?: number;
+  mturk?: boolean;
+  frameHeight: number;
+  qr?: string;
 }
 interface CreateOptions extends Options {
   from?: string;
@@ -266,17 +275,53 @@ export function studyCommand(): Command {
       else console.log(`Corrected ${corrected.join(' and ')} of "${name}", by its ${votes} votes.`);
     });
   study
+    .command('mturk-review <name> <results>')
+    .description(
+      "fill in whom to approve in MTurk's file of results: whoever finished; others are left for you to decide",
+    )
+    .requiredOption('--out <file>', 'the file to give back to MTurk')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, results: string, options: Options & { out: string }) => {
+      const { reviewMturk } = await import('../server/study/mturk-review.ts');
+      const { readFile } = await import('node:fs/promises');
+      const text = await readFile(results, 'utf8').catch(() => {
+        throw new BadInput(`There is no file ${results} that can be read.`);
+      });
+      const { csv, approved, decided, left } = await withWorkspace(options, ({ db }) => reviewMturk(db, name, text));
+      await writeOutput(options.out, csv);
+      if (options.json) printJson({ name, approved, decided, left });
+      else {
+        console.log(`${options.out}: ${approved} to approve, ${left.length} left for you, ${decided} decided before.`);
+        for (const { worker, why } of left.slice(0, 20)) console.error(`visavis: ${worker} ${why}.`);
+        if (left.length > 20) console.error(`visavis: and ${left.length - 20} more (--json lists all).`);
+      }
+    });
+  study
     .command('invite <name>')
     .description('print the annotators’ link')
     .option('--port <port>', 'the server’s port', wholeNumber(1), defaultPort)
     .option('--host <host>', 'the server’s address', defaultHost)
     .option('--data <dir>', 'data directory')
     .option('--single <n>', 'n links instead, each for one person, as CSV', wholeNumber(1))
+    .option('--mturk', 'the question of an MTurk HIT instead (ExternalQuestion XML), which shows the study in a frame')
+    .option('--frame-height <n>', 'pixels of that frame', wholeNumber(1), mturkFrameHeight)
+    .option('--qr <file>', 'write the link as a QR code too, in SVG')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: Options & { port: number; host: string; single?: number }) => {
+    .action(async (name: string, options: InviteOptions) => {
       const { requireStudy } = await import('../server/study/lifecycle.ts');
       const study = await withWorkspace(options, ({ db }) => requireStudy(db, name));
       const url = `${addressOf(serverConfig(options))}/annotate/${study.inviteToken}`;
+      if (options.qr !== undefined) {
+        const { renderSVG } = await import('uqr');
+        await writeOutput(options.qr, renderSVG(url));
+      }
+      if (options.mturk) {
+        if (!url.startsWith('https://'))
+          throw new BadInput(`MTurk shows https pages alone; set VISAVIS_PUBLIC_URL (the link is ${url}).`);
+        process.stdout.write(externalQuestion(url, options.frameHeight));
+        return;
+      }
       if (options.single !== undefined) {
         // Nobody can guess another's id, and the first browser that opens a link holds it.
         const people = Array.from({ length: options.single }, () => {

@@ -21,6 +21,17 @@ export function annotatorsNamed(db: Database, participant: string) {
     .execute();
 }
 
+/** How the visit of each of a study's people ended, by their platform's id; null while it has not. */
+export async function peopleWithEnds(db: Database, studyId: string) {
+  const rows = await db
+    .selectFrom('annotator')
+    .select(['participant', 'end_reason'])
+    .where('study_id', '=', studyId)
+    .where('population', '=', 'people')
+    .execute();
+  return new Map(rows.map(({ participant, end_reason }) => [participant, end_reason]));
+}
+
 /** Every vote that somebody cast, checks among them, oldest first. */
 export function votesOfAnnotator(db: Database, annotatorId: string) {
   return db

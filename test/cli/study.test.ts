@@ -4,13 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { VoteInput } from '../../contract/annotate.ts';
 import { openDatabase } from '../../db/open.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { castVote } from '../../server/study/votes.ts';
 import { visavis } from '../support/command.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { readQr } from '../support/qr.ts';
 import { openStudyOf } from '../support/studies.ts';
 
 async function setUp() {
@@ -118,6 +119,64 @@ it('links for single people are as many as asked, and no two alike', async () =>
   expect(new Set(rows.map(({ participant }) => participant)).size).toBe(5);
   for (const { participant, url } of rows)
     expect(url).toMatch(new RegExp(`/annotate/${fixture.token}\\?participant=${participant}$`));
+}, 60_000);
+
+it('the link comes as a QR code and as the question of an MTurk HIT', async () => {
+  const { folder, db, fixture, run } = await setUp();
+  await db.destroy();
+  const refused = await run('study', 'invite', 'study', '--mturk');
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('MTurk shows https pages alone')]);
+  vi.stubEnv('VISAVIS_PUBLIC_URL', 'https://images.example.org');
+  const url = `https://images.example.org/annotate/${fixture.token}`;
+  const { stdout } = await run('study', 'invite', 'study', '--mturk', '--frame-height', '700');
+  // As MTurk's developer guide shows the data structure.
+  expect(stdout).toBe(
+    `<?xml version="1.0" encoding="UTF-8"?>
+<ExternalQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd">
+  <ExternalURL>${url}</ExternalURL>
+  <FrameHeight>700</FrameHeight>
+</ExternalQuestion>
+`,
+  );
+  const file = join(folder, 'link.svg');
+  expect((await run('study', 'invite', 'study', '--qr', file)).stdout).toBe(`${url}\n`);
+  vi.unstubAllEnvs();
+  expect(await readQr(await readFile(file))).toBe(url);
+}, 60_000);
+
+it('MTurk’s file of results comes back with whom to approve', async () => {
+  const { folder, db, fixture, run } = await setUp();
+  for (const [participant, end] of [
+    ['A1', 'finished'],
+    ['A2', null],
+    ['A3', 'finished'],
+    ['A4', 'checks'],
+  ] as const) {
+    const { id } = await joinStudy(db, { token: fixture.token, participant });
+    await db.updateTable('annotator').set({ end_reason: end }).where('id', '=', id).execute();
+  }
+  await db.destroy();
+  const results = join(folder, 'results.csv');
+  const header = '"HITId","AssignmentId","WorkerId","AssignmentStatus","Answer.ended","Approve","Reject"';
+  const rows = [
+    '"H","1","A1","Submitted","finished, ""all""","",""',
+    '"H","2","A2","Submitted","finished","",""',
+    '"H","3","A3","Submitted","","","No."',
+    '"H","4","A4","Submitted","checks","",""',
+    '"H","5","A5","Submitted","finished","",""',
+    '"H","6","A1","Approved","finished","",""',
+  ];
+  await writeFile(results, `\uFEFF${[header, ...rows].join('\r\n')}\r\n`);
+  const out = join(folder, 'reviewed.csv');
+  const { code, stdout, stderr } = await run('study', 'mturk-review', 'study', results, '--out', out);
+  expect([code, stdout]).toEqual([0, `${out}: 1 to approve, 3 left for you, 2 decided before.\n`]);
+  expect(stderr).toContain('A2 has not finished.');
+  expect(stderr).toContain('A4 ended by "checks".');
+  expect(stderr).toContain('A5 is not known here.');
+  const expected = [header, rows[0]!.replace(/"",""$/, '"x",""'), ...rows.slice(1)];
+  expect(await readFile(out, 'utf8')).toBe(`${expected.join('\n')}\n`);
+  const { code: refused, stderr: why } = await run('study', 'mturk-review', 'study', join(folder, 'x'), '--out', out);
+  expect([refused, why]).toEqual([2, expect.stringContaining('There is no file')]);
 }, 60_000);
 
 it('a bundle is verified with exit code 0, and one that was changed with 3', async () => {

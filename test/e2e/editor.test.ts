@@ -12,6 +12,7 @@ import { designOf, parseStudyFile, studyFile, yamlOf } from '../../server/study/
 import type { RunningServer } from '../../server/start.ts';
 import { chromiumPath, launchBrowser } from '../support/browser.ts';
 import { TestClient, testServer } from '../support/clients.ts';
+import { readQr } from '../support/qr.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { looksRight, openResearch, sizes } from '../support/research-page.ts';
 
@@ -122,6 +123,13 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
       await page.getByText('The form has what the YAML says.').waitFor();
       await page.getByRole('button', { name: 'Make and open it' }).click();
       await page.getByRole('button', { name: 'Copy annotator link' }).waitFor();
+      await page.getByRole('button', { name: 'QR code' }).click();
+      const code = page.getByRole('img', { name: 'QR code of the annotator link' });
+      await code.waitFor();
+      const shown = await page.getByLabel('Annotator link').inputValue();
+      expect(await readQr(await code.screenshot())).toBe(shown);
+      expect(shown).toMatch(/\/annotate\/[\w-]+$/);
+      await page.getByRole('button', { name: 'QR code' }).click();
 
       const file = await studyFile(db, name);
       expect(file).toMatchObject({

@@ -1,0 +1,63 @@
+/**
+ * @file MTurk's file of a batch's results, with whom to approve: whose visit ended here by finishing. Rows and columns stay as they are;
+ * whoever did not finish is left for a person to decide.
+ */
+import { parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import type { Database } from '../../db/open.ts';
+import { peopleWithEnds } from '../../db/queries/people.ts';
+import { ServiceError } from '../errors.ts';
+import { requireStudy } from './lifecycle.ts';
+
+export interface Review {
+  /** The file again, its column Approve filled in. */
+  csv: string;
+  approved: number;
+  /** Decided before: the file has a word in Approve or Reject, or another status than Submitted. */
+  decided: number;
+  /** Workers whom the study does not know, or whose visit has not ended by finishing. */
+  left: { worker: string; why: string }[];
+}
+
+const needed = ['WorkerId', 'AssignmentId', 'Approve', 'Reject'] as const;
+/** MTurk's word for an assignment that nobody has decided on. */
+const open = 'Submitted';
+
+/** @throws ServiceError not-found; bad-request when it is no such file */
+export async function reviewMturk(db: Database, studyName: string, text: string): Promise<Review> {
+  const study = await requireStudy(db, studyName);
+  let rows: string[][];
+  try {
+    rows = parse(text, { bom: true, relax_column_count: false });
+  } catch (error) {
+    throw new ServiceError('bad-request', `This is no CSV file: ${(error as Error).message}.`);
+  }
+  const [header = [], ...body] = rows;
+  const missing = needed.filter((name) => !header.includes(name));
+  if (missing.length > 0)
+    throw new ServiceError(
+      'bad-request',
+      `MTurk's file of results has the columns ${missing.join(', ')}; this has not.`,
+    );
+  const at = (name: string) => header.indexOf(name);
+  const ends = await peopleWithEnds(db, study.id);
+  const review: Review = { csv: '', approved: 0, decided: 0, left: [] };
+  for (const row of body) {
+    const worker = row[at('WorkerId')]!;
+    const status = header.includes('AssignmentStatus') ? row[at('AssignmentStatus')]! : open;
+    if (row[at('Approve')] !== '' || row[at('Reject')] !== '' || status !== open) {
+      review.decided += 1;
+      continue;
+    }
+    const end = ends.get(worker);
+    if (end === 'finished') {
+      row[at('Approve')] = 'x';
+      review.approved += 1;
+    } else {
+      const why = end === undefined ? 'is not known here' : end === null ? 'has not finished' : `ended by "${end}"`;
+      review.left.push({ worker, why });
+    }
+  }
+  review.csv = stringify([header, ...body], { quoted: true, quoted_empty: true });
+  return review;
+}
