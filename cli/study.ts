@@ -1,4 +1,4 @@
-/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, exclude, include, reopen, recount, mturk-review, invite. */
+/** @file `visavis study`: create, list, show, open, pause, close, copy, archive, delete, exclude, include, reopen, recount, mturk-review, invite. */
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
@@ -250,6 +250,18 @@ export function studyCommand(): Command {
         console.error(
           `visavis: ${shared} ${shared === 1 ? 'seat was' : 'seats were'} filled by two, of whom one is left out; nobody is asked for them again.`,
         );
+    });
+  study
+    .command('delete <name>')
+    .description('delete a study with all of its votes, for good; prompts, renders and images stay')
+    .requiredOption('--confirm <name>', "the study's name, once more")
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options & { confirm: string }) => {
+      const { removeStudy } = await import('../server/study/removal.ts');
+      const votes = await withWorkspace(options, ({ db }) => removeStudy(db, name, options.confirm));
+      if (options.json) printJson({ name, votes });
+      else console.log(`"${name}" is deleted, with ${votes} ${votes === 1 ? 'vote' : 'votes'}.`);
     });
   study
     .command('annotators <name>')
