@@ -2,7 +2,11 @@
 import { sql } from 'kysely';
 import type { Database } from '../open.ts';
 
-/** Counts one more. @returns how many there are in the span that is under way */
+/**
+ * Counts one more. Who waited for the database counts by an earlier clock than whoever was faster: only a span that ends much later than
+ * one that begins now was written before the clock was set back, and begins anew.
+ * @returns how many there are in the span that is under way
+ */
 export async function countTry(
   db: Database,
   { what, spanMs, now }: { what: string; spanMs: number; now: number },
@@ -10,8 +14,8 @@ export async function countTry(
   const { rows } = await sql<{ count: number }>`
     insert into tries (what, count, ends_at) values (${what}, 1, ${now + spanMs})
     on conflict (what) do update set
-      count = case when tries.ends_at <= ${now} or tries.ends_at > excluded.ends_at then 1 else tries.count + 1 end,
-      ends_at = case when tries.ends_at <= ${now} or tries.ends_at > excluded.ends_at then excluded.ends_at
+      count = case when tries.ends_at <= ${now} or tries.ends_at > ${now + 2 * spanMs} then 1 else tries.count + 1 end,
+      ends_at = case when tries.ends_at <= ${now} or tries.ends_at > ${now + 2 * spanMs} then excluded.ends_at
                      else tries.ends_at end
     returning count`.execute(db);
   return rows[0]!.count;
