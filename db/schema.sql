@@ -379,6 +379,8 @@ CREATE TABLE "submission" (
   "bonus_asked" integer not null,
   "bonus_unsure" integer not null,
   "finished" integer not null check (finished in (0, 1)),
+  "bonus_asked_at" bigint,
+  "remote_study" text,
   "return_asked_at" bigint,
   "started_at" bigint,
   "created_at" bigint not null);

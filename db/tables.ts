@@ -467,6 +467,10 @@ export interface SubmissionTable {
   bonus_told: number;
   /** Cents that it was asked to pay. */
   bonus_asked: number;
+  /** When the last was asked for. */
+  bonus_asked_at: number | null;
+  /** The platform's id of what they came by; a study may be recruited for again. */
+  remote_study: string | null;
   /** Of these, cents of which it is not known whether they were paid. */
   bonus_unsure: number;
   /** 1: the person finished, and was erased since. */

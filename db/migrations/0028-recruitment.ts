@@ -28,6 +28,8 @@ export const recruitment: Migration = {
       .addColumn('bonus_asked', 'integer', (c) => c.notNull())
       .addColumn('bonus_unsure', 'integer', (c) => c.notNull())
       .addColumn('finished', 'integer', (c) => c.notNull().check(sql`finished in (0, 1)`))
+      .addColumn('bonus_asked_at', 'bigint')
+      .addColumn('remote_study', 'text')
       .addColumn('return_asked_at', 'bigint')
       .addColumn('started_at', 'bigint')
       .addColumn('created_at', 'bigint', (c) => c.notNull())

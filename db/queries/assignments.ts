@@ -248,6 +248,21 @@ const freeSeatRows = prepared((db, p: SeatSearch) =>
             .where('seat.population', '=', p.population)
             .where('seat.state', '=', 'free')
             .where('seat.position', '>=', p.from)
+            // Others are asked on seats beyond the plan's: not those who are left out.
+            .where((e) =>
+              e.or([
+                e('seat.seat_index', '<', e.selectFrom('study').select('votes_per_pair').where('id', '=', p.studyId)),
+                e.not(
+                  e.exists(
+                    e
+                      .selectFrom('exclusion as x')
+                      .select('x.id')
+                      .where('x.annotator_id', '=', p.annotatorId)
+                      .where('x.ended_at', 'is', null),
+                  ),
+                ),
+              ]),
+            )
             .where(({ not, exists, selectFrom }) =>
               not(
                 exists(

@@ -41,6 +41,7 @@ export interface ExtraSeat {
   id: string;
   pairId: string;
   seatIndex: number;
+  sideA: Side;
   /** Whether somebody has ever held it. */
   isUsed: boolean;
 }
@@ -52,6 +53,7 @@ export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: 
       't.id',
       't.pair_id as pairId',
       't.seat_index as seatIndex',
+      't.side_a as sideA',
       e.exists(e.selectFrom('assignment as a').select('a.id').whereRef('a.seat_id', '=', 't.id')).as('isUsed'),
     ])
     .where('t.study_id', '=', studyId)

@@ -13,7 +13,7 @@ export async function votesByCriterion(db: Database, studyId: string): Promise<M
   return new Map(rows.map(({ criterion, votes }) => [criterion, Number(votes)]));
 }
 
-/** Of each criterion the pairs of the plan that have all their votes. */
+/** Of each criterion the pairs of the plan that have all their votes, of people who are not left out. */
 export async function countPairsDone(
   db: Database,
   studyId: string,
@@ -24,7 +24,12 @@ export async function countPairsDone(
       from
         .selectFrom('slot as s')
         .innerJoin('seat as t', 't.id', 's.seat_id')
+        .innerJoin('vote as v', 'v.id', 's.vote_id')
+        .leftJoin('exclusion as x', (join) =>
+          join.onRef('x.annotator_id', '=', 'v.annotator_id').on('x.ended_at', 'is', null),
+        )
         .select(['t.pair_id', 's.criterion'])
+        .where('x.id', 'is', null)
         .where('t.study_id', '=', studyId)
         .where('t.population', '=', 'people')
         .where('t.position', '>=', 0)

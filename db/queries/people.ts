@@ -21,15 +21,21 @@ export function annotatorsNamed(db: Database, participant: string) {
     .execute();
 }
 
-/** How the visit of each of a study's people ended, by their platform's id; null while it has not. */
+/** How the visit of each of a study's people ended, by their platform's id, and whether they are left out. */
 export async function peopleWithEnds(db: Database, studyId: string) {
   const rows = await db
-    .selectFrom('annotator')
-    .select(['participant', 'end_reason'])
-    .where('study_id', '=', studyId)
-    .where('population', '=', 'people')
+    .selectFrom('annotator as n')
+    .leftJoin('exclusion as x', (join) => join.onRef('x.annotator_id', '=', 'n.id').on('x.ended_at', 'is', null))
+    .select(['n.participant', 'n.end_reason as endReason', 'x.id as exclusionId'])
+    .where('n.study_id', '=', studyId)
+    .where('n.population', '=', 'people')
     .execute();
-  return new Map(rows.map(({ participant, end_reason }) => [participant, end_reason]));
+  return new Map(
+    rows.map(({ participant, endReason, exclusionId }) => [
+      participant,
+      { endReason, isExcluded: exclusionId !== null },
+    ]),
+  );
 }
 
 /** Every vote that somebody cast, checks among them, oldest first. */

@@ -120,7 +120,7 @@ export async function submissionsWithPeople(db: Database, studyId: string) {
   return rows.map((row) => objectOf(row));
 }
 
-const noPay = { bonusTold: 0, bonusAsked: 0, bonusUnsure: 0, finished: 0 };
+const noPay = { bonusTold: 0, bonusAsked: 0, bonusAskedAt: null, bonusUnsure: 0, finished: 0 };
 
 /**
  * Somebody opened the study's page with this submission. One that is somebody's stays theirs.
@@ -128,12 +128,19 @@ const noPay = { bonusTold: 0, bonusAsked: 0, bonusUnsure: 0, finished: 0 };
  */
 export async function linkSubmission(
   db: Database,
-  { id, studyId, annotatorId, now }: { id: string; studyId: string; annotatorId: string; now: number },
+  {
+    id,
+    studyId,
+    annotatorId,
+    remoteStudy,
+    now,
+  }: { id: string; studyId: string; annotatorId: string; remoteStudy: string | null; now: number },
 ): Promise<Submission | undefined> {
   const fresh: Submission = {
     id,
     studyId,
     annotatorId,
+    remoteStudy,
     status: null,
     code: null,
     ...noPay,
@@ -161,7 +168,10 @@ export async function linkSubmission(
   return row && objectOf(row);
 }
 
-type Told = Pick<Submission, 'id' | 'studyId' | 'annotatorId' | 'status' | 'code' | 'bonusTold' | 'startedAt'>;
+type Told = Pick<
+  Submission,
+  'id' | 'studyId' | 'remoteStudy' | 'annotatorId' | 'status' | 'code' | 'bonusTold' | 'startedAt'
+>;
 
 /** What the platform tells of one; whoever it says it is, it is. */
 export async function tellSubmission(db: Database, told: Told, now: number): Promise<void> {
@@ -210,11 +220,12 @@ export type BonusSeen = Pick<Submission, 'id' | 'studyId' | 'bonusTold' | 'bonus
  * Is about to be paid so much: from now on it counts as asked for, and as unsure until an answer comes.
  * @returns false when somebody else has asked for a payment since `seen` was read
  */
-export async function askBonus(db: Database, seen: BonusSeen, cents: number): Promise<boolean> {
+export async function askBonus(db: Database, seen: BonusSeen, cents: number, now: number): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('submission')
     .set((e) => ({
       bonus_asked: Math.max(seen.bonusTold, seen.bonusAsked) + cents,
+      bonus_asked_at: now,
       bonus_unsure: e('bonus_unsure', '+', cents),
     }))
     .where('id', '=', seen.id)
@@ -296,6 +307,11 @@ export async function isWithdrawn(db: Database, annotatorId: string): Promise<bo
   return row !== undefined && row.withdrawn_at !== null;
 }
 
+/** Whether the platform has paid the reward. */
+export function isApproved({ status }: { status: string | null }): boolean {
+  return status === 'APPROVED' || status === 'PARTIALLY APPROVED';
+}
+
 /** The codes for whoever has a submission, and whether they were paid beside it already; undefined for others. */
 export async function codesFor(
   db: Database,
@@ -304,12 +320,15 @@ export async function codesFor(
   const rows = await db
     .selectFrom('submission as u')
     .innerJoin('recruitment as r', 'r.study_id', 'u.study_id')
-    .select(['r.codes', 'r.reward', 'u.bonus_told', 'u.bonus_asked'])
+    .select(['r.codes', 'r.reward', 'u.status', 'u.bonus_told', 'u.bonus_asked'])
     .where('u.annotator_id', '=', annotatorId)
     .execute();
   const [first] = rows;
   if (first === undefined) return undefined;
-  const isPaid = rows.some(({ reward, bonus_told, bonus_asked }) => Math.max(bonus_told, bonus_asked) >= reward);
+  const isPaid = rows.some(
+    ({ status, reward, bonus_told, bonus_asked }) =>
+      isApproved({ status }) || Math.max(bonus_told, bonus_asked) >= reward,
+  );
   return { codes: JSON.parse(first.codes) as Record<string, string>, isPaid };
 }
 

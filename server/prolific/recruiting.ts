@@ -60,6 +60,8 @@ const tokenName = 'prolific-token';
 const secondsPerVote = 8;
 /** A draft that was begun so long ago and got no answer is forgotten. */
 const forgottenMs = 2 * 60_000;
+/** A payment that was asked for so short a time ago may still get its answer: patience, and every wait that Prolific asks for. */
+const underWayMs = 5 * 60_000;
 /** Submissions in one call. */
 const atOnce = 500;
 
@@ -253,6 +255,12 @@ export class Recruiting {
     const { status } = await this.#require(name);
     if (!isGone && status !== 'UNPUBLISHED' && status !== 'COMPLETED')
       throw new ServiceError('conflict', `"${name}" is ${status} on Prolific; complete it there first.`);
+    const { owed, approvable, submissions } = await this.#people(await this.#require(name), true);
+    if (owed.length > 0 || approvable.length > 0 || submissions.some(({ unsure }) => unsure > 0))
+      throw new ServiceError(
+        'conflict',
+        `Some people of "${name}" have not been paid yet, or it is not known whether.`,
+      );
     await inTransaction(this.#parts.db, async (tx) => {
       await dropRecruitment(tx, { studyId: study.id, codes });
       await record(tx, { actor, action: 'prolific discard', subject: `${name}: ${remoteId}` });
@@ -409,7 +417,7 @@ export class Recruiting {
     const { name } = study;
     const claimed = await inTransaction(db, async (tx) => {
       const mine = [];
-      for (const each of asked) if (await askBonus(tx, each.seen, each.cents)) mine.push(each);
+      for (const each of asked) if (await askBonus(tx, each.seen, each.cents, Date.now())) mine.push(each);
       return mine;
     });
     if (claimed.length === 0) return { people: 0, cents: 0 };
@@ -419,34 +427,46 @@ export class Recruiting {
       });
     const sum = claimed.reduce((total, { cents }) => total + cents, 0);
     const subject = `${name}: ${money(sum)} for ${claimed.length} ${claimed.length === 1 ? 'person' : 'people'}`;
+    let mayBePaid = false;
     try {
       const client = await this.#client();
       const made = await client.createBonuses(
         remoteId,
         claimed.map(({ seen, cents }) => ({ submission: seen.id, cents })),
       );
-      // From here on it may have been paid.
-      await this.#tellOf(actor, 'prolific bonus', subject, () =>
-        client.payBonuses(made.id).catch((error: unknown) => {
-          throw error instanceof Unanswered ? new MaybePaid() : error;
-        }),
-      );
+      await this.#tellOf(actor, 'prolific bonus', subject, async () => {
+        mayBePaid = true;
+        await client.payBonuses(made.id).catch((error: unknown) => {
+          if (error instanceof Unanswered) throw new MaybePaid();
+          mayBePaid = false;
+          throw error;
+        });
+      });
       await settle(true);
       return { people: claimed.length, cents: made.total_amount };
     } catch (error) {
-      if (!(error instanceof MaybePaid)) await settle(false);
+      // What goes wrong after the payment, or while it is told of, does not undo it.
+      if (!mayBePaid) await settle(false);
       throw error;
     }
   }
 
   /** A person has looked at Prolific: a bonus whose payment got no answer was paid, or was not. */
-  async settleBonus(name: string, { submission, paid }: { submission: string; paid: boolean }, actor: string) {
+  async settleBonus(
+    name: string,
+    { submission, paid }: { submission: string; paid: boolean },
+    actor: string,
+    now = Date.now(),
+  ) {
     const { db } = this.#parts;
     const { study } = await this.#require(name);
     const theirs = (await submissionsOf(db, study.id)).find(({ id }) => id === submission);
     if (theirs === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
-    const { bonusUnsure: cents, annotatorId } = theirs;
+    const { bonusUnsure: cents, bonusAskedAt, annotatorId } = theirs;
     if (cents === 0) throw new ServiceError('conflict', 'Of this bonus it is known whether it was paid.');
+    // Another server, or another researcher, may be waiting for the answer at this moment.
+    if (bonusAskedAt !== null && now - bonusAskedAt < underWayMs)
+      throw new ServiceError('conflict', 'This payment may still be under way; look at Prolific in five minutes.');
     const whom = annotatorId === null ? 'somebody' : `annotator ${annotatorId}`;
     await inTransaction(db, async (tx) => {
       await settleBonus(tx, theirs, cents, paid);
@@ -498,7 +518,8 @@ export class Recruiting {
     try {
       const client = await this.#client();
       const remote = await client.study(row.remoteId);
-      const news = { studyId, remote: await client.submissions(row.remoteId), askedAt: now };
+      const { remoteId: remoteStudy } = row;
+      const news = { studyId, remoteStudy, remote: await client.submissions(remoteStudy), askedAt: now };
       await (this.#parts.aside === undefined ? takeOver(db, news) : this.#parts.aside.run('takeOver', news));
       let { status } = remote;
       const study = await studyById(db, studyId);
@@ -551,9 +572,12 @@ export class Recruiting {
     }).finally(() => this.look(id).catch(() => undefined));
   }
 
-  #people({ studyId, reward }: Pick<RecruitmentRow, 'studyId' | 'reward'>, all = false): Promise<People> {
+  #people(
+    { studyId, remoteId: remoteStudy, reward }: Pick<RecruitmentRow, 'studyId' | 'remoteId' | 'reward'>,
+    all = false,
+  ): Promise<People> {
     const { db, aside } = this.#parts;
-    const asked = { studyId, reward, all };
+    const asked = { studyId, remoteStudy, reward, all };
     return aside === undefined ? peopleOf(db, asked) : aside.run('peopleOf', asked);
   }
 

@@ -9,6 +9,7 @@ import { findAnnotator, type Annotator } from '../../db/queries/assignments.ts';
 import {
   annotatorsByParticipant,
   findRecruitment,
+  isApproved,
   linkSubmission,
   releaseWithdrawn,
   setUnknown,
@@ -37,11 +38,13 @@ export const mostShown = 2000;
 /** Somebody opened a study's page from Prolific. Where nobody is recruited for, nothing is kept. */
 export async function arrive(db: Database, annotator: Annotator, submission: string, now = Date.now()): Promise<void> {
   const { id: annotatorId, studyId } = annotator;
-  if ((await findRecruitment(db, studyId)) === undefined) return;
+  const recruitment = await findRecruitment(db, studyId);
+  if (recruitment === undefined) return;
+  const { remoteId: remoteStudy } = recruitment;
   await inTransaction(
     db,
     async (tx) => {
-      await linkSubmission(tx, { id: submission, studyId, annotatorId, now });
+      await linkSubmission(tx, { id: submission, studyId, annotatorId, remoteStudy, now });
       // They may have opened it when they had left already.
       await setWithdrawn(tx, annotatorId, hasPlace(await submissionsOfPerson(tx, annotatorId)) ? null : now);
     },
@@ -56,7 +59,12 @@ export async function arrive(db: Database, annotator: Annotator, submission: str
  */
 export async function takeOver(
   db: Database,
-  { studyId, remote, askedAt }: { studyId: string; remote: readonly RemoteSubmission[]; askedAt: number },
+  {
+    studyId,
+    remoteStudy,
+    remote,
+    askedAt,
+  }: { studyId: string; remoteStudy: string; remote: readonly RemoteSubmission[]; askedAt: number },
 ): Promise<void> {
   const known = new Map((await submissionsOf(db, studyId)).map((submission) => [submission.id, submission]));
   const people = await annotatorsByParticipant(db, studyId);
@@ -66,6 +74,7 @@ export async function takeOver(
     const told = {
       id: each.id,
       studyId,
+      remoteStudy,
       annotatorId: people.get(each.participant_id)?.id ?? null,
       status: each.status,
       code: each.study_code ?? null,
@@ -137,14 +146,24 @@ export interface People {
 /** Everybody with how it went here and there. @param reward cents */
 export async function peopleOf(
   db: Database,
-  { studyId, reward, all = false }: { studyId: string; reward: number; all?: boolean },
+  {
+    studyId,
+    remoteStudy,
+    reward,
+    all = false,
+  }: { studyId: string; remoteStudy: string | null; reward: number; all?: boolean },
 ): Promise<People> {
-  const rows = (await submissionsWithPeople(db, studyId)).filter(({ status }) => status !== unknown);
+  const everything = await submissionsWithPeople(db, studyId);
+  // Of an earlier recruiting it counts alone that somebody was paid.
+  const rows = everything.filter((row) => row.status !== unknown && row.remoteStudy === remoteStudy);
   // Somebody is paid once, whatever number of submissions they had.
+  const paid = new Set<string>();
   const paidFor = new Set<string>();
-  for (const { annotatorId, status, bonusTold, bonusAsked } of rows)
-    if (annotatorId !== null && (!isWithdrawn({ status }) || Math.max(bonusTold, bonusAsked) >= reward))
-      paidFor.add(annotatorId);
+  for (const { annotatorId, status, bonusTold, bonusAsked } of everything) {
+    if (annotatorId === null || status === unknown) continue;
+    if (isApproved({ status }) || Math.max(bonusTold, bonusAsked) >= reward) paid.add(annotatorId);
+    if (!isWithdrawn({ status }) || paid.has(annotatorId)) paidFor.add(annotatorId);
+  }
   const views = rows.map((row): SubmissionView => {
     const bonus = Math.max(row.bonusTold, row.bonusAsked);
     const ended = row.endReason ?? (row.finished === 1 ? 'finished' : null);
@@ -179,7 +198,9 @@ export async function peopleOf(
   return {
     submissions: all ? ordered : ordered.slice(0, mostShown),
     counts,
-    approvable: views.filter((view) => isApprovable(view, reward)).map(({ id }) => id),
+    approvable: views
+      .filter((view, i) => isApprovable(view) && !paid.has(rows[i]!.annotatorId ?? ''))
+      .map(({ id }) => id),
     owed: views.flatMap(({ owed }, i) => {
       const { id, bonusTold, bonusAsked } = rows[i]!;
       return owed > 0 ? [{ seen: { id, studyId, bonusTold, bonusAsked }, cents: owed }] : [];
@@ -188,8 +209,8 @@ export async function peopleOf(
 }
 
 /** Whether a bulk approval takes it: they finished here, which counts whatever code they gave there. */
-function isApprovable({ status, ended, excluded, bonus }: SubmissionView, reward: number): boolean {
-  return status === awaitsReview && ended === 'finished' && !excluded && bonus < reward;
+function isApprovable({ status, ended, excluded }: SubmissionView): boolean {
+  return status === awaitsReview && ended === 'finished' && !excluded;
 }
 
 function isWithdrawn({ status }: { status: string | null }): boolean {

@@ -14,6 +14,7 @@ import {
 } from '../../db/queries/extra-seats.ts';
 import { insertSeats, type Seat, type Study } from '../../db/queries/studies.ts';
 import { commandLine, record } from '../access/audit.ts';
+import { ServiceError } from '../errors.ts';
 import { criteriaOf } from './assignments.ts';
 import { groupBy } from '../../evaluator/statistics/group-by.ts';
 import { requireStudy } from './lifecycle.ts';
@@ -33,7 +34,7 @@ export function votesNeeded(
   return (pairs * votesPerPair + extraSeats) * criteria.length;
 }
 
-/** Opens what is missing; called again it opens nothing more. @throws ServiceError not-found */
+/** Opens what is missing; called again it opens nothing more. @throws ServiceError not-found; conflict for a closed study */
 export async function reopenSeats(
   db: Database,
   studyName: string,
@@ -42,6 +43,8 @@ export async function reopenSeats(
 ): Promise<Reopened> {
   return inTransaction(db, async (tx) => {
     const study = await requireStudy(tx, studyName);
+    if (study.state === 'closed')
+      throw new ServiceError('conflict', `The study "${studyName}" is closed; open it, so that others can be asked.`);
     const reopened = await fitSeats(tx, study, true);
     if (reopened.opened > 0)
       await record(tx, { actor, action: 'study reopen', subject: `${studyName}: ${reopened.opened} seats` }, now);
@@ -56,6 +59,8 @@ export async function reopenSeats(
 export async function fitSeats(tx: Database, study: Study, opens: boolean): Promise<Reopened> {
   const touched = await seatsOfExcluded(tx, study.id);
   const questions = criteriaOf(study).length;
+  // Half of a seat that nobody has gone on with is free for whoever comes.
+  const shared = touched.filter(({ votes, excluded }) => votes > excluded);
   const whole = touched.filter(({ votes, excluded }) => excluded === questions && votes === questions);
   const extras = groupBy(await extraSeatsOf(tx, study.id, study.votesPerPair), ({ pairId }) => pairId);
   const needed = groupBy(whole, ({ pairId }) => pairId);
@@ -67,7 +72,8 @@ export async function fitSeats(tx: Database, study: Study, opens: boolean): Prom
     const unneeded = Math.max(0, have.length - want.length);
     const gone = unneeded === 0 ? [] : have.filter(({ isUsed }) => !isUsed).slice(-unneeded);
     spare.push(...gone.map(({ id }) => id));
-    const added = opens ? want.slice(have.length) : [];
+    const kept = have.filter(({ id }) => !gone.some((seat) => seat.id === id));
+    const added = opens ? notCovered(want, kept) : [];
     const next = Math.max(study.votesPerPair, ...have.map(({ seatIndex }) => seatIndex + 1));
     missing.push(...added.map((seat, i) => extraSeat(study, seat, next + i)));
     total += have.length - gone.length + added.length;
@@ -75,7 +81,18 @@ export async function fitSeats(tx: Database, study: Study, opens: boolean): Prom
   await deleteSeats(tx, spare);
   await insertSeats(tx, missing);
   await setExtraSeats(tx, study.id, total);
-  return { opened: missing.length, shared: touched.length - whole.length };
+  return { opened: missing.length, shared: shared.length };
+}
+
+/** Those for which there is no seat yet: one of the same side first, so that the sides stay balanced, then any. */
+function notCovered(want: readonly ExcludedSeat[], have: readonly Pick<ExcludedSeat, 'sideA'>[]): ExcludedSeat[] {
+  const left = [...want];
+  const others = have.filter(({ sideA }) => {
+    const same = left.findIndex((seat) => seat.sideA === sideA);
+    if (same !== -1) left.splice(same, 1);
+    return same === -1;
+  });
+  return left.slice(others.length);
 }
 
 /** A is on the side on which whoever is left out had it: the sides of what counts stay balanced. */

@@ -42,22 +42,33 @@ export async function reviewMturk(db: Database, studyName: string, text: string)
   const at = (name: string) => header.indexOf(name);
   const ends = await peopleWithEnds(db, study.id);
   const review: Review = { csv: '', approved: 0, decided: 0, left: [] };
+  const statusOf = (row: string[]) => (header.includes('AssignmentStatus') ? row[at('AssignmentStatus')]! : open);
+  // Who did the study once is paid once, however many of its assignments they took.
+  const approved = new Set(
+    body.filter((row) => statusOf(row) === 'Approved' || row[at('Approve')] !== '').map((row) => row[at('WorkerId')]!),
+  );
   for (const row of body) {
     const worker = row[at('WorkerId')]!;
-    const status = header.includes('AssignmentStatus') ? row[at('AssignmentStatus')]! : open;
-    if (row[at('Approve')] !== '' || row[at('Reject')] !== '' || status !== open) {
+    if (row[at('Approve')] !== '' || row[at('Reject')] !== '' || statusOf(row) !== open) {
       review.decided += 1;
       continue;
     }
     const end = ends.get(worker);
-    if (end === 'finished') {
+    if (end?.endReason === 'finished' && !end.isExcluded && !approved.has(worker)) {
+      approved.add(worker);
       row[at('Approve')] = 'x';
       review.approved += 1;
     } else {
-      const why = end === undefined ? 'is not known here' : end === null ? 'has not finished' : `ended by "${end}"`;
-      review.left.push({ worker, why });
+      review.left.push({ worker, why: whyLeft(end, approved.has(worker)) });
     }
   }
   review.csv = stringify([header, ...body], { quoted: true, quoted_empty: true });
   return review;
+}
+
+function whyLeft(end: { endReason: string | null; isExcluded: boolean } | undefined, isApproved: boolean): string {
+  if (end === undefined) return 'is not known here';
+  if (isApproved) return 'has another assignment in this file';
+  if (end.isExcluded) return 'is left out of the results';
+  return end.endReason === null ? 'has not finished' : `ended by "${end.endReason}"`;
 }

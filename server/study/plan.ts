@@ -50,6 +50,11 @@ export async function studyPlan(
   const departures = [
     ...(plan.stopping === 'fixed' && looks > 0 ? [`running results were seen ${times(looks)}`] : []),
     ...(reopened > 0 ? [`opened again after it was closed, ${times(reopened)}`] : []),
+    ...(study.extraSeats > 0
+      ? [
+          `others were asked about ${study.extraSeats === 1 ? 'a place' : `${study.extraSeats} places`} of annotators who were left out`,
+        ]
+      : []),
     ...ruleDepartures,
     ...(plan.exclusions === undefined && plan.exclusionRule === undefined && excluded > 0
       ? [`${excluded === 1 ? 'one annotator was' : `${excluded} annotators were`} left out without a rule for it`]

@@ -21,7 +21,7 @@ import {
 } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
 import { imagesOf, nextAssignment, requireOpen, type LeaseTimes } from './assignments.ts';
-import { practicePair, totalFor, visitFor } from './checks.ts';
+import { failsChecks, practicePair, totalFor, visitFor } from './checks.ts';
 import { completionUrl } from '../prolific/form.ts';
 import { isBefore, practised, stepAt, stepsOf } from './steps.ts';
 import { htmlOf } from './markdown.ts';
@@ -106,6 +106,11 @@ async function finishWork(
       const { visit, taken, standing } = await placeOf(tx, annotator);
       const isAtWork = standing.endReason === null && stepAt(visit, taken) === 'work';
       if (isLeft || visit === null || !isAtWork) return viewOfVisit(tx, annotator, look);
+      const { facts } = await placeOf(tx, annotator);
+      if (await failsChecks(tx, annotator, facts, standing)) {
+        await endVisit(tx, annotator.id, 'checks');
+        return viewOfVisit(tx, annotator, look);
+      }
       // Everything was taken before they had begun; a place may become free again.
       if (standing.done === 0)
         return { ...(await viewOfVisit(tx, annotator, look)), at: 'end', end: ending(visit, 'full') };

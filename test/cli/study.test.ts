@@ -151,6 +151,7 @@ it('MTurk’s file of results comes back with whom to approve', async () => {
     ['A2', null],
     ['A3', 'finished'],
     ['A4', 'checks'],
+    ['A6', 'finished'],
   ] as const) {
     const { id } = await joinStudy(db, { token: fixture.token, participant });
     await db.updateTable('annotator').set({ end_reason: end }).where('id', '=', id).execute();
@@ -164,15 +165,20 @@ it('MTurk’s file of results comes back with whom to approve', async () => {
     '"H","3","A3","Submitted","","","No."',
     '"H","4","A4","Submitted","checks","",""',
     '"H","5","A5","Submitted","finished","",""',
-    '"H","6","A1","Approved","finished","",""',
+    '"H","6","A6","Approved","finished","",""',
+    // The same people once more.
+    '"H","7","A1","Submitted","finished","",""',
+    '"H","8","A6","Submitted","finished","",""',
   ];
   await writeFile(results, `\uFEFF${[header, ...rows].join('\r\n')}\r\n`);
   const out = join(folder, 'reviewed.csv');
   const { code, stdout, stderr } = await run('study', 'mturk-review', 'study', results, '--out', out);
-  expect([code, stdout]).toEqual([0, `${out}: 1 to approve, 3 left for you, 2 decided before.\n`]);
+  expect([code, stdout]).toEqual([0, `${out}: 1 to approve, 5 left for you, 2 decided before.\n`]);
   expect(stderr).toContain('A2 has not finished.');
   expect(stderr).toContain('A4 ended by "checks".');
   expect(stderr).toContain('A5 is not known here.');
+  expect(stderr).toContain('A1 has another assignment in this file.');
+  expect(stderr).toContain('A6 has another assignment in this file.');
   const expected = [header, rows[0]!.replace(/"",""$/, '"x",""'), ...rows.slice(1)];
   expect(await readFile(out, 'utf8')).toBe(`${expected.join('\n')}\n`);
   const { code: refused, stderr: why } = await run('study', 'mturk-review', 'study', join(folder, 'x'), '--out', out);

@@ -263,7 +263,7 @@ class History {
     for (const { id, unsure } of recruitment!.submissions) {
       if (unsure === 0) continue;
       const paid = this.prolific.submissions.get(id)!.bonuses.length > 0;
-      await this.#recruiting.settleBonus(this.#study.name, { submission: id, paid }, 'me');
+      await this.#recruiting.settleBonus(this.#study.name, { submission: id, paid }, 'me', Date.now() + 3_600_000);
     }
     await this.#recruiting.payOwed(this.#study.name, 'me');
     await this.#recruiting.look(this.#study.id);

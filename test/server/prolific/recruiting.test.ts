@@ -301,11 +301,13 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     await expect(cut.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
     expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 105 });
     expect(await recruiting.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
-    await recruiting.settleBonus(study.name, { submission: ann.submission.id, paid: false }, 'account 1');
+    const notPaid = { submission: ann.submission.id, paid: false };
+    // The answer may still come, to another server.
+    await expect(recruiting.settleBonus(study.name, notPaid, 'account 1')).rejects.toThrow('under way');
+    const later = Date.now() + 6 * 60_000;
+    await recruiting.settleBonus(study.name, notPaid, 'account 1', later);
     expect((await view()).submissions[0]).toMatchObject({ owed: 105, bonus: 0, unsure: 0 });
-    await expect(
-      recruiting.settleBonus(study.name, { submission: ann.submission.id, paid: false }, 'account 1'),
-    ).rejects.toThrow('it is known');
+    await expect(recruiting.settleBonus(study.name, notPaid, 'account 1', later)).rejects.toThrow('it is known');
     // Done, and the answer is lost: Prolific tells of it at the next look.
     const deaf = recruitingOn(db, prolific, (url, init) => {
       if (url.endsWith('/pay/')) prolific.silences = 1;
@@ -328,6 +330,49 @@ onBothEngines('recruiting on Prolific', (fresh) => {
       action: 'prolific bonus: refused',
       subject: 'study: 0.20 for 1 person',
     });
+  });
+
+  it('keeps as paid what was paid, though the database fails when it hears of it', async () => {
+    const { db } = await fresh();
+    const { prolific, study, come, finish, view } = await published(db);
+    const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
+    await finish(ann);
+    prolific.leave(ann.submission, 'RETURNED');
+    const failing = recruitingOn(db, prolific, async (url, init) => {
+      const response = await prolific.fetch(url, init);
+      // As a full disk would, from here on.
+      if (url.endsWith('/pay/')) await db.schema.alterTable('submission').renameTo('submission_away').execute();
+      return response;
+    });
+    await expect(failing.payOwed(study.name, 'account 1')).rejects.toThrow();
+    await db.schema.alterTable('submission_away').renameTo('submission').execute();
+    expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 105 });
+    expect(paidBy(ann.submission)).toBe(105);
+  });
+
+  it('pays nobody again, and gives no code, when a study is recruited for once more', async () => {
+    const { db } = await fresh();
+    const { prolific, recruiting, study, remote, come, finish, view } = await published(db);
+    const [ann, bob] = [await come('aaaaaaaaaaaaaaaaaaaaaaaa'), await come('bbbbbbbbbbbbbbbbbbbbbbbb')];
+    prolific.complete(ann.submission, (await finish(ann))!.code!);
+    await finish(bob);
+    prolific.leave(bob.submission, 'TIMED-OUT');
+    remote.status = 'COMPLETED';
+    await expect(recruiting.discard(study.name, 'me')).rejects.toThrow('have not been paid yet');
+    await recruiting.approve(study.name, undefined, 'me');
+    await recruiting.payOwed(study.name, 'me');
+    await recruiting.discard(study.name, 'me');
+    await recruiting.draft(study.name, formFor(prolific, { payPerHour: 18 }), 'me');
+    expect(await view()).toMatchObject({ reward: 210, owedPeople: 0, toApprove: 0, submissions: [] });
+    // Ann takes a place in the second one, and has no work left.
+    const second = [...prolific.studies.values()].at(-1)!;
+    second.status = 'ACTIVE';
+    const again = prolific.takePlace(second.id, ann.submission.participant)!;
+    await arrive(db, ann.annotator, again.id);
+    expect((await takeStep(db, ann.annotator, { step: 'work' }, times)).end).toEqual({ reason: 'finished' });
+    prolific.complete(again, null);
+    expect(await recruiting.approve(study.name, undefined, 'me')).toBe(0);
+    expect([ann, bob].map(({ submission }) => submission.paid)).toEqual([105, 105]);
   });
 
   it('owes nobody who was turned away, or was paid by another submission', async () => {

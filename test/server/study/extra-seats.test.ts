@@ -2,11 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import type { Criterion } from '../../../contract/criteria.ts';
+import { planSchema, type Plan } from '../../../contract/plan.ts';
 import type { Database } from '../../../db/open.ts';
 import { readAudit } from '../../../server/access/audit.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
 import { excludeAnnotator, includeAnnotator } from '../../../server/study/exclusions.ts';
 import { reopenSeats } from '../../../server/study/extra-seats.ts';
+import { changeState } from '../../../server/study/lifecycle.ts';
+import { studyLive } from '../../../server/study/live.ts';
 import { recount } from '../../../server/study/recount.ts';
 import { isRunning } from '../../../server/study/reveal.ts';
 import { studySummary } from '../../../server/study/summary.ts';
@@ -17,9 +20,9 @@ import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
 onBothEngines('the pairs of people who are left out', (fresh) => {
-  async function setUp(criteria: Criterion[] = ['general']) {
+  async function setUp(criteria: Criterion[] = ['general'], plan?: Plan) {
     const { db } = await fresh();
-    const { token } = await openStudyOf(db, { pairs: 3, criteria, votesPerPair: 2 });
+    const { token } = await openStudyOf(db, { pairs: 3, criteria, votesPerPair: 2, ...(plan && { plan }) });
     /** Somebody answers everything for one model, as far as they are asked. @returns pairs finished */
     const work = async (name: string, image: 'a' | 'b', most = Infinity, questions = criteria.length) => {
       const person = await joinStudy(db, { token, participant: name });
@@ -102,6 +105,50 @@ onBothEngines('the pairs of people who are left out', (fresh) => {
     expect(await reopenSeats(db, 'study')).toEqual({ opened: 2, shared: 0 });
     expect(await work('dan', 'a')).toBe(2);
     expect((await reportOfTwo(db, 'study')).criteria[0]).toMatchObject({ wins: 3, incomplete: 0 });
+  });
+
+  it('are for others than those who are left out, with both sides as they were', async () => {
+    const { db, work } = await setUp();
+    const counts = [await work('ann', 'a', 2), await work('bob', 'b'), await work('cleo', 'a')];
+    expect(counts).toEqual([2, 3, 1]);
+    for (const name of ['bob', 'cleo']) {
+      await excludeAnnotator(db, 'study', name, 'random');
+      await reopenSeats(db, 'study');
+    }
+    // Cleo had one pair: none of the others is hers now.
+    expect(await work('cleo', 'a')).toBe(0);
+    const sidesAt = async (isExtra: boolean) => {
+      const rows = await db
+        .selectFrom('seat as t')
+        .leftJoin('assignment as a', (join) => join.onRef('a.seat_id', '=', 't.id').on('a.state', '=', 'done'))
+        .leftJoin('annotator as n', 'n.id', 'a.annotator_id')
+        .select(['t.position', 't.side_a', 't.seat_index', 'n.participant'])
+        .execute();
+      return rows
+        .filter((row) => (isExtra ? row.seat_index >= 2 : row.participant === 'bob' || row.participant === 'cleo'))
+        .map(({ position, side_a }) => `${position} ${side_a}`)
+        .sort();
+    };
+    expect(await sidesAt(true)).toEqual(await sidesAt(false));
+    expect((await studyLive(db, 'study')).criteria[0]!.pairsDone).toBe(0);
+    expect([await work('dan', 'a'), await work('eve', 'a')]).toEqual([3, 1]);
+    expect((await studyLive(db, 'study')).criteria[0]!.pairsDone).toBe(3);
+    expect((await reportOfTwo(db, 'study')).criteria[0]).toMatchObject({ wins: 3, incomplete: 0 });
+    await changeState(db, 'study', 'closed');
+    await expect(reopenSeats(db, 'study')).rejects.toThrow('is closed; open it');
+  });
+
+  it('are a departure from a plan', async () => {
+    const { db, work } = await setUp(
+      ['general'],
+      planSchema.parse({ primary: 'general', exclusions: 'Who is random.' }),
+    );
+    for (const name of ['ann', 'bob']) await work(name, 'a');
+    const departures = async () => (await reportOfTwo(db, 'study')).plan!.departures;
+    await excludeAnnotator(db, 'study', 'bob', 'random');
+    expect(await departures()).toEqual([]);
+    await reopenSeats(db, 'study');
+    expect(await departures()).toEqual(['others were asked about 3 places of annotators who were left out']);
   });
 
   it('are not opened where somebody else has filled half of the seat, and that is said', async () => {

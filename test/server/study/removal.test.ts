@@ -70,7 +70,13 @@ async function live(db: Database, token: string, name: string): Promise<void> {
     },
     0,
   );
-  await linkSubmission(db, { id: `session ${name}`, studyId: study.id, annotatorId: ann.id, now: 1 });
+  await linkSubmission(db, {
+    id: `session ${name}`,
+    studyId: study.id,
+    annotatorId: ann.id,
+    remoteStudy: null,
+    now: 1,
+  });
 }
 
 onBothEngines('a study that is deleted', (fresh) => {
