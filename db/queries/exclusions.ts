@@ -37,3 +37,14 @@ export async function endExclusion(
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }
+
+/** Whether somebody is left out now. */
+export async function isExcluded(db: Database, annotatorId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('exclusion')
+    .select('id')
+    .where('annotator_id', '=', annotatorId)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -42,8 +42,10 @@ export interface ExtraSeat {
   pairId: string;
   seatIndex: number;
   sideA: Side;
-  /** Whether somebody has ever held it. */
+  /** Whether somebody has it, or has voted on it. */
   isUsed: boolean;
+  /** Whether somebody has held it and left: it can be put away, not deleted. */
+  wasHeld: boolean;
 }
 
 export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: number): Promise<ExtraSeat[]> {
@@ -54,7 +56,13 @@ export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: 
       't.pair_id as pairId',
       't.seat_index as seatIndex',
       't.side_a as sideA',
-      e.exists(e.selectFrom('assignment as a').select('a.id').whereRef('a.seat_id', '=', 't.id')).as('isUsed'),
+      e
+        .or([
+          e('t.state', '<>', 'free'),
+          e.exists(e.selectFrom('slot as s').select('s.seat_id').whereRef('s.seat_id', '=', 't.id')),
+        ])
+        .as('isUsed'),
+      e.exists(e.selectFrom('assignment as a').select('a.id').whereRef('a.seat_id', '=', 't.id')).as('wasHeld'),
     ])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', 'people')
@@ -62,7 +70,34 @@ export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: 
     .where('t.position', '>=', 0)
     .orderBy('t.seat_index')
     .execute();
-  return rows.map((row) => ({ ...row, isUsed: Boolean(row.isUsed) }));
+  return rows.map((row) => ({ ...row, isUsed: Boolean(row.isUsed), wasHeld: Boolean(row.wasHeld) }));
+}
+
+/** The largest index that any seat of a pair has, put away ones among them. */
+export async function largestIndexes(db: Database, studyId: string): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('seat')
+    .select((e) => ['pair_id', e.fn.max('seat_index').as('largest')])
+    .where('study_id', '=', studyId)
+    .where('population', '=', 'people')
+    .groupBy('pair_id')
+    .execute();
+  return new Map(rows.map(({ pair_id, largest }) => [pair_id, Number(largest)]));
+}
+
+/** Below every place in a plan: nobody is given such a seat, and no count sees it. */
+const away = -1_000_000_000;
+
+/** @param ids of seats that somebody has held and left */
+export async function putSeatsAway(db: Database, ids: readonly string[]): Promise<void> {
+  const batch = 500;
+  for (let i = 0; i < ids.length; i += batch)
+    await db
+      .updateTable('seat')
+      .set({ position: away })
+      .where('id', 'in', ids.slice(i, i + batch))
+      .where('state', '=', 'free')
+      .execute();
 }
 
 /** @param ids of seats that nobody has held */

@@ -8,9 +8,12 @@ import { inTransaction } from '../../db/transactions.ts';
 import {
   deleteSeats,
   extraSeatsOf,
+  largestIndexes,
+  putSeatsAway,
   seatsOfExcluded,
   setExtraSeats,
   type ExcludedSeat,
+  type ExtraSeat,
 } from '../../db/queries/extra-seats.ts';
 import { insertSeats, type Seat, type Study } from '../../db/queries/studies.ts';
 import { commandLine, record } from '../access/audit.ts';
@@ -64,21 +67,29 @@ export async function fitSeats(tx: Database, study: Study, opens: boolean): Prom
   const whole = touched.filter(({ votes, excluded }) => excluded === questions && votes === questions);
   const extras = groupBy(await extraSeatsOf(tx, study.id, study.votesPerPair), ({ pairId }) => pairId);
   const needed = groupBy(whole, ({ pairId }) => pairId);
-  const spare: string[] = [];
+  const indexes = await largestIndexes(tx, study.id);
+  const spare: ExtraSeat[] = [];
   const missing: Seat[] = [];
   let total = 0;
   for (const pairId of new Set([...extras.keys(), ...needed.keys()])) {
     const [have, want] = [extras.get(pairId) ?? [], needed.get(pairId) ?? []];
     const unneeded = Math.max(0, have.length - want.length);
     const gone = unneeded === 0 ? [] : have.filter(({ isUsed }) => !isUsed).slice(-unneeded);
-    spare.push(...gone.map(({ id }) => id));
+    spare.push(...gone);
     const kept = have.filter(({ id }) => !gone.some((seat) => seat.id === id));
     const added = opens ? notCovered(want, kept) : [];
-    const next = Math.max(study.votesPerPair, ...have.map(({ seatIndex }) => seatIndex + 1));
+    const next = (indexes.get(pairId) ?? -1) + 1;
     missing.push(...added.map((seat, i) => extraSeat(study, seat, next + i)));
     total += have.length - gone.length + added.length;
   }
-  await deleteSeats(tx, spare);
+  await deleteSeats(
+    tx,
+    spare.filter(({ wasHeld }) => !wasHeld).map(({ id }) => id),
+  );
+  await putSeatsAway(
+    tx,
+    spare.filter(({ wasHeld }) => wasHeld).map(({ id }) => id),
+  );
   await insertSeats(tx, missing);
   await setExtraSeats(tx, study.id, total);
   return { opened: missing.length, shared: shared.length };

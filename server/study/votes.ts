@@ -12,6 +12,7 @@ import {
   type Annotator,
   type Assignment,
 } from '../../db/queries/assignments.ts';
+import { isExcluded } from '../../db/queries/exclusions.ts';
 import { isWithdrawn } from '../../db/queries/recruitments.ts';
 import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import {
@@ -141,6 +142,8 @@ async function reopenLast(
   const depth = visitFor(annotator, facts)?.undo ?? 1;
   const nothing = new ServiceError('nothing-to-undo', 'There is no vote to take back.');
   if (depth === 0 || standing.endReason !== null) throw nothing;
+  // Others may have been asked in their place.
+  if (await isExcluded(tx, annotator.id)) throw nothing;
   const [current] = standing.held;
   const currentHasVotes = current !== undefined && (await votesOf(tx, current)).length > 0;
   const expiresAt = now + times.leaseMs;

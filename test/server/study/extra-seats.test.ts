@@ -13,7 +13,7 @@ import { studyLive } from '../../../server/study/live.ts';
 import { recount } from '../../../server/study/recount.ts';
 import { isRunning } from '../../../server/study/reveal.ts';
 import { studySummary } from '../../../server/study/summary.ts';
-import { castVote } from '../../../server/study/votes.ts';
+import { castVote, undoLast } from '../../../server/study/votes.ts';
 import { onBothEngines } from '../../support/databases.ts';
 import { openStudyOf, reportOfTwo } from '../../support/studies.ts';
 
@@ -104,6 +104,27 @@ onBothEngines('the pairs of people who are left out', (fresh) => {
     await excludeAnnotator(db, 'study', 'bob', 'random after all');
     expect(await reopenSeats(db, 'study')).toEqual({ opened: 2, shared: 0 });
     expect(await work('dan', 'a')).toBe(2);
+    expect((await reportOfTwo(db, 'study')).criteria[0]).toMatchObject({ wins: 3, incomplete: 0 });
+  });
+
+  it('are put away where somebody has only looked, and opened anew', async () => {
+    const { db, work } = await setUp();
+    for (const name of ['ann', 'bob']) await work(name, 'a');
+    await excludeAnnotator(db, 'study', 'bob', 'random');
+    const { invite_token: token } = await db.selectFrom('study').select('invite_token').executeTakeFirstOrThrow();
+    const bob = await joinStudy(db, { token, participant: 'bob' });
+    await expect(undoLast(db, bob, times)).rejects.toThrow('no vote to take back');
+    await reopenSeats(db, 'study');
+    // Cleo is shown a pair and leaves.
+    const cleo = await joinStudy(db, { token, participant: 'cleo' });
+    await nextAssignment(db, cleo, times);
+    await db.updateTable('assignment').set({ state: 'expired' }).where('state', '=', 'leased').execute();
+    await includeAnnotator(db, 'study', 'bob', undefined);
+    expect(await studySummary(db, 'study')).toMatchObject({ votes: 6, votesNeeded: 6, running: false });
+    expect(await work('dan', 'a')).toBe(0);
+    await excludeAnnotator(db, 'study', 'bob', 'random after all');
+    expect(await reopenSeats(db, 'study')).toEqual({ opened: 3, shared: 0 });
+    expect(await work('dan', 'a')).toBe(3);
     expect((await reportOfTwo(db, 'study')).criteria[0]).toMatchObject({ wins: 3, incomplete: 0 });
   });
 
