@@ -2,7 +2,7 @@
 import { ArgumentError } from '../evaluator/statistics/argument-error.ts';
 import { resolve } from 'node:path';
 import { trustedProxies, type TrustedProxies } from './http/origins.ts';
-import type { ProlificConfig } from './prolific/recruiting.ts';
+import type { ProlificConfig } from './prolific/account.ts';
 import type { OpenIdConfig } from './http/openid.ts';
 import type { UploadLimits } from './http/upload.ts';
 import type { LeaseTimes } from './study/assignments.ts';

@@ -44,19 +44,19 @@ export function prolificApi(recruiting: Recruiting): Router {
   const router = Router();
   router.get('/', async (_request, response) => {
     allowed(response, 'research');
-    response.json({ token: await recruiting.tokenSource() });
+    response.json({ token: await recruiting.account.tokenSource() });
   });
   router.get('/account', async (_request, response) => {
     allowed(response, 'research');
-    response.json(await recruiting.account());
+    response.json(await recruiting.account.read());
   });
   router.put('/token', async (request, response) => {
     const { actor } = allowed(response, 'own');
-    await recruiting.keepToken(bodyOf(prolificTokenSchema, request).token, actor);
+    await recruiting.account.keepToken(bodyOf(prolificTokenSchema, request).token, actor);
     response.json({ done: true });
   });
   router.delete('/token', async (_request, response) => {
-    await recruiting.forgetToken(allowed(response, 'own').actor);
+    await recruiting.account.forgetToken(allowed(response, 'own').actor);
     response.json({ done: true });
   });
   return router;
@@ -116,26 +116,26 @@ export function recruitmentApi(recruiting: Recruiting, aside: Aside): Router {
   router.post('/approve', async (request, response) => {
     const { actor } = allowed(response, 'research');
     const { submissions } = bodyOf(approveSchema, request);
-    response.json({ approved: await recruiting.approve(nameIn(request.params), submissions, actor) });
+    response.json({ approved: await recruiting.payments.approve(nameIn(request.params), submissions, actor) });
   });
   router.post('/ask-return', async (request, response) => {
     const { actor } = allowed(response, 'research');
-    await recruiting.askReturn(nameIn(request.params), bodyOf(askReturnSchema, request), actor);
+    await recruiting.payments.askReturn(nameIn(request.params), bodyOf(askReturnSchema, request), actor);
     response.json({ done: true });
   });
   router.post('/bonus', async (request, response) => {
     const { actor } = allowed(response, 'research');
     const { bonuses } = bodyOf(bonusSchema, request);
-    response.json(await recruiting.payBonuses(nameIn(request.params), bonuses, actor));
+    response.json(await recruiting.payments.payBonuses(nameIn(request.params), bonuses, actor));
   });
   router.post('/pay-owed', async (request, response) => {
     const { actor } = allowed(response, 'research');
-    response.json(await recruiting.payOwed(nameIn(request.params), actor));
+    response.json(await recruiting.payments.payOwed(nameIn(request.params), actor));
   });
   router.post('/settle-bonus', async (request, response) => {
     const { actor } = allowed(response, 'research');
     const name = nameIn(request.params);
-    await recruiting.settleBonus(name, bodyOf(settleBonusSchema, request), actor);
+    await recruiting.payments.settleBonus(name, bodyOf(settleBonusSchema, request), actor);
     response.json(await view(name));
   });
   router.delete('/', async (request, response) => {

@@ -1,12 +1,9 @@
 /**
- * @file Recruiting people on Prolific for a study: draft, test, publish, pause, more places, approval, bonuses. Arrow: study →
- * recruitment → submissions. Whatever spends money is written to the audit log before it is asked for.
+ * @file Recruiting people on Prolific for a study: draft, test, publish, pause, more places, and asking how it goes. Arrow: study →
+ * recruitment → submissions.
  */
-import type { Logger } from 'pino';
-import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import {
-  askBonus,
   changeRecruitment,
   confirmRecruitment,
   dropRecruitment,
@@ -14,119 +11,59 @@ import {
   hasOpenSeats,
   insertRecruitment,
   openRecruitments,
-  setReturnAsked,
-  settleBonus,
-  submissionsOf,
   type RecruitmentRow,
-  type BonusSeen,
 } from '../../db/queries/recruitments.ts';
-import { findSecret, setSecret } from '../../db/queries/sessions.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { studyById, type Study } from '../../db/queries/studies.ts';
-import type { ProlificAccount, Quote, Recruitment, RecruitmentForm } from '../../contract/prolific.ts';
+import type { Quote, Recruitment, RecruitmentForm } from '../../contract/prolific.ts';
 import { record } from '../access/audit.ts';
 import type { Aside } from '../aside/aside.ts';
-import type { Sealer } from '../access/sealed.ts';
 import { logFailure, ServiceError } from '../errors.ts';
 import { visitOf } from '../study/checks.ts';
 import { requireStudy } from '../study/lifecycle.ts';
-import { ProlificClient, Unanswered, type Fetch } from './client.ts';
+import { Account, ifForbidden, type AccountParts } from './account.ts';
+import { Unanswered, type ProlificClient } from './client.ts';
 import { externalUrl, maximumMinutes, newCodes, placesFor, remoteStudy, rewardOf } from './form.ts';
 import { Hooks } from './hooks.ts';
-import { awaitsReview, peopleOf, takeOver, type People } from './submissions.ts';
+import { money, Payments, tellOf, type Recruited } from './payments.ts';
+import { peopleOf, takeOver, type People } from './submissions.ts';
 
-export interface ProlificConfig {
-  /** VISAVIS_PROLIFIC_TOKEN; wins over one that was entered. */
-  token: string | undefined;
-  /** VISAVIS_PROLIFIC_URL. */
-  url: string;
-}
-
-export interface RecruitingParts {
-  db: Database;
-  sealer: Sealer;
-  config: ProlificConfig;
+export interface RecruitingParts extends AccountParts {
   publicUrl: string | undefined;
-  log: Logger;
   /** The thread for what takes longer than votes can wait; without one it is done here. */
   aside?: Pick<Aside, 'run'>;
-  fetch?: Fetch;
-  /** Milliseconds to wait each time that Prolific asks to slow down. */
-  waits?: number[];
 }
 
-const tokenName = 'prolific-token';
 /** What a vote takes before anybody has cast one. */
 const secondsPerVote = 8;
 /** A draft that was begun so long ago and got no answer is forgotten. */
 const forgottenMs = 2 * 60_000;
-/** A payment that was asked for so short a time ago may still get its answer: patience, and every wait that Prolific asks for. */
-const underWayMs = 5 * 60_000;
-/** Submissions in one call. */
-const atOnce = 500;
 
 export class Recruiting {
+  readonly account: Account;
   readonly hooks: Hooks;
+  readonly payments: Payments;
   readonly #parts: RecruitingParts;
   /** Studies that are being asked about; who asks meanwhile waits for the same answer. */
   readonly #looking = new Map<string, Promise<void>>();
 
   constructor(parts: RecruitingParts) {
     this.#parts = parts;
+    this.account = new Account(parts);
     this.hooks = new Hooks(parts);
-  }
-
-  async tokenSource(): Promise<'environment' | 'stored' | null> {
-    if (this.#parts.config.token !== undefined) return 'environment';
-    return (await findSecret(this.#parts.db, tokenName)) === undefined ? null : 'stored';
-  }
-
-  /** Keeps a token that Prolific accepts. @throws ServiceError conflict when it does not */
-  async keepToken(token: string, actor: string): Promise<void> {
-    const { db, sealer } = this.#parts;
-    await this.#clientWith(token).me();
-    const sealed = await sealer.seal(tokenName, token);
-    await inTransaction(db, async (tx) => {
-      await setSecret(tx, tokenName, sealed);
-      await record(tx, { actor, action: 'prolific token', subject: 'stored' });
+    this.payments = new Payments({
+      db: parts.db,
+      account: this.account,
+      requireRecruited: (name) => this.#require(name),
+      look: (studyId) => this.look(studyId),
+      people: (row, all) => this.#people(row, all),
     });
-  }
-
-  async forgetToken(actor: string): Promise<void> {
-    await inTransaction(this.#parts.db, async (tx) => {
-      await setSecret(tx, tokenName, null);
-      await record(tx, { actor, action: 'prolific token', subject: 'forgotten' });
-    });
-  }
-
-  async account(): Promise<ProlificAccount> {
-    const client = await this.#client();
-    const workspaces = [];
-    for (const { id, title } of await client.workspaces()) {
-      const projects = await client.projects(id);
-      const balance = await client.balance(id).catch(ifForbidden);
-      workspaces.push({
-        id,
-        title: title ?? id,
-        projects: projects.map((project) => ({ id: project.id, title: project.title ?? project.id })),
-        balance: balance?.available_balance ?? null,
-        currency: balance?.currency_code ?? '',
-      });
-    }
-    const filters = (await client.filters()).map(({ filter_id, title, choices, min, max }) => ({
-      id: filter_id,
-      title: title ?? filter_id,
-      ...(choices ? { choices } : {}),
-      ...(typeof min === 'number' ? { min } : {}),
-      ...(typeof max === 'number' ? { max } : {}),
-    }));
-    return { workspaces, filters };
   }
 
   /** What it would cost, whom it would reach and how long it would last. Nothing is made. */
   async quote(name: string, form: RecruitmentForm): Promise<Quote> {
     await requireStudy(this.#parts.db, name);
-    const client = await this.#client();
+    const client = await this.account.client();
     const reward = rewardOf(form);
     const [places, minutes] = [form.places, form.minutes];
     const cost = { reward, total_available_places: places, estimated_completion_time: minutes };
@@ -196,7 +133,7 @@ export class Recruiting {
         'People must be able to reach this server: set VISAVIS_PUBLIC_URL to its public address.',
       );
     const study = await requireStudy(db, name);
-    const client = await this.#client();
+    const client = await this.account.client();
     const codes = newCodes();
     const row: RecruitmentRow = {
       studyId: study.id,
@@ -270,7 +207,7 @@ export class Recruiting {
   /** @returns where the account's test participant takes part */
   async test(name: string, actor: string): Promise<string> {
     const { remoteId } = await this.#require(name);
-    const url = await (await this.#client()).testStudy(remoteId);
+    const url = await (await this.account.client()).testStudy(remoteId);
     await inTransaction(this.#parts.db, (tx) => record(tx, { actor, action: 'prolific test', subject: name }));
     return url;
   }
@@ -282,7 +219,7 @@ export class Recruiting {
     if (status !== 'UNPUBLISHED')
       throw new ServiceError('conflict', `"${name}" is published already; it is ${status}.`);
     await this.#requireWork(study);
-    const client = await this.#client();
+    const client = await this.account.client();
     const form = settings as RecruitmentForm;
     const total = await this.#affordable(client, form, places);
     await this.#move(name, study, remoteId, 'PUBLISH', { actor, note: `, ${money(total)} at most` });
@@ -306,14 +243,14 @@ export class Recruiting {
     if (places <= before)
       throw new ServiceError('bad-request', `There are ${before} places; Prolific takes none away, ask for more.`);
     const { db } = this.#parts;
-    const client = await this.#client();
+    const client = await this.account.client();
     const total = await this.#affordable(client, settings as RecruitmentForm, places - before);
     const subject = `${name}: ${before} to ${places}, ${money(total)} at most`;
-    await inTransaction(db, (tx) => record(tx, { actor, action: 'prolific places', subject }));
-    const remote = await client.changeStudy(remoteId, { total_available_places: places });
-    await inTransaction(db, (tx) =>
-      changeRecruitment(tx, study.id, { places: remote.total_available_places, status: remote.status }),
-    );
+    await tellOf(db, actor, 'prolific places', subject, async () => {
+      const remote = await client.changeStudy(remoteId, { total_available_places: places });
+      const change = { places: remote.total_available_places, status: remote.status };
+      await inTransaction(db, (tx) => changeRecruitment(tx, study.id, change));
+    });
   }
 
   /** @returns cents that so many places cost at most @throws ServiceError conflict when the workspace has too little */
@@ -327,163 +264,6 @@ export class Recruiting {
         `It costs ${money(total)} ${balance.currency_code} and the workspace has ${money(balance.available_balance)}; add funds on Prolific first.`,
       );
     return total;
-  }
-
-  /**
-   * Pays the reward. @param wanted which; without, all who finished, await review and are not left out
-   * @returns how many
-   */
-  async approve(name: string, wanted: readonly string[] | undefined, actor: string): Promise<number> {
-    const row = await this.#require(name);
-    const { study } = row;
-    await this.look(study.id);
-    const people = await this.#people(row, true);
-    const byId = new Map(people.submissions.map((each) => [each.id, each]));
-    for (const id of wanted ?? []) {
-      const found = byId.get(id);
-      if (found === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${id}.`);
-      if (found.status !== awaitsReview)
-        throw new ServiceError('conflict', `The submission ${id} awaits no review; it is ${found.status}.`);
-    }
-    const ids = [...new Set(wanted ?? people.approvable)];
-    const client = await this.#client();
-    for (let i = 0; i < ids.length; i += atOnce) {
-      const some = ids.slice(i, i + atOnce);
-      const subject = `${name}: ${some.length} ${some.length === 1 ? 'submission' : 'submissions'}`;
-      await this.#tellOf(actor, 'prolific approve', subject, () => client.approve(some));
-    }
-    if (ids.length > 0) await this.look(study.id);
-    return ids.length;
-  }
-
-  /** Asks somebody to give their submission back, which costs them nothing but the pay. */
-  async askReturn(name: string, { submission, reason }: { submission: string; reason: string }, actor: string) {
-    const { db } = this.#parts;
-    const { study, annotatorId } = await this.#requireSubmission(name, submission);
-    // The log names nobody: the platform's ids do.
-    const whom = annotatorId === null ? 'somebody who has not opened the page' : `annotator ${annotatorId}`;
-    await inTransaction(db, (tx) => record(tx, { actor, action: 'prolific ask return', subject: `${name}: ${whom}` }));
-    await (await this.#client()).askReturn(submission, reason);
-    await inTransaction(db, (tx) => setReturnAsked(tx, { id: submission, studyId: study.id, now: Date.now() }));
-  }
-
-  /** Pays the reward as a bonus to all who finished and lost their place. Who and how much is worked out here, at this moment. */
-  async payOwed(name: string, actor: string): Promise<{ people: number; cents: number }> {
-    const row = await this.#require(name);
-    await this.look(row.study.id);
-    const { owed } = await this.#people(row, true);
-    const paid = { people: 0, cents: 0 };
-    for (let i = 0; i < owed.length; i += atOnce) {
-      const some = await this.#pay(row, owed.slice(i, i + atOnce), actor);
-      paid.people += some.people;
-      paid.cents += some.cents;
-    }
-    return paid;
-  }
-
-  /** Pays beside the reward, whatever was paid before. @throws ServiceError conflict when somebody else pays at this moment */
-  async payBonuses(
-    name: string,
-    bonuses: readonly { submission: string; cents: number }[],
-    actor: string,
-  ): Promise<{ people: number; cents: number }> {
-    const row = await this.#require(name);
-    await this.look(row.study.id);
-    const known = new Map((await submissionsOf(this.#parts.db, row.study.id)).map((each) => [each.id, each]));
-    const asked = bonuses.map(({ submission, cents }) => {
-      const seen = known.get(submission);
-      if (seen === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
-      return { seen, cents };
-    });
-    const paid = await this.#pay(row, asked, actor);
-    if (paid.people < bonuses.length)
-      throw new ServiceError(
-        'conflict',
-        `Somebody else pays these people too; ${paid.people} of them were paid by this.`,
-      );
-    return paid;
-  }
-
-  /**
-   * What is to be paid is written down before it is asked for, for each only if nobody else has asked since it was read; until an
-   * answer comes it counts as paid, and as unsure.
-   */
-  async #pay(
-    { study, remoteId }: { study: Study; remoteId: string },
-    asked: readonly { seen: BonusSeen; cents: number }[],
-    actor: string,
-  ): Promise<{ people: number; cents: number }> {
-    const { db } = this.#parts;
-    const { name } = study;
-    const claimed = await inTransaction(db, async (tx) => {
-      const mine = [];
-      for (const each of asked) if (await askBonus(tx, each.seen, each.cents, Date.now())) mine.push(each);
-      return mine;
-    });
-    if (claimed.length === 0) return { people: 0, cents: 0 };
-    const settle = (isPaid: boolean) =>
-      inTransaction(db, async (tx) => {
-        for (const { seen, cents } of claimed) await settleBonus(tx, seen, cents, isPaid);
-      });
-    const sum = claimed.reduce((total, { cents }) => total + cents, 0);
-    const subject = `${name}: ${money(sum)} for ${claimed.length} ${claimed.length === 1 ? 'person' : 'people'}`;
-    let mayBePaid = false;
-    try {
-      const client = await this.#client();
-      const made = await client.createBonuses(
-        remoteId,
-        claimed.map(({ seen, cents }) => ({ submission: seen.id, cents })),
-      );
-      await this.#tellOf(actor, 'prolific bonus', subject, async () => {
-        mayBePaid = true;
-        await client.payBonuses(made.id).catch((error: unknown) => {
-          if (error instanceof Unanswered) throw new MaybePaid();
-          mayBePaid = false;
-          throw error;
-        });
-      });
-      await settle(true);
-      return { people: claimed.length, cents: made.total_amount };
-    } catch (error) {
-      // What goes wrong after the payment, or while it is told of, does not undo it.
-      if (!mayBePaid) await settle(false);
-      throw error;
-    }
-  }
-
-  /** A person has looked at Prolific: a bonus whose payment got no answer was paid, or was not. */
-  async settleBonus(
-    name: string,
-    { submission, paid }: { submission: string; paid: boolean },
-    actor: string,
-    now = Date.now(),
-  ) {
-    const { db } = this.#parts;
-    const { study } = await this.#require(name);
-    const theirs = (await submissionsOf(db, study.id)).find(({ id }) => id === submission);
-    if (theirs === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
-    const { bonusUnsure: cents, bonusAskedAt, annotatorId } = theirs;
-    if (cents === 0) throw new ServiceError('conflict', 'Of this bonus it is known whether it was paid.');
-    // Another server, or another researcher, may be waiting for the answer at this moment.
-    if (bonusAskedAt !== null && now - bonusAskedAt < underWayMs)
-      throw new ServiceError('conflict', 'This payment may still be under way; look at Prolific in five minutes.');
-    const whom = annotatorId === null ? 'somebody' : `annotator ${annotatorId}`;
-    await inTransaction(db, async (tx) => {
-      await settleBonus(tx, theirs, cents, paid);
-      const subject = `${name}: ${money(cents)} for ${whom} ${paid ? 'was paid' : 'was not paid'}`;
-      await record(tx, { actor, action: 'prolific bonus settled', subject });
-    });
-  }
-
-  /** Writes down what spends money before it is done, and that it failed if it does. */
-  async #tellOf(actor: string, action: string, subject: string, deed: () => Promise<void>): Promise<void> {
-    const { db } = this.#parts;
-    await inTransaction(db, (tx) => record(tx, { actor, action, subject }));
-    await deed().catch(async (error: unknown) => {
-      const how = error instanceof Unanswered || error instanceof MaybePaid ? 'no answer' : 'refused';
-      await inTransaction(db, (tx) => record(tx, { actor, action: `${action}: ${how}`, subject }));
-      throw error;
-    });
   }
 
   /** Asks Prolific how a study goes and takes it over. At most one question a study is under way. */
@@ -516,7 +296,7 @@ export class Recruiting {
     if (row === undefined || row.remoteId === null) return;
     const now = Date.now();
     try {
-      const client = await this.#client();
+      const client = await this.account.client();
       const remote = await client.study(row.remoteId);
       const { remoteId: remoteStudy } = row;
       const news = { studyId, remoteStudy, remote: await client.submissions(remoteStudy), askedAt: now };
@@ -566,8 +346,8 @@ export class Recruiting {
     { actor, note = '' }: { actor: string; note?: string },
   ): Promise<void> {
     const verb = { PUBLISH: 'publish', PAUSE: 'pause', START: 'resume' }[action];
-    const client = await this.#client();
-    await this.#tellOf(actor, `prolific ${verb}`, name + note, async () => {
+    const client = await this.account.client();
+    await tellOf(this.#parts.db, actor, `prolific ${verb}`, name + note, async () => {
       await client.transition(remoteId, action);
     }).finally(() => this.look(id).catch(() => undefined));
   }
@@ -581,56 +361,11 @@ export class Recruiting {
     return aside === undefined ? peopleOf(db, asked) : aside.run('peopleOf', asked);
   }
 
-  async #require(name: string) {
+  async #require(name: string): Promise<Recruited> {
     const study = await requireStudy(this.#parts.db, name);
     const row = await findRecruitment(this.#parts.db, study.id);
     if (row === undefined || row.remoteId === null)
       throw new ServiceError('not-found', `"${name}" is not recruited for on Prolific; make a draft first.`);
     return { ...row, remoteId: row.remoteId, study };
   }
-
-  async #requireSubmission(name: string, submission: string) {
-    const found = await this.#require(name);
-    const theirs = (await submissionsOf(this.#parts.db, found.study.id)).find(({ id }) => id === submission);
-    if (theirs === undefined) throw new ServiceError('not-found', `"${name}" has no submission ${submission}.`);
-    return { study: found.study, annotatorId: theirs.annotatorId };
-  }
-
-  async #client(): Promise<ProlificClient> {
-    const { db, sealer, config } = this.#parts;
-    if (config.token !== undefined) return this.#clientWith(config.token);
-    const sealed = await findSecret(db, tokenName);
-    if (sealed === undefined)
-      throw new ServiceError(
-        'conflict',
-        'There is no token for Prolific; an owner enters one, or VISAVIS_PROLIFIC_TOKEN.',
-      );
-    return this.#clientWith(await sealer.unseal(tokenName, sealed));
-  }
-
-  #clientWith(token: string): ProlificClient {
-    const { config, fetch = globalThis.fetch, waits, log } = this.#parts;
-    const onOdd = (path: string) => log.warn({ path }, 'Prolific lists something that cannot be read; it is left out.');
-    return new ProlificClient({ url: config.url, token, fetch, onOdd, ...(waits === undefined ? {} : { waits }) });
-  }
-}
-
-/** A payment was asked for and no answer came. */
-class MaybePaid extends ServiceError {
-  constructor() {
-    super(
-      'unavailable',
-      'Whether these bonuses were paid is not known: Prolific did not answer. Look there, and say so beside each.',
-    );
-  }
-}
-
-/** What the token may not ask for is not known, which stops nothing. */
-function ifForbidden(error: unknown): undefined {
-  if (error instanceof ServiceError && error.code === 'conflict') return undefined;
-  throw error;
-}
-
-function money(cents: number): string {
-  return (cents / 100).toFixed(2);
 }

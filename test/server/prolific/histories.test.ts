@@ -233,13 +233,15 @@ class History {
       case 'look':
         return this.#recruiting.look(this.#study.id);
       case 'approve':
-        await this.#recruiting.approve(this.#study.name, undefined, 'me');
+        await this.#recruiting.payments.approve(this.#study.name, undefined, 'me');
         return;
       case 'pay':
-        await this.#recruiting.payOwed(this.#study.name, 'me');
+        await this.#recruiting.payments.payOwed(this.#study.name, 'me');
         return;
       case 'two pay':
-        await Promise.allSettled([this.#recruiting, this.#other].map((each) => each.payOwed(this.#study.name, 'me')));
+        await Promise.allSettled(
+          [this.#recruiting, this.#other].map((each) => each.payments.payOwed(this.#study.name, 'me')),
+        );
         return;
       case 'slow down':
         prolific.slowDowns += 1;
@@ -257,15 +259,20 @@ class History {
     this.prolific.slowDowns = this.prolific.silences = this.prolific.cuts = 0;
     for (const submission of this.prolific.submissions.values()) this.prolific.leave(submission, 'TIMED-OUT');
     await this.#recruiting.look(this.#study.id);
-    await this.#recruiting.approve(this.#study.name, undefined, 'me');
+    await this.#recruiting.payments.approve(this.#study.name, undefined, 'me');
     // They look at Prolific, and say beside each what it shows.
     const { recruitment } = await this.#recruiting.view(this.#study.name, null);
     for (const { id, unsure } of recruitment!.submissions) {
       if (unsure === 0) continue;
       const paid = this.prolific.submissions.get(id)!.bonuses.length > 0;
-      await this.#recruiting.settleBonus(this.#study.name, { submission: id, paid }, 'me', Date.now() + 3_600_000);
+      await this.#recruiting.payments.settleBonus(
+        this.#study.name,
+        { submission: id, paid },
+        'me',
+        Date.now() + 3_600_000,
+      );
     }
-    await this.#recruiting.payOwed(this.#study.name, 'me');
+    await this.#recruiting.payments.payOwed(this.#study.name, 'me');
     await this.#recruiting.look(this.#study.id);
   }
 

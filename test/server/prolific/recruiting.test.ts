@@ -187,9 +187,9 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     prolific.complete(bob.submission, null);
     await recruiting.lookByName(study.name);
     expect((await view()).toApprove).toBe(1);
-    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(1);
+    expect(await recruiting.payments.approve(study.name, undefined, 'account 1')).toBe(1);
     expect([paidBy(ann.submission), paidBy(bob.submission)]).toEqual([105, 0]);
-    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(0);
+    expect(await recruiting.payments.approve(study.name, undefined, 'account 1')).toBe(0);
     const { entries } = await readAudit(db);
     expect(entries.map(({ actor, action, subject }) => `${actor}: ${action} ${subject}`)).toEqual([
       'command line: study create study',
@@ -199,8 +199,8 @@ onBothEngines('recruiting on Prolific', (fresh) => {
       'account 1: prolific approve study: 1 submission',
     ]);
     // A person may approve somebody else by name, once they await review.
-    expect(await recruiting.approve(study.name, [bob.submission.id], 'account 1')).toBe(1);
-    await expect(recruiting.approve(study.name, [bob.submission.id], 'account 1')).rejects.toThrow(
+    expect(await recruiting.payments.approve(study.name, [bob.submission.id], 'account 1')).toBe(1);
+    await expect(recruiting.payments.approve(study.name, [bob.submission.id], 'account 1')).rejects.toThrow(
       'awaits no review; it is APPROVED',
     );
   });
@@ -211,8 +211,8 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     const ann = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
     prolific.complete(ann.submission, (await finish(ann))!.code!);
     await excludeAnnotator(db, study.name, ann.submission.participant, 'random');
-    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(0);
-    expect(await recruiting.approve(study.name, [ann.submission.id], 'account 1')).toBe(1);
+    expect(await recruiting.payments.approve(study.name, undefined, 'account 1')).toBe(0);
+    expect(await recruiting.payments.approve(study.name, [ann.submission.id], 'account 1')).toBe(1);
     expect(paidBy(ann.submission)).toBe(105);
   });
 
@@ -271,11 +271,11 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     expect(await view()).toMatchObject({ owedPeople: 1, owedCents: 105 });
     // Two researchers, on two servers.
     const others = [recruiting, recruitingOn(db, prolific), recruitingOn(db, prolific)];
-    const paid = await Promise.all(others.map((each) => each.payOwed(study.name, 'account 1')));
+    const paid = await Promise.all(others.map((each) => each.payments.payOwed(study.name, 'account 1')));
     expect(paid.map(({ people }) => people).sort()).toEqual([0, 0, 1]);
     expect(paid.reduce((sum, { cents }) => sum + cents, 0)).toBe(140);
     expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 0 });
-    expect(await recruiting.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
+    expect(await recruiting.payments.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
     expect(paidBy(ann.submission)).toBe(105);
     const { entries } = await readAudit(db);
     expect(entries.filter(({ action }) => action.startsWith('prolific bonus')).map(({ subject }) => subject)).toEqual([
@@ -283,7 +283,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     ]);
     // Prolific lets them hand in late: they are not paid for that too.
     prolific.complete(ann.submission, null);
-    expect(await recruiting.approve(study.name, undefined, 'account 1')).toBe(0);
+    expect(await recruiting.payments.approve(study.name, undefined, 'account 1')).toBe(0);
     expect((await takeStep(db, ann.annotator, { step: 'work' }, times)).end).toEqual({ reason: 'finished' });
     expect(paidBy(ann.submission)).toBe(105);
   });
@@ -298,22 +298,24 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     const cut = recruitingOn(db, prolific, (url, init) =>
       url.endsWith('/pay/') ? Promise.reject(new TypeError('fetch failed')) : prolific.fetch(url, init),
     );
-    await expect(cut.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
+    await expect(cut.payments.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
     expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 105 });
-    expect(await recruiting.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
+    expect(await recruiting.payments.payOwed(study.name, 'account 1')).toEqual({ people: 0, cents: 0 });
     const notPaid = { submission: ann.submission.id, paid: false };
     // The answer may still come, to another server.
-    await expect(recruiting.settleBonus(study.name, notPaid, 'account 1')).rejects.toThrow('under way');
+    await expect(recruiting.payments.settleBonus(study.name, notPaid, 'account 1')).rejects.toThrow('under way');
     const later = Date.now() + 6 * 60_000;
-    await recruiting.settleBonus(study.name, notPaid, 'account 1', later);
+    await recruiting.payments.settleBonus(study.name, notPaid, 'account 1', later);
     expect((await view()).submissions[0]).toMatchObject({ owed: 105, bonus: 0, unsure: 0 });
-    await expect(recruiting.settleBonus(study.name, notPaid, 'account 1', later)).rejects.toThrow('it is known');
+    await expect(recruiting.payments.settleBonus(study.name, notPaid, 'account 1', later)).rejects.toThrow(
+      'it is known',
+    );
     // Done, and the answer is lost: Prolific tells of it at the next look.
     const deaf = recruitingOn(db, prolific, (url, init) => {
       if (url.endsWith('/pay/')) prolific.silences = 1;
       return prolific.fetch(url, init);
     });
-    await expect(deaf.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
+    await expect(deaf.payments.payOwed(study.name, 'account 1')).rejects.toThrow('is not known');
     await recruiting.lookByName(study.name);
     expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 0 });
     expect(paidBy(ann.submission)).toBe(105);
@@ -324,7 +326,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
         : prolific.fetch(url, init),
     );
     const more = [{ submission: ann.submission.id, cents: 20 }];
-    await expect(refusing.payBonuses(study.name, more, 'account 1')).rejects.toThrow('No funds.');
+    await expect(refusing.payments.payBonuses(study.name, more, 'account 1')).rejects.toThrow('No funds.');
     expect((await view()).submissions[0]).toMatchObject({ bonus: 105, unsure: 0 });
     expect((await readAudit(db)).entries.at(-1)).toMatchObject({
       action: 'prolific bonus: refused',
@@ -344,7 +346,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
       if (url.endsWith('/pay/')) await db.schema.alterTable('submission').renameTo('submission_away').execute();
       return response;
     });
-    await expect(failing.payOwed(study.name, 'account 1')).rejects.toThrow();
+    await expect(failing.payments.payOwed(study.name, 'account 1')).rejects.toThrow();
     await db.schema.alterTable('submission_away').renameTo('submission').execute();
     expect((await view()).submissions[0]).toMatchObject({ owed: 0, bonus: 105, unsure: 105 });
     expect(paidBy(ann.submission)).toBe(105);
@@ -359,8 +361,8 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     prolific.leave(bob.submission, 'TIMED-OUT');
     remote.status = 'COMPLETED';
     await expect(recruiting.discard(study.name, 'me')).rejects.toThrow('have not been paid yet');
-    await recruiting.approve(study.name, undefined, 'me');
-    await recruiting.payOwed(study.name, 'me');
+    await recruiting.payments.approve(study.name, undefined, 'me');
+    await recruiting.payments.payOwed(study.name, 'me');
     await recruiting.discard(study.name, 'me');
     await recruiting.draft(study.name, formFor(prolific, { payPerHour: 18 }), 'me');
     expect(await view()).toMatchObject({ reward: 210, owedPeople: 0, toApprove: 0, submissions: [] });
@@ -371,7 +373,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     await arrive(db, ann.annotator, again.id);
     expect((await takeStep(db, ann.annotator, { step: 'work' }, times)).end).toEqual({ reason: 'finished' });
     prolific.complete(again, null);
-    expect(await recruiting.approve(study.name, undefined, 'me')).toBe(0);
+    expect(await recruiting.payments.approve(study.name, undefined, 'me')).toBe(0);
     expect([ann, bob].map(({ submission }) => submission.paid)).toEqual([105, 105]);
   });
 
@@ -411,7 +413,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     // Erased, they are paid all the same.
     await eraseParticipant(db, ann.submission.participant);
     await recruiting.lookByName(study.name);
-    expect(await recruiting.payOwed(study.name, 'me')).toEqual({ people: 1, cents: 140 });
+    expect(await recruiting.payments.payOwed(study.name, 'me')).toEqual({ people: 1, cents: 140 });
     expect(paidBy(ann.submission)).toBe(105);
   });
 
@@ -563,10 +565,10 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     await recruiting.setPlaces(study.name, 6, 'me');
     expect([remote.body.total_available_places, (await view()).places]).toEqual([6, 6]);
     const { submission } = await come('aaaaaaaaaaaaaaaaaaaaaaaa');
-    await recruiting.askReturn(study.name, { submission: submission.id, reason: 'You said so.' }, 'me');
+    await recruiting.payments.askReturn(study.name, { submission: submission.id, reason: 'You said so.' }, 'me');
     expect(submission.returnAsked).toEqual(['You said so.']);
     expect((await view()).submissions[0]).toMatchObject({ returnAsked: true });
-    await expect(recruiting.askReturn(study.name, { submission: 'x', reason: 'r' }, 'me')).rejects.toThrow(
+    await expect(recruiting.payments.askReturn(study.name, { submission: 'x', reason: 'r' }, 'me')).rejects.toThrow(
       'has no submission x',
     );
   });
@@ -586,7 +588,7 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     // The thief finishes: it is nobody's pay.
     await finish({ submission, annotator: thief });
     prolific.complete(submission, null);
-    expect(await recruiting.approve(study.name, undefined, 'me')).toBe(0);
+    expect(await recruiting.payments.approve(study.name, undefined, 'me')).toBe(0);
     void come;
   });
 
@@ -614,12 +616,12 @@ onBothEngines('recruiting on Prolific', (fresh) => {
       fetch: prolific.fetch,
     };
     const recruiting = new Recruiting({ ...parts, sealer: new Sealer(join(folder, 'secrets.key')) });
-    await expect(recruiting.account()).rejects.toThrow('There is no token for Prolific');
-    await expect(recruiting.keepToken('wrong-token', 'me')).rejects.toThrow('does not accept the token');
-    expect(await recruiting.tokenSource()).toBeNull();
-    await recruiting.keepToken(prolific.token, 'me');
-    expect(await recruiting.tokenSource()).toBe('stored');
-    expect((await recruiting.account()).workspaces).toEqual([
+    await expect(recruiting.account.read()).rejects.toThrow('There is no token for Prolific');
+    await expect(recruiting.account.keepToken('wrong-token', 'me')).rejects.toThrow('does not accept the token');
+    expect(await recruiting.account.tokenSource()).toBeNull();
+    await recruiting.account.keepToken(prolific.token, 'me');
+    expect(await recruiting.account.tokenSource()).toBe('stored');
+    expect((await recruiting.account.read()).workspaces).toEqual([
       {
         id: prolific.workspace,
         title: 'My lab',
@@ -634,11 +636,11 @@ onBothEngines('recruiting on Prolific', (fresh) => {
     expect(await readFile(join(folder, 'secrets.key'), 'utf8')).toMatch(/^[0-9a-f]{64}\n$/);
     // With the database alone, as a backup has it, it is nothing.
     const elsewhere = new Recruiting({ ...parts, sealer: new Sealer(join(temporaryFolder(), 'secrets.key')) });
-    await expect(elsewhere.account()).rejects.toThrow('was sealed with another key');
+    await expect(elsewhere.account.read()).rejects.toThrow('was sealed with another key');
     const other = new Recruiting({ ...parts, sealer: new Sealer('unused', Buffer.alloc(32, 1)) });
-    await expect(other.account()).rejects.toThrow('was sealed with another key');
-    await recruiting.forgetToken('me');
-    expect(await recruiting.tokenSource()).toBeNull();
+    await expect(other.account.read()).rejects.toThrow('was sealed with another key');
+    await recruiting.account.forgetToken('me');
+    expect(await recruiting.account.tokenSource()).toBeNull();
   });
 
   it('waits when it is asked to, and says what stands in the way', async () => {
