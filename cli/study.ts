@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Criterion } from '../contract/criteria.ts';
 import type { Quality } from '../contract/quality.ts';
-import { externalQuestion, mturkFrameHeight } from '../contract/mturk.ts';
+import { mturkFrameHeight } from '../contract/mturk.ts';
 import { planSchema, presetNames, presets, type PresetName } from '../contract/plan.ts';
 import { criterionSchema } from '../contract/words.ts';
 import type { StudyDesign } from '../server/study/design.ts';
@@ -295,7 +295,7 @@ export function studyCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--json', 'print JSON')
     .action(async (name: string, results: string, options: Options & { out: string }) => {
-      const { reviewMturk } = await import('../server/study/mturk-review.ts');
+      const { reviewMturk } = await import('../server/study/mturk.ts');
       const { readFile } = await import('node:fs/promises');
       const text = await readFile(results, 'utf8').catch(() => {
         throw new BadInput(`There is no file ${results} that can be read.`);
@@ -331,6 +331,7 @@ export function studyCommand(): Command {
       if (options.mturk) {
         if (!url.startsWith('https://'))
           throw new BadInput(`MTurk shows https pages alone; set VISAVIS_PUBLIC_URL (the link is ${url}).`);
+        const { externalQuestion } = await import('../server/study/mturk.ts');
         process.stdout.write(externalQuestion(url, options.frameHeight));
         return;
       }

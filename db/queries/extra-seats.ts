@@ -88,9 +88,10 @@ export async function largestIndexes(db: Database, studyId: string): Promise<Map
 /** Below every place in a plan: nobody is given such a seat, and no count sees it. */
 const away = -1_000_000_000;
 
+const batch = 500;
+
 /** @param ids of seats that somebody has held and left */
 export async function putSeatsAway(db: Database, ids: readonly string[]): Promise<void> {
-  const batch = 500;
   for (let i = 0; i < ids.length; i += batch)
     await db
       .updateTable('seat')
@@ -102,7 +103,6 @@ export async function putSeatsAway(db: Database, ids: readonly string[]): Promis
 
 /** @param ids of seats that nobody has held */
 export async function deleteSeats(db: Database, ids: readonly string[]): Promise<void> {
-  const batch = 500;
   for (let i = 0; i < ids.length; i += batch)
     await db
       .deleteFrom('seat')

@@ -80,9 +80,7 @@ export async function confirmRecruitment(
   return numUpdatedRows === 1n;
 }
 
-type RecruitmentChange = Partial<
-  Pick<RecruitmentRow, 'remoteId' | 'status' | 'places' | 'placesTaken' | 'problem' | 'lookedAt'>
->;
+type RecruitmentChange = Partial<Pick<RecruitmentRow, 'status' | 'places' | 'placesTaken' | 'problem' | 'lookedAt'>>;
 
 export async function changeRecruitment(db: Database, studyId: string, change: RecruitmentChange): Promise<void> {
   await db.updateTable('recruitment').set(rowOf<RecruitmentTable>(change)).where('study_id', '=', studyId).execute();
@@ -122,10 +120,7 @@ export async function submissionsWithPeople(db: Database, studyId: string) {
 
 const noPay = { bonusTold: 0, bonusAsked: 0, bonusAskedAt: null, bonusUnsure: 0, finished: 0 };
 
-/**
- * Somebody opened the study's page with this submission. One that is somebody's stays theirs.
- * @returns it, if it is theirs
- */
+/** Somebody opened the study's page with this submission. One that is somebody's stays theirs. */
 export async function linkSubmission(
   db: Database,
   {
@@ -135,7 +130,7 @@ export async function linkSubmission(
     remoteStudy,
     now,
   }: { id: string; studyId: string; annotatorId: string; remoteStudy: string | null; now: number },
-): Promise<Submission | undefined> {
+): Promise<void> {
   const fresh: Submission = {
     id,
     studyId,
@@ -159,13 +154,6 @@ export async function linkSubmission(
         .where('submission.study_id', '=', studyId),
     )
     .execute();
-  const row = await db
-    .selectFrom('submission')
-    .selectAll()
-    .where('id', '=', id)
-    .where('annotator_id', '=', annotatorId)
-    .executeTakeFirst();
-  return row && objectOf(row);
 }
 
 type Told = Pick<
@@ -203,7 +191,6 @@ export async function setReturnAsked(
 
 /** The platform does not know these. */
 export async function setUnknown(db: Database, studyId: string, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
   await db
     .updateTable('submission')
     .set({ status: 'UNKNOWN' })

@@ -40,9 +40,9 @@ export class Hooks {
     const target = this.#target();
     if (!target.startsWith('https://'))
       throw new ServiceError('conflict', 'Prolific tells changes to https addresses alone.');
-    if (await this.hears(workspace)) return;
     const { db, sealer } = this.#parts;
     const known = (await prolificWorkspaces(db)).find(({ id }) => id === workspace);
+    if (known?.target === target) return;
     const secret =
       known?.secret ?? (await sealer.seal(secretName(workspace), await client.createHookSecret(workspace)));
     for (const event of events)

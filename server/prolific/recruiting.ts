@@ -181,7 +181,7 @@ export class Recruiting {
    * @throws ServiceError conflict while people may come
    */
   async discard(name: string, actor: string): Promise<void> {
-    const { remoteId, study, codes } = await this.#require(name);
+    const { study } = await this.#require(name);
     const isGone = await this.look(study.id).then(
       () => false,
       (error: unknown) => {
@@ -189,17 +189,18 @@ export class Recruiting {
         throw error;
       },
     );
-    const { status } = await this.#require(name);
+    const row = await this.#require(name);
+    const { remoteId, status } = row;
     if (!isGone && status !== 'UNPUBLISHED' && status !== 'COMPLETED')
       throw new ServiceError('conflict', `"${name}" is ${status} on Prolific; complete it there first.`);
-    const { owed, approvable, submissions } = await this.#people(await this.#require(name), true);
+    const { owed, approvable, submissions } = await this.#people(row, true);
     if (owed.length > 0 || approvable.length > 0 || submissions.some(({ unsure }) => unsure > 0))
       throw new ServiceError(
         'conflict',
         `Some people of "${name}" have not been paid yet, or it is not known whether.`,
       );
     await inTransaction(this.#parts.db, async (tx) => {
-      await dropRecruitment(tx, { studyId: study.id, codes });
+      await dropRecruitment(tx, row);
       await record(tx, { actor, action: 'prolific discard', subject: `${name}: ${remoteId}` });
     });
   }
@@ -296,16 +297,16 @@ export class Recruiting {
     if (row === undefined || row.remoteId === null) return;
     const now = Date.now();
     try {
-      const client = await this.account.client();
-      const remote = await client.study(row.remoteId);
       const { remoteId: remoteStudy } = row;
+      const client = await this.account.client();
+      const remote = await client.study(remoteStudy);
       const news = { studyId, remoteStudy, remote: await client.submissions(remoteStudy), askedAt: now };
       await (this.#parts.aside === undefined ? takeOver(db, news) : this.#parts.aside.run('takeOver', news));
       let { status } = remote;
       const study = await studyById(db, studyId);
       // Nobody is sent in vain.
       if (status === 'ACTIVE' && !(await this.#hasWork(study))) {
-        await client.transition(row.remoteId, 'PAUSE');
+        await client.transition(remoteStudy, 'PAUSE');
         status = 'PAUSED';
         log.info({ study: study.name }, 'paused on Prolific: nothing is left to do');
         await inTransaction(db, (tx) =>

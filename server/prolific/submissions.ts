@@ -20,6 +20,7 @@ import {
   tellSubmission,
   type BonusSeen,
 } from '../../db/queries/recruitments.ts';
+import { groupBy } from '../../evaluator/statistics/group-by.ts';
 import type { SubmissionView } from '../../contract/prolific.ts';
 import type { RemoteSubmission } from './client.ts';
 
@@ -33,11 +34,13 @@ const unknown = 'UNKNOWN';
 /** Submissions that share a transaction. */
 const batch = 100;
 /** Of those that a page gets to see. */
-export const mostShown = 2000;
+const mostShown = 2000;
 
 /** Somebody opened a study's page from Prolific. Where nobody is recruited for, nothing is kept. */
 export async function arrive(db: Database, annotator: Annotator, submission: string, now = Date.now()): Promise<void> {
   const { id: annotatorId, studyId } = annotator;
+  // Whoever comes again is known: nothing is written at each connection.
+  if ((await submissionsOfPerson(db, annotatorId)).some(({ id }) => id === submission)) return;
   const recruitment = await findRecruitment(db, studyId);
   if (recruitment === undefined) return;
   const { remoteId: remoteStudy } = recruitment;
@@ -111,13 +114,7 @@ export async function takeOver(
 
 /** Who has a place follows from all that is known, for everybody. */
 async function settlePlaces(db: Database, studyId: string, now: number): Promise<void> {
-  const theirs = new Map<string, { status: string | null }[]>();
-  for (const submission of await submissionsOf(db, studyId)) {
-    if (submission.annotatorId === null) continue;
-    const list = theirs.get(submission.annotatorId);
-    if (list === undefined) theirs.set(submission.annotatorId, [submission]);
-    else list.push(submission);
-  }
+  const theirs = groupBy(await submissionsOf(db, studyId), ({ annotatorId }) => annotatorId ?? '');
   for (const { id, withdrawnAt } of (await annotatorsByParticipant(db, studyId)).values()) {
     const isIn = hasPlace(theirs.get(id) ?? []);
     if (isIn === (withdrawnAt === null)) continue;

@@ -67,7 +67,7 @@ export async function fitSeats(tx: Database, study: Study, opens: boolean): Prom
   const whole = touched.filter(({ votes, excluded }) => excluded === questions && votes === questions);
   const extras = groupBy(await extraSeatsOf(tx, study.id, study.votesPerPair), ({ pairId }) => pairId);
   const needed = groupBy(whole, ({ pairId }) => pairId);
-  const indexes = await largestIndexes(tx, study.id);
+  const indexes = opens ? await largestIndexes(tx, study.id) : new Map<string, number>();
   const spare: ExtraSeat[] = [];
   const missing: Seat[] = [];
   let total = 0;

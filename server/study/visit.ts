@@ -103,10 +103,9 @@ async function finishWork(
   return inTransaction(
     db,
     async (tx) => {
-      const { visit, taken, standing } = await placeOf(tx, annotator);
+      const { visit, taken, standing, facts } = await placeOf(tx, annotator);
       const isAtWork = standing.endReason === null && stepAt(visit, taken) === 'work';
       if (isLeft || visit === null || !isAtWork) return viewOfVisit(tx, annotator, look);
-      const { facts } = await placeOf(tx, annotator);
       if (await failsChecks(tx, annotator, facts, standing)) {
         await endVisit(tx, annotator.id, 'checks');
         return viewOfVisit(tx, annotator, look);

@@ -1,10 +1,11 @@
 /**
- * @file MTurk's file of a batch's results, with whom to approve: whose visit ended here by finishing. Rows and columns stay as they are;
- * whoever did not finish is left for a person to decide.
+ * @file MTurk: a HIT's question that shows a study, and its file of results with whom to approve: whose visit ended here by finishing.
+ * Rows and columns stay as they are; whoever did not finish is left for a person to decide.
  */
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import type { Database } from '../../db/open.ts';
+import { escapeMarkup } from '../../evaluator/engine/files/markup.ts';
 import { peopleWithEnds } from '../../db/queries/people.ts';
 import { ServiceError } from '../errors.ts';
 import { requireStudy } from './lifecycle.ts';
@@ -71,4 +72,21 @@ function whyLeft(end: { endReason: string | null; isExcluded: boolean } | undefi
   if (isApproved) return 'has another assignment in this file';
   if (end.isExcluded) return 'is left out of the results';
   return end.endReason === null ? 'has not finished' : `ended by "${end.endReason}"`;
+}
+
+/**
+ * A HIT's question, as MTurk's API and command line take it: the study's link, to which MTurk adds its own parameters. Source: the
+ * ExternalQuestion data structure, schema of 2006-07-14.
+ * @param frameHeight pixels
+ */
+export function externalQuestion(url: string, frameHeight: number): string {
+  const schema = 'http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd';
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<ExternalQuestion xmlns="${schema}">`,
+    `  <ExternalURL>${escapeMarkup(url)}</ExternalURL>`,
+    `  <FrameHeight>${frameHeight}</FrameHeight>`,
+    '</ExternalQuestion>',
+    '',
+  ].join('\n');
 }
