@@ -25,7 +25,7 @@ interface InviteOptions extends Options {
   host: string;
   single?: number;
   mturk?: boolean;
-  frameHeight: number;
+  frameHeight?: number;
   qr?: string;
 }
 interface CreateOptions extends Options {
@@ -317,27 +317,35 @@ export function studyCommand(): Command {
     .option('--data <dir>', 'data directory')
     .option('--single <n>', 'n links instead, each for one person, as CSV', wholeNumber(1))
     .option('--mturk', 'the question of an MTurk HIT instead (ExternalQuestion XML), which shows the study in a frame')
-    .option('--frame-height <n>', 'pixels of that frame', wholeNumber(1), mturkFrameHeight)
+    .option('--frame-height <n>', `pixels of that frame (default: ${mturkFrameHeight})`, wholeNumber(1))
     .option('--qr <file>', 'write the link as a QR code too, in SVG')
     .option('--json', 'print JSON')
     .action(async (name: string, options: InviteOptions) => {
+      const { single, mturk = false, frameHeight, qr } = options;
+      if (single !== undefined && (mturk || qr !== undefined))
+        throw new BadInput(
+          `--single is for links of one person each; ${mturk ? '--mturk' : '--qr'} has the link for all.`,
+        );
+      if (frameHeight !== undefined && !mturk) throw new BadInput('--frame-height goes with --mturk.');
       const { requireStudy } = await import('../server/study/lifecycle.ts');
       const study = await withWorkspace(options, ({ db }) => requireStudy(db, name));
       const url = `${addressOf(serverConfig(options))}/annotate/${study.inviteToken}`;
-      if (options.qr !== undefined) {
+      if (qr !== undefined) {
         const { renderSVG } = await import('uqr');
-        await writeOutput(options.qr, renderSVG(url));
+        await writeOutput(qr, renderSVG(url));
       }
-      if (options.mturk) {
+      if (mturk) {
         if (!url.startsWith('https://'))
           throw new BadInput(`MTurk shows https pages alone; set VISAVIS_PUBLIC_URL (the link is ${url}).`);
         const { externalQuestion } = await import('../server/study/mturk.ts');
-        process.stdout.write(externalQuestion(url, options.frameHeight));
+        const question = externalQuestion(url, frameHeight ?? mturkFrameHeight);
+        if (options.json) printJson({ name, url, question });
+        else process.stdout.write(question);
         return;
       }
-      if (options.single !== undefined) {
+      if (single !== undefined) {
         // Nobody can guess another's id, and the first browser that opens a link holds it.
-        const people = Array.from({ length: options.single }, () => {
+        const people = Array.from({ length: single }, () => {
           const participant = `single-${randomBytes(12).toString('base64url')}`;
           return { participant, url: `${url}?participant=${participant}` };
         });

@@ -138,6 +138,19 @@ it('the link comes as a QR code and as the question of an MTurk HIT', async () =
 </ExternalQuestion>
 `,
   );
+  expect(JSON.parse((await run('study', 'invite', 'study', '--mturk', '--json')).stdout)).toEqual({
+    ...{ name: 'study', url },
+    question: stdout.replace('700', '900'),
+  });
+  // What would be left out is refused by name.
+  for (const [flags, why] of [
+    [['--mturk', '--single', '2'], '--mturk has the link for all'],
+    [['--single', '2', '--qr', join(folder, 'no.svg')], '--qr has the link for all'],
+    [['--frame-height', '700'], '--frame-height goes with --mturk'],
+  ] as const) {
+    const { code, stderr } = await run('study', 'invite', 'study', ...flags);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(why)]);
+  }
   const file = join(folder, 'link.svg');
   expect((await run('study', 'invite', 'study', '--qr', file)).stdout).toBe(`${url}\n`);
   vi.unstubAllEnvs();
