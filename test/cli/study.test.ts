@@ -8,6 +8,7 @@ import { expect, it, vi } from 'vitest';
 import type { VoteInput } from '../../contract/annotate.ts';
 import { openDatabase } from '../../db/open.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
+import { excludeAnnotator } from '../../server/study/exclusions.ts';
 import { castVote } from '../../server/study/votes.ts';
 import { visavis } from '../support/command.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -165,10 +166,12 @@ it('MTurk’s file of results comes back with whom to approve', async () => {
     ['A3', 'finished'],
     ['A4', 'checks'],
     ['A6', 'finished'],
+    ['A7', 'finished'],
   ] as const) {
     const { id } = await joinStudy(db, { token: fixture.token, participant });
     await db.updateTable('annotator').set({ end_reason: end }).where('id', '=', id).execute();
   }
+  await excludeAnnotator(db, 'study', 'A7', 'random');
   await db.destroy();
   const results = join(folder, 'results.csv');
   const header = '"HITId","AssignmentId","WorkerId","AssignmentStatus","Answer.ended","Approve","Reject"';
@@ -182,20 +185,36 @@ it('MTurk’s file of results comes back with whom to approve', async () => {
     // The same people once more.
     '"H","7","A1","Submitted","finished","",""',
     '"H","8","A6","Submitted","finished","",""',
+    '"H","9","A7","Submitted","finished","",""',
   ];
   await writeFile(results, `\uFEFF${[header, ...rows].join('\r\n')}\r\n`);
   const out = join(folder, 'reviewed.csv');
   const { code, stdout, stderr } = await run('study', 'mturk-review', 'study', results, '--out', out);
-  expect([code, stdout]).toEqual([0, `${out}: 1 to approve, 5 left for you, 2 decided before.\n`]);
+  expect([code, stdout]).toEqual([0, `${out}: 1 to approve, 6 left for you, 2 decided before.\n`]);
   expect(stderr).toContain('A2 has not finished.');
   expect(stderr).toContain('A4 ended by "checks".');
   expect(stderr).toContain('A5 is not known here.');
   expect(stderr).toContain('A1 has another assignment in this file.');
+  expect(stderr).toContain('A7 is left out of the results.');
   expect(stderr).toContain('A6 has another assignment in this file.');
   const expected = [header, rows[0]!.replace(/"",""$/, '"x",""'), ...rows.slice(1)];
   expect(await readFile(out, 'utf8')).toBe(`${expected.join('\n')}\n`);
   const { code: refused, stderr: why } = await run('study', 'mturk-review', 'study', join(folder, 'x'), '--out', out);
   expect([refused, why]).toEqual([2, expect.stringContaining('There is no file')]);
+}, 60_000);
+
+it('a study is deleted only when it is closed and its name is typed', async () => {
+  const { db, run } = await setUp();
+  await db.destroy();
+  const open = await run('study', 'delete', 'study', '--confirm', 'study');
+  expect([open.code, open.stderr]).toEqual([2, expect.stringContaining('is open; close it first')]);
+  await run('study', 'close', 'study');
+  const other = await run('study', 'delete', 'study', '--confirm', 'studio');
+  expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('Type the study\'s name, "study"')]);
+  expect((await run('study', 'delete', 'study', '--confirm', 'study')).stdout).toBe(
+    '"study" is deleted, with 0 votes.\n',
+  );
+  expect((await run('study', 'show', 'study')).stderr).toContain('There is no study named "study"');
 }, 60_000);
 
 it('a bundle is verified with exit code 0, and one that was changed with 3', async () => {
