@@ -2,11 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Criterion } from '../contract/criteria.ts';
+import { isBuiltIn, type BuiltInCriterion } from '../contract/criteria.ts';
 import type { Quality } from '../contract/quality.ts';
 import { mturkFrameHeight } from '../contract/mturk.ts';
 import { planSchema, presetNames, presets, type PresetName } from '../contract/plan.ts';
-import { criterionSchema } from '../contract/words.ts';
 import type { StudyDesign } from '../server/study/design.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import type { Database } from '../db/open.ts';
@@ -438,7 +437,7 @@ function modelsAsked({ a, b, models, against }: CreateOptions): Pick<StudyDesign
   return against === undefined ? { models } : { models, against };
 }
 
-function onlyCriterion(text: string): Criterion {
+function onlyCriterion(text: string): BuiltInCriterion {
   const [criterion, ...more] = parseCriteria(text);
   if (more.length > 0) throw new BadInput(`--primary is one criterion, not "${text}".`);
   return criterion!;
@@ -454,12 +453,14 @@ function names(text: string): string[] {
   return text.split(',').map((name) => name.trim());
 }
 
-function parseCriteria(text: string): Criterion[] {
+function parseCriteria(text: string): BuiltInCriterion[] {
   return text.split(',').map((part) => {
-    const parsed = criterionSchema.safeParse(part.trim());
-    if (!parsed.success)
-      throw new BadInput(`There is no criterion "${part}"; it must be general, appeal or alignment.`);
-    return parsed.data;
+    const name = part.trim();
+    if (!isBuiltIn(name))
+      throw new BadInput(
+        `There is no criterion "${part}"; it must be general, appeal or alignment (questions of your own are written into a file: --from).`,
+      );
+    return name;
   });
 }
 

@@ -51,6 +51,7 @@ export const assignmentSchema = z.object({
   left: imageSchema.describe('The image on the left.'),
   right: imageSchema.describe('The image on the right.'),
   ties: z.boolean().describe('Whether a tie may be voted.'),
+  bothBad: z.boolean().optional().describe('Whether a tie may say that neither image will do.'),
   instructed: sideSchema
     .optional()
     .describe('An instructed check asks for this side: the page says so in its own words, instead of the prompt.'),
@@ -85,6 +86,7 @@ export const voteSchema = z.object({
   assignmentId: textSchema.min(1).max(100).describe('Of the assignment that is voted on.'),
   criterion: criterionSchema.describe('The question that is answered.'),
   choice: choiceSchema.describe('The answer, as the annotator sees the sides.'),
+  bothBad: z.boolean().optional().describe('With a tie: because neither image will do.'),
   responseTimeMs: z
     .number()
     .finite()

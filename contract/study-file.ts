@@ -1,8 +1,8 @@
 /** @file A study as a file: what was decided, and nothing that follows from it. `study show --yaml` and `study create --from`. */
 import { z } from 'zod';
-import { askingOrder } from './criteria.ts';
+import { askingOrder, criteria as builtIn, isBuiltIn, type OwnCriterion } from './criteria.ts';
 import { contradictsPreset, planSchema, presetSchema } from './plan.ts';
-import { visitSchema } from './visit.ts';
+import { localised, line, visitSchema } from './visit.ts';
 import { criterionSchema, textSchema } from './words.ts';
 
 /** A name that a study's file can hold. */
@@ -10,6 +10,34 @@ export const fileNameSchema = textSchema
   .min(1)
   .max(200)
   .refine((text) => text.trim() === text && !/\p{Cc}/u.test(text), 'has a space at an end, or a line break');
+
+const ownCriterionSchema = z.strictObject({
+  id: criterionSchema
+    .refine((id) => !isBuiltIn(id), 'is the name of a built-in criterion, which is asked in its own words')
+    .describe('Its name in votes and reports.'),
+  question: localised(line).describe('What is asked.'),
+  help: localised(line).optional().describe('What is meant, shown with the question.'),
+  hidesPrompt: z
+    .boolean()
+    .default(false)
+    .describe('Whether it is judged from the images alone; it is then asked before those that show the prompt.'),
+});
+export type CriterionOfFile = (typeof builtIn)[number] | OwnCriterion;
+
+/** Of what is neither a built-in name nor a question: the part of it that is wrong. */
+function wrongCriterion({ input, errors }: { input?: unknown; errors?: z.core.$ZodIssue[][] }): string {
+  const wrong = typeof input === 'object' && input !== null ? errors?.[1]?.[0] : undefined;
+  if (wrong === undefined)
+    return 'is general, appeal or alignment, or a question of your own: { id, question, help, hidesPrompt }';
+  const place = z.core.toDotPath(wrong.path);
+  return `${place === '' ? '' : `${place} `}${wrong.message}`;
+}
+
+/** The names of what a file asks. */
+export const namesOf = (asked: readonly CriterionOfFile[]) =>
+  asked.map((one) => (typeof one === 'string' ? one : one.id));
+/** The criteria of a file that are the study's own. */
+export const ownOf = (asked: readonly CriterionOfFile[]) => asked.filter((one) => typeof one !== 'string');
 
 export const studyFileShape = z.strictObject({
   name: fileNameSchema.describe('Of the study.'),
@@ -23,16 +51,26 @@ export const studyFileShape = z.strictObject({
     .describe('Instead of modelA and modelB, any number: each two are compared, the earlier one as A.'),
   against: fileNameSchema.optional().describe('The one of the models with which each other is compared alone, as A.'),
   criteria: z
-    .array(criterionSchema)
+    .array(z.union([z.enum(builtIn), ownCriterionSchema], { error: wrongCriterion }))
     .min(1)
-    .refine((list) => new Set(list).size === list.length, 'names a criterion twice')
-    .refine((list) => askingOrder(list).join() === list.join(), {
-      error: 'must stand in the order in which they are asked: appeal, general, alignment',
+    .max(20)
+    .refine((list) => new Set(namesOf(list)).size === list.length, 'names a criterion twice')
+    .refine((list) => askingOrder(namesOf(list), ownOf(list)).join() === namesOf(list).join(), {
+      error:
+        'must stand in the order in which they are asked: appeal, general, alignment, then your own; those that hide the prompt before the others',
     })
     .default(['appeal', 'general', 'alignment'])
-    .describe('In the order in which they are asked.'),
+    .describe('In the order in which they are asked: built-in ones by name, or questions of your own.'),
   votesPerPair: z.int().min(1).max(99).default(3).describe('Votes that a pair needs for each criterion.'),
   ties: z.boolean().default(false).describe('Whether a tie may be voted.'),
+  bothBad: z
+    .boolean()
+    .optional()
+    .describe('Whether a tie may say that neither image will do; it goes with ties, and counts as one.'),
+  split: z
+    .boolean()
+    .optional()
+    .describe('Whether an annotator answers one criterion of a pair, and others the others; otherwise all of them.'),
   seed: z.int().nonnegative().default(0).describe('Of the order, the sides and the sample.'),
   promptSample: z.int().min(1).optional().describe('A stratified sample of so many prompts; all of them without.'),
   preset: presetSchema.optional().describe('The paper that it replicates.'),
@@ -50,9 +88,10 @@ export const studyFileSchema = studyFileShape.transform(
       context.addIssue({ code: 'custom', message, path });
       return z.NEVER;
     };
-    if (rest.plan !== undefined && !rest.criteria.includes(rest.plan.primary))
-      return say('is not asked', 'plan', 'primary');
-    const clash = rest.preset === undefined ? undefined : contradictsPreset(rest.preset, rest);
+    const asked = namesOf(rest.criteria);
+    if (rest.plan !== undefined && !asked.includes(rest.plan.primary)) return say('is not asked', 'plan', 'primary');
+    if (rest.bothBad === true && !rest.ties) return say('goes with ties', 'bothBad');
+    const clash = rest.preset === undefined ? undefined : contradictsPreset(rest.preset, { ...rest, criteria: asked });
     if (clash !== undefined) return say(clash, 'preset');
     if (models === undefined) {
       if (modelA === undefined) return say('is needed, or models', 'modelA');

@@ -21,9 +21,9 @@ export type EndReason = (typeof endReasons)[number];
 /** Kept as it was written, so that a study's file comes out as it went in. */
 const filled = (longest: number) => textSchema.max(longest).refine((value) => value.trim() !== '', 'is empty');
 const text = filled(20_000);
-const line = filled(500);
+export const line = filled(500);
 /** One text, or one for each language. */
-const localised = <T extends z.ZodType<string>>(inner: T) =>
+export const localised = <T extends z.ZodType<string>>(inner: T) =>
   z.union([inner, z.partialRecord(languageSchema, inner)], {
     error: 'must be a text, or one text for each language: { en: …, de: … }',
   });
@@ -124,6 +124,10 @@ export const visitSchema = z
       .optional()
       .describe('An earlier pair comes again with its sides swapped; it counts in no result.'),
     pairsPerAnnotator: z.int().min(1).max(100_000).optional().describe('At most so many pairs of the study a person.'),
+    order: z
+      .enum(['fixed', 'rotated'])
+      .optional()
+      .describe('Of the questions: the same for everybody, or each place taken by each for an equal share of them.'),
     pointAt: z.boolean().default(false).describe('After an answer: where on the image did you decide? May be skipped.'),
     difference: z.boolean().default(false).describe('Whether what differs between both images can be shown.'),
     breakAfter: z.int().min(1).max(10_000).optional().describe('A break is offered each time so many pairs are done.'),
@@ -225,6 +229,17 @@ export const visitViewSchema = z.object({
     )
     .optional()
     .describe('The questions at the end.'),
+  questions: z
+    .array(
+      z.object({
+        id: z.string().describe('The criterion.'),
+        question: z.string().describe('What is asked.'),
+        help: z.string().optional().describe('What is meant.'),
+        hidesPrompt: z.boolean().describe('Whether the prompt is hidden meanwhile.'),
+      }),
+    )
+    .optional()
+    .describe("Of the study's own; the others the page asks in its own words."),
   pointAt: z.boolean().describe('Whether the place that decided is asked for.'),
   difference: z.boolean().describe('Whether what differs between both images may be shown.'),
   breakAfter: z.int().positive().optional().describe('A break is offered each time so many pairs are done.'),

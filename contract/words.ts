@@ -1,6 +1,6 @@
 /** @file The closed sets that cross a boundary. */
 import { z } from 'zod';
-import { criteria } from './criteria.ts';
+import { ownName } from './criteria.ts';
 
 /**
  * Text for a database: PostgreSQL takes no NUL, neither engine gives half a surrogate pair back as it came. Refused alike on both.
@@ -12,7 +12,10 @@ export const textSchema = z
     'it holds a NUL character or half of a surrogate pair',
   );
 
-export const criterionSchema = z.enum(criteria);
+export const criterionSchema = z
+  .string()
+  .max(40, 'is longer than 40 characters')
+  .regex(ownName, 'is no name of a criterion: small letters and digits, with single hyphens between');
 
 export const choiceSchema = z.enum(['left', 'right', 'tie']);
 export const sideSchema = z.enum(['left', 'right']);

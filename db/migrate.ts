@@ -28,6 +28,7 @@ import { imageIndex } from './migrations/0025-image-index.ts';
 import { job } from './migrations/0026-job.ts';
 import { connection } from './migrations/0027-connection.ts';
 import { extraSeats } from './migrations/0029-extra-seats.ts';
+import { questions } from './migrations/0030-questions.ts';
 import { recruitment } from './migrations/0028-recruitment.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
@@ -62,6 +63,7 @@ export const migrations: Record<string, Migration> = {
   '0027-connection': connection,
   '0028-recruitment': recruitment,
   '0029-extra-seats': extraSeats,
+  '0030-questions': questions,
 };
 
 /**

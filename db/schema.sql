@@ -58,7 +58,8 @@ CREATE TABLE "assignment" (
   "reopened_at" bigint,
   "skipped_at" bigint,
   "kind" text default 'work' not null check (kind in ('work', 'gold', 'repeat', 'practice')),
-  "surplus_at" bigint);
+  "surplus_at" bigint,
+  "criterion" text);
 
 CREATE INDEX assignment_expiry on assignment (study_id, expires_at)
   where state = 'leased';
@@ -274,7 +275,8 @@ CREATE TABLE "seat" (
   "seat_index" integer not null,
   "position" integer not null,
   "side_a" text not null check (side_a in ('left', 'right')),
-  "state" text not null check (state in ('free', 'leased', 'done')), constraint "seat_once" unique ("pair_id",
+  "state" text not null check (state in ('free', 'leased', 'done')),
+  "criterion" text, constraint "seat_once" unique ("pair_id",
   "population",
   "seat_index"));
 
@@ -367,7 +369,10 @@ CREATE TABLE "study" (
   "plan" text,
   "plan_sha256" text,
   "preset" text,
-  "extra_seats" integer default 0 not null);
+  "extra_seats" integer default 0 not null,
+  "own_criteria" text,
+  "both_bad" integer default 0 not null check ("both_bad" in (0, 1)),
+  "split" integer default 0 not null check ("split" in (0, 1)));
 
 CREATE TABLE "submission" (
   "id" text primary key,
@@ -453,4 +458,5 @@ CREATE TABLE "vote" (
   "remaining" text not null,
   "created_at" bigint not null,
   "seen" text,
-  "point" text);
+  "point" text,
+  "both_bad" integer default 0 not null check ("both_bad" in (0, 1)));

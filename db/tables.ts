@@ -83,6 +83,12 @@ export interface StudyTable {
   plan_sha256: Generated<string | null>;
   /** The paper that it replicates: a name of the contract's presets. */
   preset: Generated<string | null>;
+  /** JSON of the questions of its own, the contract's OwnCriterion; null: none. */
+  own_criteria: Generated<string | null>;
+  /** Whether a tie can say that neither image will do. */
+  both_bad: Generated<number>;
+  /** Whether an annotator answers one criterion of a pair: each seat has its own. */
+  split: Generated<number>;
   /** Seats beyond votes_per_pair of each pair: for the pairs of people who are left out. */
   extra_seats: Generated<number>;
 }
@@ -121,6 +127,8 @@ export interface SeatTable {
   side_a: Side;
   /** Follows from its assignments, by triggers. */
   state: 'free' | 'leased' | 'done';
+  /** The one that is answered here, where the study splits them; null: all of them. */
+  criterion: string | null;
 }
 
 /** A row from the moment its vote counts until it is taken back. */
@@ -195,6 +203,8 @@ export interface AssignmentTable {
   kind: 'work' | 'gold' | 'repeat' | 'practice';
   /** When its last question was answered though its seat had gone. */
   surplus_at: number | null;
+  /** Of its seat: the one that is asked, where the study splits them; null: all of them. */
+  criterion: string | null;
 }
 
 export interface VoteTable {
@@ -214,6 +224,8 @@ export interface VoteTable {
   seen: string | null;
   /** JSON of the contract's Point; null when no place was told. */
   point: string | null;
+  /** 1: a tie because neither image will do. */
+  both_bad: number;
 }
 
 /** What somebody found wrong with a pair; `missing`: the server itself, with its images. */

@@ -12,7 +12,7 @@ import type {
   ProblemInput,
   VoteInput,
 } from '../../contract/annotate.ts';
-import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { hidesPrompt, isBuiltIn, type Criterion } from '../../contract/criteria.ts';
 import type { Language, VisitStep, VisitView } from '../../contract/visit.ts';
 import type { CopySize } from '../../contract/copies.ts';
 import { copyFor } from './fit.ts';
@@ -23,7 +23,8 @@ import { Pace } from './pace.ts';
 import { allLanguages, language, showIn, t, wantedLanguages } from './texts/texts.svelte.ts';
 import { VoteQueue } from './vote-queue.ts';
 
-export type Choice = VoteInput['choice'];
+/** `bad`: a tie because neither image will do. */
+export type Choice = VoteInput['choice'] | 'bad';
 /** `visit`: a step before or after the voting; `feedback`: on a practice answer; `break`: one is offered. */
 export type Stage = 'connecting' | 'visit' | 'judging' | 'feedback' | 'break' | 'finished' | 'full' | 'refused';
 /** A step of the visit without what the page itself adds. */
@@ -82,7 +83,9 @@ export class Annotation {
   minutesLeft = $state<number>();
 
   readonly criterion = $derived(this.remaining[0]);
-  readonly question = $derived(this.criterion === undefined ? '' : t().questions[this.criterion]);
+  readonly question = $derived(this.criterion === undefined ? '' : this.questionOf(this.criterion));
+  /** What is meant by a question of the study's own. */
+  readonly help = $derived(this.visit?.questions?.find(({ id }) => id === this.criterion)?.help);
   /** The pair on screen is practice: its place among them. */
   readonly practice = $derived(this.stage === 'judging' ? this.visit?.practice : undefined);
   readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken && !this.pointing);
@@ -130,6 +133,12 @@ export class Annotation {
     void this.#begin();
   }
 
+  /** A built-in question in the page's own words, one of the study's in its own. */
+  questionOf(criterion: Criterion): string {
+    if (isBuiltIn(criterion)) return t().questions[criterion];
+    return this.visit?.questions?.find(({ id }) => id === criterion)?.question ?? criterion;
+  }
+
   /** It was the same person in another browser. */
   takeOver(): void {
     this.#enter(true);
@@ -140,25 +149,28 @@ export class Annotation {
     const { assignment, criterion } = this;
     if (!this.ready || assignment === undefined || criterion === undefined) return;
     if (asked.assignmentId !== assignment.id || asked.criterion !== criterion) return;
+    const isTie = choice === 'tie' || choice === 'bad';
     if (choice === 'tie' && !assignment.ties) return;
+    if (choice === 'bad' && assignment.bothBad !== true) return;
     const responseTimeMs = Math.round(performance.now() - this.#shownAt);
     if (!(responseTimeMs >= tooSoonMs)) return;
     const { practice } = this;
     if (practice !== undefined) {
-      if (choice !== 'tie') void this.takeStep({ step: 'practice', index: practice.index, choice });
+      if (!isTie) void this.takeStep({ step: 'practice', index: practice.index, choice });
       return;
     }
     const given: VoteInput = {
       voteId: crypto.randomUUID?.() ?? randomUuid(),
       assignmentId: assignment.id,
       criterion,
-      choice,
+      choice: choice === 'bad' ? 'tie' : choice,
+      ...(choice === 'bad' ? { bothBad: true } : {}),
       responseTimeMs,
       seen: this.looking.seen(),
     };
     this.notice = '';
     this.chosen = choice;
-    if (this.visit?.pointAt && choice !== 'tie' && assignment.instructed === undefined) {
+    if (this.visit?.pointAt && !isTie && assignment.instructed === undefined) {
       // Kept from now on: only its place is still open.
       void this.#queue.put(given);
       this.#given = given;
@@ -200,7 +212,7 @@ export class Annotation {
       this.#pace.pairDone(performance.now());
       this.#breakIsDue = this.done % (this.visit?.breakAfter ?? Infinity) === 0;
       void this.#goOn();
-    } else if (criterionTexts[following].hidesPrompt) this.#askFor(rest, null);
+    } else if (hidesPrompt(following, this.visit?.questions ?? [])) this.#askFor(rest, null);
     else if (this.prompt !== null) this.#askFor(rest, this.prompt);
     else if (assignment.promptLater !== undefined) this.#askFor(rest, assignment.promptLater);
     // The server tells the prompt with its answer.

@@ -1,6 +1,7 @@
 /** @file The figures of a report, by name: what each shows, and its numbers as a table. */
 import type { AnyReport, ManyModelsReport, Report, Slice } from '../../contract/report.ts';
-import { names, percent, pValue, range } from './words.ts';
+import { nameOfCriterion } from '../../contract/criteria.ts';
+import { percent, pValue, range } from './words.ts';
 
 export interface IntervalPoint {
   /** In the axis's units. */
@@ -98,10 +99,6 @@ export type Pairing = Pick<
 /** Fewer pairs than this say little of a slice. */
 export const fewPairs = 10;
 
-export function criterionName(criterion: string): string {
-  return names[criterion] ?? criterion;
-}
-
 /** In the order in which a report shows them. */
 export function figuresOf(report: AnyReport): Figure[] {
   if (!('pairings' in report)) return figuresOfTwo(report);
@@ -126,7 +123,7 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
       modelA,
       modelB,
       rows: decided.map((row) => ({
-        label: criterionName(row.criterion),
+        label: nameOfCriterion(row.criterion),
         wins: row.wins,
         neither: row.ties + row.split,
         losses: row.losses,
@@ -141,7 +138,7 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
       name: `win-rates${suffix}`,
       title: `Majority win rate of ${modelA} against ${modelB}`,
       caption: `Majority win rate of ${modelA} against ${modelB}, ties ½, with Tango’s 95 % interval over pairs.`,
-      labels: decided.map(({ criterion }) => criterionName(criterion)),
+      labels: decided.map(({ criterion }) => nameOfCriterion(criterion)),
       panels: [{ title: '', points: decided.map(({ winRate }) => pointOf(winRate, true)) }],
       domain: [0, 100],
       reference: 50,
@@ -206,7 +203,7 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
       title: `How the evidence grew, ${modelA} against ${modelB}`,
       caption:
         'The e-value after each pair, in the order in which pairs were decided. Whoever looked while the study ran may claim a difference at 5 % where it has reached 20.',
-      lines: evidenceOverTime.map(({ criterion, points }) => ({ label: criterionName(criterion), points })),
+      lines: evidenceOverTime.map(({ criterion, points }) => ({ label: nameOfCriterion(criterion), points })),
       needed: 20,
       table: {
         columns: ['criterion', 'pairs', 'e-value'],
@@ -222,7 +219,7 @@ export function figuresOfTwo(pairing: Pairing, suffix = ''): Figure[] {
       kind: 'difference',
       name: `reward-${i + 1}${suffix}`,
       title: `${reward} against people, ${modelA} against ${modelB}`,
-      caption: `How often people prefer ${modelA} (${criterionName(main.criterion)}, 95 %), by how much more ${reward} gives its image: groups of equally many pairs.`,
+      caption: `How often people prefer ${modelA} (${nameOfCriterion(main.criterion)}, 95 %), by how much more ${reward} gives its image: groups of equally many pairs.`,
       points: main.byDifference.map(({ difference, winRate }) => ({
         difference,
         value: 100 * winRate.value!,
@@ -279,7 +276,7 @@ function slicesFigure(
     caption: `Win rate of ${both} by ${what} with its 95 % interval. Filled: different from 50 % after Holm’s correction over the ${labels.length} of a criterion. Pale: fewer than ${fewPairs} pairs.`,
     labels,
     panels: slices.map((of, i) => ({
-      title: criterionName(criteria[i]!),
+      title: nameOfCriterion(criteria[i]!),
       points: labels.map((label) => {
         const slice = of.find((each) => each.name === label);
         if (slice === undefined) return pointOf({ value: null, low: null, high: null, n: 0 }, false);
@@ -319,7 +316,7 @@ function ratingsFigure({ models, ratings }: ManyModelsReport): Figure {
       'Log strength (Bradley–Terry, the models’ mean 0) with its 95 % interval; votes on one prompt are taken together.',
     labels: [...models],
     panels: criteria.map((criterion) => ({
-      title: criterionName(criterion),
+      title: nameOfCriterion(criterion),
       points: models.map((model) => {
         const { rating, low, high } = ratings.find((row) => row.criterion === criterion && row.model === model)!;
         const interval = low === null || high === null ? '' : ` (${low.toFixed(2)} … ${high.toFixed(2)})`;
@@ -350,8 +347,8 @@ function matrixFigure(
   return {
     kind: 'matrix',
     name: `matrix-${criterion}`,
-    title: `${criterionName(criterion)}: who wins against whom`,
-    caption: `${criterionName(criterion)}: majority win rate of the row’s model against the column’s, %.`,
+    title: `${nameOfCriterion(criterion)}: who wins against whom`,
+    caption: `${nameOfCriterion(criterion)}: majority win rate of the row’s model against the column’s, %.`,
     models: [...models],
     winRates,
     table: {

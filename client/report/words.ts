@@ -1,10 +1,4 @@
 /** @file Numbers as a reader expects them. */
-import { criterionTexts } from '../../contract/criteria.ts';
-
-export const names: Record<string, string> = Object.fromEntries(
-  Object.entries(criterionTexts).map(([criterion, { name }]) => [criterion, name]),
-);
-
 export function percent(value: number | null): string {
   return value === null ? '–' : `${(100 * value).toFixed(1)} %`;
 }

@@ -1,7 +1,7 @@
 /** @file A study's file while it is edited: every field is there, empty where nothing was decided. Pure. */
-import { askingOrder, type Criterion } from '../../contract/criteria.ts';
+import { askingOrder, type Criterion, type OwnCriterion } from '../../contract/criteria.ts';
 import { presets, type ExclusionRule, type Plan, type PresetName } from '../../contract/plan.ts';
-import type { StudyFile } from '../../contract/study-file.ts';
+import { namesOf, ownOf, type StudyFile } from '../../contract/study-file.ts';
 import type { Visit } from '../../contract/visit.ts';
 import { detectableWinRate } from '../../evaluator/statistics/power.ts';
 
@@ -18,8 +18,12 @@ export interface Draft {
   /** Empty: each two. */
   against: string;
   criteria: Criterion[];
+  /** Questions of the study's own, those among the criteria and those that were taken out again. */
+  own: OwnCriterion[];
   votesPerPair: number;
   ties: boolean;
+  bothBad: boolean;
+  split: boolean;
   seed: number;
   promptSample: number | null;
   preset: PresetName | '';
@@ -35,8 +39,11 @@ export function emptyDraft(): Draft {
     models: [],
     against: '',
     criteria: ['appeal', 'general', 'alignment'],
+    own: [],
     votesPerPair: 3,
     ties: false,
+    bothBad: false,
+    split: false,
     seed: 0,
     promptSample: null,
     preset: '',
@@ -58,9 +65,14 @@ export function emptyPlan(criteria: readonly Criterion[]): DraftPlan {
 }
 
 export function draftOf(file: StudyFile): Draft {
-  const { name, promptSet, criteria, votesPerPair, ties, seed, promptSample, preset, plan, visit } = file;
+  const { name, promptSet, criteria, votesPerPair, ties, bothBad, split, seed, promptSample, preset, plan, visit } =
+    file;
   return {
-    ...{ name, promptSet, criteria, votesPerPair, ties, seed },
+    ...{ name, promptSet, votesPerPair, ties, seed },
+    bothBad: bothBad ?? false,
+    split: split ?? false,
+    criteria: namesOf(criteria),
+    own: ownOf(criteria),
     models: 'models' in file ? file.models : [file.modelA, file.modelB],
     against: ('models' in file ? file.against : undefined) ?? '',
     promptSample: promptSample ?? null,
@@ -76,15 +88,20 @@ function draftPlan({ margin, exclusions, exclusionRule, ...plan }: Plan): DraftP
 
 /** What the server makes a study of. */
 export function fileOf(draft: Draft): object {
-  const { models, against, promptSample, preset, plan, visit, criteria, ...plain } = draft;
+  const { models, against, promptSample, preset, plan, visit, criteria, own, bothBad, split, ...plain } = draft;
   const [modelA, modelB] = models;
   const surroundings = decided(visit) as object | undefined;
   return {
     ...plain,
-    criteria: askingOrder(criteria),
+    criteria: askingOrder(criteria, own).map((id) => {
+      const question = own.find((one) => one.id === id);
+      return question === undefined ? id : decided(question);
+    }),
     ...(models.length === 2 && against === ''
       ? { modelA, modelB }
       : { models, ...(against === '' ? {} : { against }) }),
+    ...(plain.ties && bothBad ? { bothBad } : {}),
+    ...(split ? { split } : {}),
     ...(promptSample === null ? {} : { promptSample }),
     ...(preset === '' ? {} : { preset }),
     ...(plan === null ? {} : { plan: fileOfPlan(plan) }),
@@ -161,7 +178,7 @@ function exchanged(visit: Draft['visit']): Draft['visit'] {
           : {
               ...pair,
               answers: Object.fromEntries(
-                Object.entries(pair.answers).map(([criterion, answer]) => [criterion, other[answer]]),
+                Object.entries(pair.answers).map(([criterion, answer]) => [criterion, other[answer!]]),
               ) as typeof pair.answers,
             },
       ),
@@ -179,6 +196,7 @@ export function withPreset(draft: Draft, preset: PresetName | ''): Draft {
     ...draft,
     preset,
     criteria: askingOrder(criteria),
+    own: [],
     votesPerPair,
     ties,
     plan: draft.plan ?? emptyPlan(criteria),
@@ -200,7 +218,7 @@ export interface Cost {
  * @param pairings how many each two models make
  */
 export function costOf(
-  { criteria, votesPerPair, plan, visit }: Pick<Draft, 'criteria' | 'votesPerPair' | 'plan' | 'visit'>,
+  { criteria, votesPerPair, split, plan, visit }: Pick<Draft, 'criteria' | 'votesPerPair' | 'split' | 'plan' | 'visit'>,
   {
     pairs,
     pairings,
@@ -211,12 +229,58 @@ export function costOf(
   const votes = pairs * votesPerPair * criteria.length;
   const hours = (votes * secondsPerVote) / 3600;
   const cap = visit.pairsPerAnnotator;
+  const seats = votesPerPair * (split ? criteria.length : 1);
   const each = Math.max(1, Math.round(pairs / pairings));
   return {
     votes,
     hours,
     pay: hours * payPerHour,
-    places: cap === undefined ? null : Math.max(votesPerPair, Math.ceil((pairs * votesPerPair) / cap)),
+    places: cap === undefined ? null : Math.max(seats, Math.ceil((pairs * seats) / cap)),
     detectable: detectableWinRate(each, { power: 0.8, alpha: plan?.alpha ?? 0.05, tieRate: 0 }),
+  };
+}
+
+/** What an own question is called in votes: `Fewer artefacts!` is fewer-artefacts. */
+export function idOfQuestion(name: string): string {
+  return name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[-0-9]+|-+$/g, '')
+    .slice(0, 40)
+    .replace(/-+$/, '');
+}
+
+/**
+ * A question is asked (nothing before), has another name, or is asked no more (nothing after): its checks follow, and so does the plan.
+ */
+export function withCriterion(draft: Draft, before: Criterion | undefined, after?: Criterion): Draft {
+  const rename = (id: Criterion) => (id === before ? after : id);
+  const kept = draft.criteria.flatMap((id) => rename(id) ?? []);
+  const criteria = before === undefined && after !== undefined ? [...draft.criteria, after] : kept;
+  const { gold, practice, example } = draft.visit;
+  const renamed = <T extends { criterion: Criterion }>(check: T): T[] => {
+    const criterion = rename(check.criterion);
+    return criterion === undefined ? [] : [{ ...check, criterion }];
+  };
+  const goldPairs = gold?.pairs.flatMap((pair) => {
+    if (pair.answers === undefined) return [pair];
+    const answers = Object.entries(pair.answers).flatMap(([id, answer]) => {
+      const name = rename(id);
+      return name === undefined || answer === undefined ? [] : [[name, answer] as const];
+    });
+    return answers.length === 0 ? [] : [{ ...pair, answers: Object.fromEntries(answers) }];
+  });
+  const primary = draft.plan === null ? undefined : (rename(draft.plan.primary) ?? criteria[0]);
+  return {
+    ...draft,
+    criteria,
+    plan: draft.plan === null || primary === undefined ? null : { ...draft.plan, primary },
+    visit: {
+      ...draft.visit,
+      gold: gold === undefined || goldPairs!.length === 0 ? undefined : { ...gold, pairs: goldPairs! },
+      practice: practice?.flatMap(renamed),
+      example: example === undefined ? undefined : renamed(example)[0],
+    },
   };
 }

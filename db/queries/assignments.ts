@@ -222,6 +222,8 @@ export interface FreeSeat {
   sideA: Side;
   /** Of its pair in the study. */
   position: number;
+  /** The one that is answered here, where the study splits them. */
+  criterion: string | null;
   /** Criteria that somebody voted on before they left. */
   filled: string[];
 }
@@ -234,6 +236,8 @@ interface SeatSearch {
   from: number;
   /** Candidates among which one is drawn. */
   limit: number;
+  /** Seats of the plan that a pair has; those beyond it are not for those who are left out. */
+  planned: number;
 }
 
 const freeSeatRows = prepared((db, p: SeatSearch) =>
@@ -243,7 +247,7 @@ const freeSeatRows = prepared((db, p: SeatSearch) =>
         .selectFrom((inner) =>
           inner
             .selectFrom('seat')
-            .select(['seat.id', 'seat.pair_id', 'seat.side_a', 'seat.position'])
+            .select(['seat.id', 'seat.pair_id', 'seat.side_a', 'seat.position', 'seat.criterion'])
             .where('seat.study_id', '=', p.studyId)
             .where('seat.population', '=', p.population)
             .where('seat.state', '=', 'free')
@@ -251,7 +255,7 @@ const freeSeatRows = prepared((db, p: SeatSearch) =>
             // Others are asked on seats beyond the plan's: not those who are left out.
             .where((e) =>
               e.or([
-                e('seat.seat_index', '<', e.selectFrom('study').select('votes_per_pair').where('id', '=', p.studyId)),
+                e('seat.seat_index', '<', p.planned),
                 e.not(
                   e.exists(
                     e
@@ -286,7 +290,14 @@ const freeSeatRows = prepared((db, p: SeatSearch) =>
         .as('drawn'),
     )
     .leftJoin('slot', 'slot.seat_id', 'drawn.id')
-    .select(['drawn.id', 'drawn.pair_id', 'drawn.side_a', 'drawn.position', 'slot.criterion']),
+    .select([
+      'drawn.id',
+      'drawn.pair_id',
+      'drawn.side_a',
+      'drawn.position',
+      'drawn.criterion as seat_criterion',
+      'slot.criterion',
+    ]),
 );
 
 /** A free seat of a pair that this annotator has nothing to do with yet, drawn from the first ones of a position on. */
@@ -299,6 +310,7 @@ export async function freeSeat(db: Database, search: SeatSearch): Promise<FreeSe
     pairId: first.pair_id,
     sideA: first.side_a,
     position: first.position,
+    criterion: first.seat_criterion,
     filled: rows.flatMap(({ criterion }) => criterion ?? []),
   };
 }
@@ -321,6 +333,7 @@ const insertAssignment = prepared((db, p: AssignmentTable) =>
       skipped_at: p.skipped_at,
       kind: p.kind,
       surplus_at: p.surplus_at,
+      criterion: p.criterion,
     })
     // One holder a seat: assignment_seat.
     .onConflict((c) => c.doNothing()),

@@ -6,6 +6,8 @@ export interface ExcludedSeat {
   pairId: string;
   position: number;
   sideA: Side;
+  /** The one that it is for, where the study splits them. */
+  criterion: string | null;
   /** Votes that count on the seat, and how many of them are of people who are left out now. */
   votes: number;
   excluded: number;
@@ -20,18 +22,18 @@ export async function seatsOfExcluded(db: Database, studyId: string): Promise<Ex
     .leftJoin('exclusion as x', (join) =>
       join.onRef('x.annotator_id', '=', 'v.annotator_id').on('x.ended_at', 'is', null),
     )
-    .select(['t.pair_id as pairId', 't.position', 't.side_a as sideA', 't.seat_index'])
+    .select(['t.pair_id as pairId', 't.position', 't.side_a as sideA', 't.seat_index', 't.criterion'])
     .select((e) => [e.fn.countAll<number>().as('votes'), e.fn.count<number>('x.id').as('excluded')])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', 'people')
     .where('t.position', '>=', 0)
-    .groupBy(['t.id', 't.pair_id', 't.position', 't.side_a', 't.seat_index'])
+    .groupBy(['t.id', 't.pair_id', 't.position', 't.side_a', 't.seat_index', 't.criterion'])
     .having((e) => e.fn.count('x.id'), '>', 0)
     .orderBy('t.position')
     .orderBy('t.seat_index')
     .execute();
-  return rows.map(({ pairId, position, sideA, votes, excluded }) => ({
-    ...{ pairId, position, sideA },
+  return rows.map(({ pairId, position, sideA, criterion, votes, excluded }) => ({
+    ...{ pairId, position, sideA, criterion },
     votes: Number(votes),
     excluded: Number(excluded),
   }));
@@ -42,13 +44,15 @@ export interface ExtraSeat {
   pairId: string;
   seatIndex: number;
   sideA: Side;
+  criterion: string | null;
   /** Whether somebody has it, or has voted on it. */
   isUsed: boolean;
   /** Whether somebody has held it and left: it can be put away, not deleted. */
   wasHeld: boolean;
 }
 
-export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: number): Promise<ExtraSeat[]> {
+/** @param planned seats of the plan that a pair has */
+export async function extraSeatsOf(db: Database, studyId: string, planned: number): Promise<ExtraSeat[]> {
   const rows = await db
     .selectFrom('seat as t')
     .select((e) => [
@@ -56,6 +60,7 @@ export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: 
       't.pair_id as pairId',
       't.seat_index as seatIndex',
       't.side_a as sideA',
+      't.criterion',
       e
         .or([
           e('t.state', '<>', 'free'),
@@ -66,7 +71,7 @@ export async function extraSeatsOf(db: Database, studyId: string, votesPerPair: 
     ])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', 'people')
-    .where('t.seat_index', '>=', votesPerPair)
+    .where('t.seat_index', '>=', planned)
     .where('t.position', '>=', 0)
     .orderBy('t.seat_index')
     .execute();

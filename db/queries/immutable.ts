@@ -25,6 +25,13 @@ export interface StudyFacts {
   /** In the order in which they are asked. */
   criteria: string[];
   ties: boolean;
+  /** Whether a tie can say that neither image will do. */
+  bothBad: boolean;
+  /** Whether an annotator answers one criterion of a pair. */
+  split: boolean;
+  votesPerPair: number;
+  /** Questions of its own among the criteria: the contract's OwnCriterion. */
+  ownCriteria: unknown[];
   /** Without those that only serve as checks. */
   pairs: number;
   /** The contract's Visit; null: nothing but the voting. */
@@ -38,7 +45,7 @@ export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
   return studies.get(id, async () => {
     const row = await db
       .selectFrom('study')
-      .select(['criteria', 'ties', 'visit', 'plan'])
+      .select(['criteria', 'ties', 'both_bad', 'split', 'votes_per_pair', 'visit', 'plan', 'own_criteria'])
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
     const { pairs } = await db

@@ -5,10 +5,18 @@ import type { PairingTable, PairTable, Population, SeatTable, StudyState, StudyT
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
-export interface Study extends Omit<ObjectOf<StudyTable>, 'criteria' | 'ties' | 'visit' | 'plan'> {
+type JsonOrFlag = 'criteria' | 'ties' | 'bothBad' | 'split' | 'visit' | 'plan' | 'ownCriteria';
+
+export interface Study extends Omit<ObjectOf<StudyTable>, JsonOrFlag> {
   /** In the order in which they are asked. */
   criteria: string[];
   ties: boolean;
+  /** Whether a tie can say that neither image will do. */
+  bothBad: boolean;
+  /** Whether an annotator answers one criterion of a pair. */
+  split: boolean;
+  /** Questions of its own among the criteria: the contract's OwnCriterion. */
+  ownCriteria: unknown[];
   /** The contract's Visit; null: nothing but the voting. */
   visit: unknown;
   /** The contract's Plan; null: none was made. */
@@ -18,12 +26,28 @@ export type Pair = ObjectOf<PairTable>;
 export type Pairing = ObjectOf<PairingTable>;
 export type Seat = ObjectOf<SeatTable>;
 
+/** Seats of the plan that a pair has: k, or k for each criterion where they are split over annotators. */
+export function seatsPerPair({
+  votesPerPair,
+  split,
+  criteria,
+}: Pick<Study, 'votesPerPair' | 'split' | 'criteria'>): number {
+  return votesPerPair * (split ? criteria.length : 1);
+}
+
 /** What a study's JSON and 0/1 columns really are. */
-export function studyOf<Row extends Selectable<Pick<StudyTable, 'criteria' | 'ties' | 'visit' | 'plan'>>>(row: Row) {
+export function studyOf<
+  Row extends Selectable<
+    Pick<StudyTable, 'criteria' | 'ties' | 'both_bad' | 'split' | 'visit' | 'plan' | 'own_criteria'>
+  >,
+>(row: Row) {
   const json = (text: string | null) => (text === null ? null : (JSON.parse(text) as unknown));
   return objectOf(row, {
     criteria: JSON.parse(row.criteria) as string[],
     ties: row.ties === 1,
+    bothBad: row.both_bad === 1,
+    split: row.split === 1,
+    ownCriteria: (json(row.own_criteria) ?? []) as unknown[],
     visit: json(row.visit),
     plan: json(row.plan),
   });
@@ -57,6 +81,9 @@ export async function insertStudy(
     ...study,
     criteria: JSON.stringify(study.criteria),
     ties: study.ties ? 1 : 0,
+    bothBad: study.bothBad ? 1 : 0,
+    split: study.split ? 1 : 0,
+    ownCriteria: study.ownCriteria.length === 0 ? null : JSON.stringify(study.ownCriteria),
     visit: study.visit === null ? null : JSON.stringify(study.visit),
     plan: study.plan === null ? null : JSON.stringify(study.plan),
   });
@@ -67,16 +94,19 @@ export async function insertStudy(
 
 export async function insertSeats(db: Database, seats: readonly Seat[]): Promise<void> {
   // There are hundreds of thousands in a large study: named one by one, which is faster than by rowOf.
-  const rows = seats.map(({ id, studyId, pairId, population, seatIndex, position, sideA, state }): SeatTable => ({
-    id,
-    study_id: studyId,
-    pair_id: pairId,
-    population,
-    seat_index: seatIndex,
-    position,
-    side_a: sideA,
-    state,
-  }));
+  const rows = seats.map(
+    ({ id, studyId, pairId, population, seatIndex, position, sideA, state, criterion }): SeatTable => ({
+      id,
+      study_id: studyId,
+      pair_id: pairId,
+      population,
+      seat_index: seatIndex,
+      position,
+      side_a: sideA,
+      state,
+      criterion,
+    }),
+  );
   await insertRows(db, 'seat', rows);
 }
 

@@ -129,10 +129,10 @@ export async function checkedPairs(db: Database, annotatorId: string, kind: Assi
 export async function pairToRepeat(
   db: Database,
   annotatorId: string,
-): Promise<{ pairId: string; sideA: Side } | undefined> {
+): Promise<{ pairId: string; sideA: Side; criterion: string | null } | undefined> {
   const row = await db
     .selectFrom('assignment as x')
-    .select(['x.pair_id as pairId', 'x.side_a as sideA'])
+    .select(['x.pair_id as pairId', 'x.side_a as sideA', 'x.criterion'])
     .where('x.annotator_id', '=', annotatorId)
     .where('x.kind', '=', 'work')
     .where('x.state', '=', 'done')
@@ -170,6 +170,7 @@ export async function insertCheck(
     position: -1,
     side_a: assignment.sideA,
     state: 'free',
+    criterion: assignment.criterion,
   };
   await db.insertInto('seat').values(seat).execute();
   await takeSeat(db, assignment);

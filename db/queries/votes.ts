@@ -6,8 +6,10 @@ import { assignmentOf, type Assignment } from './assignments.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import type { Seat } from './studies.ts';
 
-export interface Vote extends Omit<ObjectOf<VoteTable>, 'counted' | 'remaining'> {
+export interface Vote extends Omit<ObjectOf<VoteTable>, 'counted' | 'remaining' | 'bothBad'> {
   counted: boolean;
+  /** A tie because neither image will do. */
+  bothBad: boolean;
   /** The criteria that were still open after this vote, so that a retry gets the same answer. */
   remaining: string[];
 }
@@ -70,7 +72,14 @@ export async function isRetracted(db: Database, voteId: string): Promise<boolean
 
 export async function findVote(db: Database, id: string): Promise<Vote | undefined> {
   const row = await db.selectFrom('vote').selectAll().where('id', '=', id).executeTakeFirst();
-  return row && objectOf(row, { counted: row.counted === 1, remaining: JSON.parse(row.remaining) as string[] });
+  return (
+    row &&
+    objectOf(row, {
+      counted: row.counted === 1,
+      bothBad: row.both_bad === 1,
+      remaining: JSON.parse(row.remaining) as string[],
+    })
+  );
 }
 
 const slotRows = prepared((db, p: { seatId: string }) =>
@@ -101,11 +110,16 @@ const voteInsert = prepared((db, p: VoteTable) =>
     created_at: p.created_at,
     seen: p.seen,
     point: p.point,
+    both_bad: p.both_bad,
   }),
 );
 /** A vote that counts fills its slot, whose primary key refuses a second one. */
 export async function insertVote(db: Database, vote: Vote): Promise<void> {
-  const json = { counted: vote.counted ? 1 : 0, remaining: JSON.stringify(vote.remaining) };
+  const json = {
+    counted: vote.counted ? 1 : 0,
+    bothBad: vote.bothBad ? 1 : 0,
+    remaining: JSON.stringify(vote.remaining),
+  };
   await voteInsert(db, rowOf<VoteTable>({ ...vote, ...json }));
 }
 
@@ -149,6 +163,8 @@ export interface CountedVote {
   annotator: string;
   criterion: string;
   choice: Choice;
+  /** 1: a tie because neither image will do. */
+  bothBad: number;
   sideA: Side;
   responseTimeMs: number;
   /** JSON of the contract's Seen. */
@@ -175,6 +191,7 @@ export function countedVotes(db: Database, studyId: string, population: Populati
       'n.participant as annotator',
       'v.criterion',
       'v.choice',
+      'v.both_bad as bothBad',
       'x.side_a as sideA',
       'v.response_time_ms as responseTimeMs',
       'v.seen',
@@ -215,6 +232,7 @@ export function voteLog(db: Database, studyId: string, population: Population, p
       'n.participant as annotator',
       'v.criterion',
       'v.choice',
+      'v.both_bad as bothBad',
       'x.side_a as sideA',
       'v.response_time_ms as responseTimeMs',
       'v.created_at as createdAt',

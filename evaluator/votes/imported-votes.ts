@@ -2,11 +2,19 @@
  * @file Cells → vote tables: votes that were collected elsewhere. A row that cannot be used is skipped, and every skip is counted
  * with its reason; what makes the whole file ambiguous refuses it.
  */
-import { askingOrder, criteria, type Criterion } from '../../contract/criteria.ts';
+import { askingOrder, isBuiltIn } from '../../contract/criteria.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { choiceOf, type Choice } from './choices.ts';
 import { layoutOf, plain, twice, votesOfRecord, type Cells, type Field, type Format, type Layout } from './formats.ts';
-import { outcomes, sides, VoteTableBuilder, type Item, type OutcomeCode, type VoteTable } from './vote-table.ts';
+import {
+  inOrder,
+  outcomes,
+  sides,
+  VoteTableBuilder,
+  type Item,
+  type OutcomeCode,
+  type VoteTable,
+} from './vote-table.ts';
 
 /** The votes on one pair of models. */
 export interface ImportedPairing {
@@ -406,10 +414,7 @@ export class ImportedVotesReader {
       this.note(
         `${averaged} ${averaged === 1 ? 'judgement was' : 'judgements were'} given twice, in both orders; each two are averaged (a tie where they differ).`,
       );
-    const bothBad = finished.reduce(
-      (sum, { votes }) => sum + (votes.bothBad ?? []).reduce((n, count) => n + count, 0),
-      0,
-    );
+    const bothBad = finished.reduce((sum, { votes }) => sum + (votes.bothBad?.length ?? 0), 0);
     if (bothBad > 0)
       this.note(`${bothBad} ${bothBad === 1 ? 'tie is' : 'ties are'} because neither would do (both bad).`);
     const without = finished.reduce(
@@ -493,9 +498,8 @@ class Pairing {
   finish(skip: (reason: string, column: string, row: number) => void): Finished {
     const { votes, kept, averaged } = this.#withoutRepeats(this.table.finish(), skip);
     if (this.#bothBad.size === 0) return { models: this.models, votes, averaged };
-    const bothBad = votes.criteria.map(() => 0);
-    for (let i = 0; i < votes.count; i++)
-      if (this.#bothBad.has(kept === undefined ? i : kept[i]!)) bothBad[votes.criterion[i]!]! += 1;
+    const bothBad: number[] = [];
+    for (let i = 0; i < votes.count; i++) if (this.#bothBad.has(kept === undefined ? i : kept[i]!)) bothBad.push(i);
     return { models: this.models, votes: { ...votes, bothBad }, averaged };
   }
 
@@ -572,16 +576,7 @@ function hasTwice(keys: Float64Array, below: number): boolean {
 
 /** The criteria as a study asks them, where all are a study's. */
 function inAskingOrder(votes: VoteTable): VoteTable {
-  if (!votes.criteria.every((name): name is Criterion => (criteria as readonly string[]).includes(name))) return votes;
-  const order = askingOrder(votes.criteria as Criterion[]);
-  const place = votes.criteria.map((name) => order.indexOf(name as Criterion));
-  const { bothBad } = votes;
-  return {
-    ...votes,
-    criteria: order,
-    criterion: votes.criterion.map((index) => place[index] ?? index),
-    ...(bothBad === undefined ? {} : { bothBad: order.map((name) => bothBad[votes.criteria.indexOf(name)]!) }),
-  };
+  return votes.criteria.every(isBuiltIn) ? inOrder(votes, askingOrder(votes.criteria)) : votes;
 }
 
 /**

@@ -109,7 +109,9 @@ function criterionReport(
       a,
       b,
       tie,
-      ...(votes.bothBad === undefined ? {} : { bothBad: votes.bothBad[index]! }),
+      ...(votes.bothBad === undefined
+        ? {}
+        : { bothBad: votes.bothBad.filter((i) => votes.criterion[i] === index).length }),
       ...(a + b + tie > 0 ? { shareA: (a + tie / 2) / (a + b + tie) } : { shareA: null, why: 'no votes yet' }),
     },
     agreement: agreementOf(items, votesPerPair, intervals),

@@ -75,10 +75,18 @@ export function votesCounted(votes: StudyVotes): StudyVotes {
 function votesBy(table: VoteTable, isCounted: (annotator: string) => boolean): VoteTable {
   const counts = table.annotators.map(isCounted);
   const isKept = (_: number, i: number) => i < table.count && counts[table.annotator[i]!]!;
+  const { bothBad } = table;
+  const places = new Map<number, number>();
+  if (bothBad !== undefined) for (let i = 0; i < table.count; i++) if (isKept(0, i)) places.set(i, places.size);
   const columns = Object.fromEntries(
     columnNames.map((name) => [name, table[name].filter(isKept)]),
   ) as unknown as Columns;
-  return { ...table, ...columns, count: columns.item.length };
+  return {
+    ...table,
+    ...columns,
+    count: columns.item.length,
+    ...(bothBad === undefined ? {} : { bothBad: bothBad.flatMap((i) => places.get(i) ?? []) }),
+  };
 }
 
 /** As JSON has it: columns as arrays, a time that is not known null. */

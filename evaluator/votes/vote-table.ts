@@ -21,7 +21,7 @@ export interface VoteTable {
   items: Item[];
   annotators: string[];
   criteria: string[];
-  /** Ties that were given because neither would do, by criterion; absent where nobody could say so. */
+  /** Which votes are ties because neither would do, by their place in the columns; absent where nobody could say so. */
   bothBad?: number[];
   count: number;
   item: Int32Array;
@@ -102,6 +102,12 @@ export class VoteTableBuilder {
     const { items, annotators, criteria } = this;
     return { items, annotators, criteria, count: this.#count, ...this.#columns };
   }
+}
+
+/** The same votes with the criteria in this order, of which each is one that the votes have. */
+export function inOrder(votes: VoteTable, criteria: readonly string[]): VoteTable {
+  const place = votes.criteria.map((name) => criteria.indexOf(name));
+  return { ...votes, criteria: [...criteria], criterion: votes.criterion.map((index) => place[index] ?? index) };
 }
 
 export const columnNames = ['item', 'annotator', 'criterion', 'outcome', 'sideOfA', 'responseTimeMs'] as const;

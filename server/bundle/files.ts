@@ -34,6 +34,11 @@ export const bundledStudySchema = z.object({
   criteria: z.array(z.string()),
   votesPerPair: z.int(),
   ties: z.boolean(),
+  /** Absent in bundles of before 0030-questions. */
+  bothBad: z.boolean().optional(),
+  split: z.boolean().optional(),
+  /** Those of the criteria that are the study's own. */
+  ownCriteria: z.array(z.unknown()).optional(),
   seed: z.int(),
   promptSample: z.int().nullable(),
   preset: z.string().nullable(),

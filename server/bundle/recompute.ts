@@ -6,6 +6,7 @@ import type { AnyReport } from '../../contract/report.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { importVotes } from '../../evaluator/votes/import.ts';
 import { reportOf, type PairingInput } from '../../evaluator/votes/ratings.ts';
+import { inOrder, type VoteTable } from '../../evaluator/votes/vote-table.ts';
 import { bundledPairSchema, bundledScoreSchema, linesOf, type BundledStudy } from './files.ts';
 
 export interface BundledTexts {
@@ -40,7 +41,7 @@ export async function recomputed({ study, pairs, votes, scores }: BundledTexts):
         modelB,
         votesPerPair: study.votesPerPair,
         primary: study.plan?.primary,
-        votes: found.votes,
+        votes: asAsked(found.votes, study),
         scores: ownScores.flatMap((score) => {
           const position = score.position === null ? undefined : indices.get(score.position);
           return position === undefined ? [] : [{ ...score, position }];
@@ -52,4 +53,11 @@ export async function recomputed({ study, pairs, votes, scores }: BundledTexts):
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @throws BadInput for a vote on what the study does not ask */
+function asAsked(votes: VoteTable, { criteria, bothBad }: BundledStudy): VoteTable {
+  const foreign = votes.criteria.find((name) => !criteria.includes(name));
+  if (foreign !== undefined) throw new BadInput(`votes.jsonl has votes on "${foreign}", which the study does not ask`);
+  return { ...inOrder(votes, criteria), ...(bothBad === true ? { bothBad: votes.bothBad ?? [] } : {}) };
 }

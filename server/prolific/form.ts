@@ -14,10 +14,13 @@ export function maximumMinutes(minutes: number): number {
   return 3 * minutes + 15;
 }
 
-/** So many people that every seat finds somebody: each may have a pair once. */
-export function placesFor(pairs: number, votesPerPair: number, pairsPerAnnotator: number | undefined): number {
+/**
+ * So many people that every seat finds somebody: each may have a pair once.
+ * @param seats of a pair
+ */
+export function placesFor(pairs: number, seats: number, pairsPerAnnotator: number | undefined): number {
   const each = Math.min(pairs, pairsPerAnnotator ?? pairs);
-  return each === 0 ? votesPerPair : Math.ceil((pairs * votesPerPair) / each);
+  return each === 0 ? seats : Math.ceil((pairs * seats) / each);
 }
 
 /** What a completion code says, and what follows from it there. */

@@ -14,12 +14,13 @@ import {
   type RecruitmentRow,
 } from '../../db/queries/recruitments.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
-import { studyById, type Study } from '../../db/queries/studies.ts';
+import { seatsPerPair, studyById, type Study } from '../../db/queries/studies.ts';
 import type { Quote, Recruitment, RecruitmentForm } from '../../contract/prolific.ts';
 import { record } from '../access/audit.ts';
 import type { Aside } from '../aside/aside.ts';
 import { logFailure, ServiceError } from '../errors.ts';
 import { visitOf } from '../study/checks.ts';
+import { questionsOfSeat } from '../study/extra-seats.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { Account, ifForbidden, type AccountParts } from './account.ts';
 import { Unanswered, type ProlificClient } from './client.ts';
@@ -92,9 +93,9 @@ export class Recruiting {
     const study = await requireStudy(db, name);
     const { pairs } = await studyFacts(db, study.id);
     const cap = visitOf(study)?.pairsPerAnnotator;
-    const votes = Math.min(pairs, cap ?? pairs) * study.criteria.length;
+    const votes = Math.min(pairs, cap ?? pairs) * questionsOfSeat(study);
     const suggested = {
-      places: placesFor(pairs, study.votesPerPair, cap),
+      places: placesFor(pairs, seatsPerPair(study), cap),
       minutes: Math.max(1, Math.ceil((votes * (medianSeconds ?? secondsPerVote)) / 60) + 1),
       title: 'Which of two images is better?',
     };

@@ -4,8 +4,9 @@ import { modelById } from '../../db/queries/models.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
 import { listPairings, listPairsForBundle } from '../../db/queries/studies.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
+import type { OwnCriterion } from '../../contract/criteria.ts';
 import type { Visit } from '../../contract/visit.ts';
-import { visitOf } from '../study/checks.ts';
+import { ownCriteriaOf, visitOf } from '../study/checks.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { modelsCompared } from '../study/study-file.ts';
 
@@ -28,8 +29,12 @@ export interface StudyAbout {
   seeds: number[];
   sizes: string[];
   criteria: string[];
+  /** Those of the criteria that are the study's own. */
+  ownCriteria: OwnCriterion[];
   votesPerPair: number;
   ties: boolean;
+  bothBad: boolean;
+  split: boolean;
   visit: Visit | null;
 }
 
@@ -59,8 +64,11 @@ export async function aboutStudy(db: Database, name: string): Promise<StudyAbout
     seeds: [...new Set(pairs.flatMap(({ a, b }) => [a.seed, b.seed]))].sort((x, y) => x - y),
     sizes: [...new Set(pairs.flatMap(({ a, b }) => [`${a.width} × ${a.height}`, `${b.width} × ${b.height}`]))],
     criteria: study.criteria,
+    ownCriteria: ownCriteriaOf(study),
     votesPerPair: study.votesPerPair,
     ties: study.ties,
+    bothBad: study.bothBad,
+    split: study.split,
     visit: visitOf(study),
   };
 }

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from '../../db/open.ts';
-import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { nameOfCriterion } from '../../contract/criteria.ts';
 import type { Population } from '../../db/tables.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { pairingsOf } from '../../evaluator/votes/models.ts';
@@ -57,8 +57,6 @@ export async function writeLatex(
   return [...files.keys()];
 }
 
-const nameOf = (criterion: string) => criterionTexts[criterion as Criterion]?.name ?? criterion;
-
 function table(report: AnyReport): string {
   const pairings = pairingsOf(report);
   const criteria = pairings.flatMap((pairing) => pairing.criteria);
@@ -72,7 +70,7 @@ function table(report: AnyReport): string {
       : []),
     ...of.map(({ criterion, winRate, wins, losses, ties, split, signTest, agreement }) =>
       [
-        latex(nameOf(criterion)),
+        latex(nameOfCriterion(criterion)),
         percent(winRate.value),
         winRate.low === null ? '--' : `${percent(winRate.low)}--${percent(winRate.high)}`,
         wins,

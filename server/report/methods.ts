@@ -1,5 +1,6 @@
 /** @file How a study was made and computed, in sentences for a paper; and the points that Otani et al. (2023, arXiv:2304.01816) ask for. */
-import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { criterionTexts, hidesPrompt, isBuiltIn, nameOfCriterion } from '../../contract/criteria.ts';
+import { inLanguage } from '../study/visit.ts';
 import { pairingsOf } from '../../evaluator/votes/models.ts';
 import type { StudyAbout } from './about.ts';
 import type { AnyReport } from '../../contract/report.ts';
@@ -43,7 +44,7 @@ function design(about: StudyAbout): string {
 }
 
 function people(about: StudyAbout, report: AnyReport): string {
-  const asked = about.criteria.map((criterion) => `“${criterionTexts[criterion as Criterion].question}”`);
+  const asked = questionsOf(about).map((question) => `“${question}”`);
   const counted = report.annotators.filter(({ excluded }) => !excluded).length;
   const { visit } = about;
   const checks = [
@@ -55,13 +56,37 @@ function people(about: StudyAbout, report: AnyReport): string {
   ];
   const left = report.withExcluded;
   return [
-    `Each pair got ${plural(about.votesPerPair, 'vote')} by different ${report.simulated ? 'simulated annotators' : 'annotators'} on ${list(asked)}, ${about.ties ? 'with ties allowed' : 'without ties'}. Annotators did not know which model an image was of; each model stood on the left for half of the votes, and the order of the pairs was random.`,
-    ...(about.criteria.some((criterion) => criterionTexts[criterion as Criterion].hidesPrompt)
-      ? ['Visual appeal was judged before the prompt was shown.']
-      : []),
+    `Each pair got ${plural(about.votesPerPair, 'vote')} by different ${report.simulated ? 'simulated annotators' : 'annotators'} on ${list(asked)}, ${tieWords(about)}${about.split ? '; each annotator answered one question of a pair' : ''}. Annotators did not know which model an image was of; each model stood on the left for half of the votes, and the order of the pairs was random.`,
+    ...orderOfQuestions(about),
     ...(checks.length === 0 ? [] : [`The visit had ${list(checks)}.`]),
     `${takers(counted, report.simulated)} took part${left === undefined ? '' : `; ${excluded(left)} (results with them are reported beside)`}.`,
   ].join(' ');
+}
+
+function tieWords({ ties, bothBad }: StudyAbout): string {
+  if (!ties) return 'without ties';
+  return bothBad ? 'with ties allowed, which could say that neither image would do' : 'with ties allowed';
+}
+
+/** Word by word, in the language that the study has first. */
+function questionsOf({ criteria, ownCriteria, visit }: StudyAbout): string[] {
+  return criteria.map((criterion) => {
+    if (isBuiltIn(criterion)) return criterionTexts[criterion].question;
+    return inLanguage(ownCriteria.find(({ id }) => id === criterion)!.question, visit ?? { languages: ['en'] });
+  });
+}
+
+function orderOfQuestions({ criteria, ownCriteria, visit }: StudyAbout): string[] {
+  const hidden = criteria.filter((criterion) => hidesPrompt(criterion, ownCriteria));
+  const names = list(
+    hidden.map((criterion, i) => (i === 0 ? nameOfCriterion(criterion) : nameOfCriterion(criterion).toLowerCase())),
+  );
+  return [
+    ...(hidden.length === 0
+      ? []
+      : [`${names} ${hidden.length === 1 ? 'was' : 'were'} judged before the prompt was shown.`]),
+    ...(visit?.order === 'rotated' ? ['The order of the questions was rotated over annotators.'] : []),
+  ];
 }
 
 function holmWords({ criteria }: StudyAbout, { plan }: AnyReport): string {
@@ -113,9 +138,12 @@ export function checklist(about: StudyAbout, report: AnyReport): ChecklistItem[]
   return [
     {
       point: 'What is evaluated, and what annotators are asked, word by word',
-      answer: about.criteria.map((criterion) => criterionTexts[criterion as Criterion].question).join(' / '),
+      answer: questionsOf(about).join(' / '),
     },
-    { point: 'Kind of judgement', answer: `a choice between two images${about.ties ? ', or a tie' : ''}` },
+    {
+      point: 'Kind of judgement',
+      answer: `a choice between two images${about.ties ? ', or a tie' : ''}${about.bothBad ? ', which could say that neither would do' : ''}`,
+    },
     {
       point: 'Prompts: source, number, how sampled',
       answer: `${about.promptSet}, ${about.prompts}${about.promptSample === null ? ', all that are rendered' : ', stratified by category'}`,

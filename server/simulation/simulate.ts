@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
 import { pairOfAssignment } from '../../db/queries/assignments.ts';
-import { listPairs, listPairScores, type Pair } from '../../db/queries/studies.ts';
+import { listPairs, listPairScores, seatsPerPair, type Pair } from '../../db/queries/studies.ts';
 import type {
   Acknowledgement,
   AnnotateClientEvents,
@@ -92,7 +92,7 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
           {
             ...{ db, url: server.url, token: study.simulationToken, name, sockets, places, rewards, gold },
             behaviour: roles[i]!,
-            share: Math.max(1, (places.size * study.votesPerPair) / request.annotators),
+            share: Math.max(1, (places.size * seatsPerPair(study)) / request.annotators),
           },
           preference,
           request,

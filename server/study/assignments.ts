@@ -29,14 +29,22 @@ import {
   type Standing,
 } from '../../db/queries/assignments.ts';
 import { pairContent, studyFacts, type PairContent, type StudyFacts } from '../../db/queries/immutable.ts';
-import { findStudyByToken } from '../../db/queries/studies.ts';
+import { findStudyByToken, seatsPerPair } from '../../db/queries/studies.ts';
 import { slotsOfSeat } from '../../db/queries/votes.ts';
 import type { Population, ProblemTable, Side, StudyState } from '../../db/tables.ts';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
-import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { hidesPrompt, type Criterion } from '../../contract/criteria.ts';
 import { ServiceError, TooManyBegin } from '../errors.ts';
 import { endVisit } from '../../db/queries/visits.ts';
-import { comesNext, criteriaAsked, failsChecks, instructedSide, promptShown, totalFor } from './checks.ts';
+import {
+  comesNext,
+  criteriaAsked,
+  failsChecks,
+  instructedSide,
+  ownCriteriaOf,
+  promptShown,
+  totalFor,
+} from './checks.ts';
 import { requireSteps } from './steps.ts';
 
 /** How long a seat is held, in milliseconds. */
@@ -287,15 +295,16 @@ export async function viewOf(
 ): Promise<AssignmentView> {
   const content = await pairContent(db, assignment.pairId);
   const answered = new Set(filled ?? (await slotsOfSeat(db, assignment.seatId)).map(({ criterion }) => criterion));
-  const asked = criteriaAsked(facts, assignment, content.position) as Criterion[];
+  const asked = criteriaAsked(facts, assignment, content.position);
   const criteria = asked.filter((criterion) => !answered.has(criterion));
   return {
     id: assignment.id,
     criteria,
     questions: asked.length,
-    prompt: visiblePrompt(criteria, promptShown(facts, assignment, content)),
+    prompt: visiblePrompt(facts, criteria, promptShown(facts, assignment, content)),
     ...imagesOf(assignment, content),
     ties: facts.ties,
+    ...(facts.bothBad ? { bothBad: true } : {}),
     ...instructedSide(facts, assignment, content),
     expiresAt: assignment.expiresAt,
     done,
@@ -314,13 +323,9 @@ export function imagesOf(assignment: Pick<Assignment, 'id' | 'sideA'>, content: 
   };
 }
 
-export function visiblePrompt(remaining: readonly Criterion[], prompt: string): string | null {
+export function visiblePrompt(facts: StudyFacts, remaining: readonly Criterion[], prompt: string): string | null {
   const asked = remaining[0];
-  return asked !== undefined && criterionTexts[asked].hidesPrompt ? null : prompt;
-}
-
-export function criteriaOf({ criteria }: { criteria: string[] }): Criterion[] {
-  return criteria as Criterion[];
+  return asked !== undefined && hidesPrompt(asked, ownCriteriaOf(facts)) ? null : prompt;
 }
 
 /** A whole lease from now; what it is when that is nearly the same, which saves a write. */
@@ -414,6 +419,7 @@ async function lease(
     annotatorId: annotator.id,
     population: annotator.population,
     limit: window,
+    planned: seatsPerPair(facts),
   };
   // What lies further back than the window was answered, or held by others, when this annotator passed it; it is looked
   // at again at the end. So the search does not get slower with every pair.
@@ -437,6 +443,7 @@ async function lease(
       skippedAt: null,
       kind: 'work',
       surplusAt: null,
+      criterion: seat.criterion,
     };
     if (await takeSeat(db, assignment)) return { assignment, filled: seat.filled, position: seat.position };
   }

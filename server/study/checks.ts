@@ -18,6 +18,7 @@ import {
   pairToRepeat,
   type CheckAnswer,
 } from '../../db/queries/visits.ts';
+import { rotatedOrder, type OwnCriterion } from '../../contract/criteria.ts';
 import type { Visit } from '../../contract/visit.ts';
 import type { Population } from '../../db/tables.ts';
 import type { Passed } from '../../evaluator/votes/quality.ts';
@@ -26,6 +27,11 @@ import { wilson } from '../../evaluator/statistics/wilson.ts';
 /** A study's visit; it was checked when the study was made. */
 export function visitOf({ visit }: Pick<StudyFacts, 'visit'>): Visit | null {
   return visit as Visit | null;
+}
+
+/** A study's own questions; they were checked when the study was made. */
+export function ownCriteriaOf({ ownCriteria }: Pick<StudyFacts, 'ownCriteria'>): OwnCriterion[] {
+  return ownCriteria as OwnCriterion[];
 }
 
 /** Whom a study's visit and its checks are for: simulated annotators just vote. */
@@ -56,12 +62,30 @@ function goldAt(visit: Visit, position: number) {
   return visit.gold?.pairs[-1 - position];
 }
 
-/** The criteria that are asked of an assignment, in the study's order; of gold those alone whose answer is known. */
-export function criteriaAsked(facts: StudyFacts, { kind }: Pick<Assignment, 'kind'>, position: number): string[] {
-  if (kind !== 'gold') return facts.criteria;
-  const { answers = {}, instruction } = goldAt(visitOf(facts)!, position) ?? {};
-  if (instruction !== undefined) return facts.criteria.slice(-1);
-  return facts.criteria.filter((criterion) => Object.hasOwn(answers, criterion));
+/**
+ * The criteria that are asked of an assignment, in the study's order or in its annotator's turn; of gold those alone whose answer
+ * is known.
+ */
+export function criteriaAsked(
+  facts: StudyFacts,
+  { kind, annotatorId, criterion }: Pick<Assignment, 'kind' | 'annotatorId' | 'criterion'>,
+  position: number,
+): string[] {
+  if (criterion !== null) return [criterion];
+  const visit = visitOf(facts);
+  const criteria =
+    visit?.order === 'rotated'
+      ? rotatedOrder(facts.criteria, ownCriteriaOf(facts), turnOf(annotatorId))
+      : facts.criteria;
+  if (kind !== 'gold') return criteria;
+  const { answers = {}, instruction } = goldAt(visit!, position) ?? {};
+  if (instruction !== undefined) return criteria.slice(-1);
+  return criteria.filter((criterion) => Object.hasOwn(answers, criterion));
+}
+
+/** Spread evenly over annotators: their ids are random. */
+function turnOf(annotatorId: string): number {
+  return Number.parseInt(annotatorId.slice(0, 8), 16);
 }
 
 /** What stands in the place of the prompt: the prompt itself, or what an instructed check says. */
@@ -111,14 +135,14 @@ export async function comesNext(
     const pairId = await goldFor(tx, annotator, visit);
     if (pairId !== undefined) {
       const sideA = randomInt(2) === 0 ? 'left' : 'right';
-      return makeCheck(tx, annotator, { kind: 'gold', pairId, sideA, expiresAt, now });
+      return makeCheck(tx, annotator, { kind: 'gold', pairId, sideA, criterion: null, expiresAt, now });
     }
   }
   if (repeat !== undefined && counts.work >= (counts.repeat + 1) * repeat.every) {
     const earlier = await pairToRepeat(tx, annotator.id);
     if (earlier !== undefined) {
       const sideA = earlier.sideA === 'left' ? 'right' : 'left';
-      return makeCheck(tx, annotator, { kind: 'repeat', pairId: earlier.pairId, sideA, expiresAt, now });
+      return makeCheck(tx, annotator, { ...earlier, kind: 'repeat', sideA, expiresAt, now });
     }
   }
   return counts.work >= pairsPerAnnotator ? 'nothing' : 'plan';
@@ -138,6 +162,7 @@ interface NewCheck {
   kind: Exclude<Assignment['kind'], 'work'>;
   pairId: string;
   sideA: Assignment['sideA'];
+  criterion: Assignment['criterion'];
   expiresAt: number;
   now: number;
 }
@@ -145,7 +170,7 @@ interface NewCheck {
 async function makeCheck(
   tx: Database,
   annotator: Annotator,
-  { kind, pairId, sideA, expiresAt, now }: NewCheck,
+  { kind, pairId, sideA, criterion, expiresAt, now }: NewCheck,
 ): Promise<Assignment> {
   const assignment: Assignment = {
     id: randomUUID(),
@@ -163,6 +188,7 @@ async function makeCheck(
     skippedAt: null,
     kind,
     surplusAt: null,
+    criterion,
   };
   await insertCheck(tx, annotator.population, randomInt(1000, 2 ** 31), assignment);
   return assignment;
@@ -181,7 +207,7 @@ export async function practicePair(
   const known = await checkOf(tx, { annotatorId: annotator.id, pairId, kind: 'practice' });
   if (known !== undefined) return known;
   const sideA = randomInt(2) === 0 ? 'left' : 'right';
-  return makeCheck(tx, annotator, { kind: 'practice', pairId, sideA, expiresAt: now, now });
+  return makeCheck(tx, annotator, { kind: 'practice', pairId, sideA, criterion: null, expiresAt: now, now });
 }
 
 /** Of one kind of check. */

@@ -14,6 +14,7 @@ import {
   insertSeats,
   insertStudy,
   listPairs,
+  seatsPerPair,
   setPlanHash,
   studyById,
   type Pair,
@@ -22,7 +23,7 @@ import {
   type Study,
 } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
-import { askingOrder, criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { askingOrder, hidesPrompt, type Criterion, type OwnCriterion } from '../../contract/criteria.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { contradictsPreset, type Plan, type PresetName } from '../../contract/plan.ts';
 import type { Visit } from '../../contract/visit.ts';
@@ -41,7 +42,13 @@ export interface StudyDesign {
   against?: string;
   votesPerPair: number;
   criteria: Criterion[];
+  /** Those of the criteria that are the study's own. */
+  ownCriteria?: readonly OwnCriterion[];
   ties: boolean;
+  /** Whether a tie can say that neither image will do. */
+  bothBad?: boolean;
+  /** Whether an annotator answers one criterion of a pair. */
+  split?: boolean;
   seed: number;
   /** A stratified sample of this many prompts; all of them when absent. */
   promptSample?: number;
@@ -127,9 +134,12 @@ export async function createStudy(
       id: randomUUID(),
       name: design.name,
       promptSetId: promptSet.id,
-      criteria: askingOrder(design.criteria),
+      criteria: askingOrder(design.criteria, design.ownCriteria),
+      ownCriteria: [...(design.ownCriteria ?? [])],
       votesPerPair: design.votesPerPair,
       ties: design.ties,
+      bothBad: design.bothBad ?? false,
+      split: design.split ?? false,
       seed: design.seed,
       state: 'draft',
       inviteToken: freshToken(),
@@ -263,15 +273,15 @@ export function requirePlan({ plan, preset, criteria, votesPerPair, ties }: Stud
 }
 
 /** @throws ServiceError when a check is on a criterion that the study does not ask */
-export function requireAsked({ visit, criteria }: StudyDesign): void {
+export function requireAsked({ visit, criteria, ownCriteria = [] }: StudyDesign): void {
   const { gold, practice = [], example } = visit ?? {};
   const asked = [
     ...(gold?.pairs ?? []).flatMap(({ answers = {} }) => Object.keys(answers)),
     ...[...practice, ...(example === undefined ? [] : [example])].map(({ criterion }) => criterion),
   ];
-  const foreign = asked.find((criterion) => !(criteria as string[]).includes(criterion));
-  const last = askingOrder(criteria).at(-1);
-  if (gold?.pairs.some(({ instruction }) => instruction) && last !== undefined && criterionTexts[last].hidesPrompt)
+  const foreign = asked.find((criterion) => !criteria.includes(criterion));
+  const last = askingOrder(criteria, ownCriteria).at(-1);
+  if (gold?.pairs.some(({ instruction }) => instruction) && last !== undefined && hidesPrompt(last, ownCriteria))
     throw new ServiceError('bad-request', `An instructed check needs a question that shows the prompt.`);
   if (foreign !== undefined)
     throw new ServiceError('bad-request', `A check of the visit is on "${foreign}", which the study does not ask.`);
@@ -286,8 +296,8 @@ export async function ensureSimulatedSeats(db: Database, studyId: string): Promi
 }
 
 /**
- * k seats a pair. Within a pair A's side alternates; which side comes first is drawn so that, over each pairing, half of
- * the pairs start on each. With an odd k no side is then favoured either.
+ * k seats a pair, or k for each criterion where they are split over annotators. Within those A's side alternates; which side comes
+ * first is drawn so that, over each pairing, half of the pairs start on each. With an odd k no side is then favoured either.
  */
 async function addSeats(db: Database, study: Study, pairs: Pair[], population: Population): Promise<void> {
   const generator = seededGenerator(study.seed ^ 0x5eed);
@@ -299,16 +309,22 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
     );
     own.forEach((pair, i) => firstLeft.set(pair, halves[i]!));
   }
+  // The criteria in turn, so that each is asked from the start.
+  const asked = study.split ? study.criteria : [null];
   const seats: Seat[] = pairs.flatMap((pair) =>
-    Array.from({ length: study.votesPerPair }, (_, seatIndex) => ({
+    Array.from({ length: seatsPerPair(study) }, (_, seatIndex) => ({
       id: `${pair.id}.${population[0]}${String(seatIndex).padStart(2, '0')}`,
       studyId: study.id,
       pairId: pair.id,
       population,
       seatIndex: seatIndex,
       position: pair.position,
-      sideA: (seatIndex % 2 === 0) === firstLeft.get(pair) ? ('left' as const) : ('right' as const),
+      sideA:
+        (Math.floor(seatIndex / asked.length) % 2 === 0) === firstLeft.get(pair)
+          ? ('left' as const)
+          : ('right' as const),
       state: 'free' as const,
+      criterion: asked[seatIndex % asked.length]!,
     })),
   );
   await insertSeats(db, seats);

@@ -1,6 +1,5 @@
 /** @file What a study can be made of, and what a study's file would make. */
 import { z } from 'zod';
-import { askingOrder } from '../../contract/criteria.ts';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
 import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
 import type { Database } from '../../db/open.ts';
@@ -120,7 +119,6 @@ export async function checkStudy(
   const said = {
     ...Object.fromEntries(others),
     ...modelsCompared(compared.map(([modelA, modelB]) => ({ modelA, modelB }))),
-    criteria: askingOrder(file.criteria),
   } as StudyFile;
   return {
     file: said as Record<string, unknown>,

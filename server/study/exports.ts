@@ -26,7 +26,7 @@ export interface ExportedVote {
   annotator: string;
   criterion: string;
   /** Seen from the models. */
-  choice: 'a' | 'b' | 'tie';
+  choice: 'a' | 'b' | 'tie' | 'bothbad';
   /** Which model was on the left. */
   left: 'a' | 'b';
   model_a: string;
@@ -56,7 +56,7 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     challenge: vote.challenge,
     annotator: vote.annotator,
     criterion: vote.criterion,
-    choice: choiceOf(vote),
+    choice: vote.bothBad === 1 ? 'bothbad' : choiceOf(vote),
     left: vote.sideA === 'left' ? 'a' : 'b',
     model_a: pairings[vote.pairing]!.modelA,
     model_b: pairings[vote.pairing]!.modelB,
@@ -73,6 +73,12 @@ export function itemsOf(pairs: readonly { position: number; promptId: string }[]
   const items = new Map<string, number>();
   for (const { position, promptId } of pairs) if (!items.has(promptId)) items.set(promptId, position);
   return items;
+}
+
+/** As the arena's records say it. */
+function arenaWinner(choice: ExportedVote['choice']): string {
+  if (choice === 'bothbad') return 'tie (bothbad)';
+  return choice === 'tie' ? 'tie' : `model_${choice}`;
 }
 
 /** Which model a vote is for. */
@@ -154,7 +160,7 @@ export async function exportVotes(
         ...row(vote),
         judge: vote.annotator,
         criterion: vote.criterion,
-        winner: vote.choice === 'tie' ? 'tie' : `model_${vote.choice}`,
+        winner: arenaWinner(vote.choice),
         left: vote.left,
         response_time_ms: vote.response_time_ms,
         tstamp: Date.parse(vote.created_at) / 1000,

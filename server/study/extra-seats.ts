@@ -15,10 +15,9 @@ import {
   type ExcludedSeat,
   type ExtraSeat,
 } from '../../db/queries/extra-seats.ts';
-import { insertSeats, type Seat, type Study } from '../../db/queries/studies.ts';
+import { insertSeats, seatsPerPair, type Seat, type Study } from '../../db/queries/studies.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaOf } from './assignments.ts';
 import { groupBy } from '../../evaluator/statistics/group-by.ts';
 import { requireStudy } from './lifecycle.ts';
 
@@ -29,12 +28,17 @@ export interface Reopened {
   shared: number;
 }
 
+/** Criteria that whoever has a seat answers there. */
+export function questionsOfSeat({ split, criteria }: Pick<Study, 'split' | 'criteria'>): number {
+  return split ? 1 : criteria.length;
+}
+
 /** Votes of a finished study: of every seat, one for each criterion. */
 export function votesNeeded(
-  { votesPerPair, extraSeats, criteria }: Pick<Study, 'votesPerPair' | 'extraSeats' | 'criteria'>,
+  study: Pick<Study, 'votesPerPair' | 'extraSeats' | 'criteria' | 'split'>,
   pairs: number,
 ): number {
-  return (pairs * votesPerPair + extraSeats) * criteria.length;
+  return (pairs * seatsPerPair(study) + study.extraSeats) * questionsOfSeat(study);
 }
 
 /** Opens what is missing; called again it opens nothing more. @throws ServiceError not-found; conflict for a closed study */
@@ -61,25 +65,29 @@ export async function reopenSeats(
  */
 export async function fitSeats(tx: Database, study: Study, opens: boolean): Promise<Reopened> {
   const touched = await seatsOfExcluded(tx, study.id);
-  const questions = criteriaOf(study).length;
+  const questions = questionsOfSeat(study);
   // Half of a seat that nobody has gone on with is free for whoever comes.
   const shared = touched.filter(({ votes, excluded }) => votes > excluded);
   const whole = touched.filter(({ votes, excluded }) => excluded === questions && votes === questions);
-  const extras = groupBy(await extraSeatsOf(tx, study.id, study.votesPerPair), ({ pairId }) => pairId);
-  const needed = groupBy(whole, ({ pairId }) => pairId);
+  const place = ({ pairId, criterion }: Pick<Seat, 'pairId' | 'criterion'>) => JSON.stringify([pairId, criterion]);
+  const extras = groupBy(await extraSeatsOf(tx, study.id, seatsPerPair(study)), place);
+  const needed = groupBy(whole, place);
   const indexes = opens ? await largestIndexes(tx, study.id) : new Map<string, number>();
   const spare: ExtraSeat[] = [];
   const missing: Seat[] = [];
   let total = 0;
-  for (const pairId of new Set([...extras.keys(), ...needed.keys()])) {
-    const [have, want] = [extras.get(pairId) ?? [], needed.get(pairId) ?? []];
+  for (const where of new Set([...extras.keys(), ...needed.keys()])) {
+    const [have, want] = [extras.get(where) ?? [], needed.get(where) ?? []];
     const unneeded = Math.max(0, have.length - want.length);
     const gone = unneeded === 0 ? [] : have.filter(({ isUsed }) => !isUsed).slice(-unneeded);
     spare.push(...gone);
     const kept = have.filter(({ id }) => !gone.some((seat) => seat.id === id));
     const added = opens ? notCovered(want, kept) : [];
-    const next = (indexes.get(pairId) ?? -1) + 1;
-    missing.push(...added.map((seat, i) => extraSeat(study, seat, next + i)));
+    for (const seat of added) {
+      const index = (indexes.get(seat.pairId) ?? -1) + 1;
+      indexes.set(seat.pairId, index);
+      missing.push(extraSeat(study, seat, index));
+    }
     total += have.length - gone.length + added.length;
   }
   await deleteSeats(
@@ -107,7 +115,7 @@ function notCovered(want: readonly ExcludedSeat[], have: readonly Pick<ExcludedS
 }
 
 /** A is on the side on which whoever is left out had it: the sides of what counts stay balanced. */
-function extraSeat({ id }: Study, { pairId, position, sideA }: ExcludedSeat, seatIndex: number): Seat {
+function extraSeat({ id }: Study, { pairId, position, sideA, criterion }: ExcludedSeat, seatIndex: number): Seat {
   return {
     id: `${pairId}.p${String(seatIndex).padStart(2, '0')}`,
     studyId: id,
@@ -117,5 +125,6 @@ function extraSeat({ id }: Study, { pairId, position, sideA }: ExcludedSeat, sea
     position,
     sideA,
     state: 'free',
+    criterion,
   };
 }

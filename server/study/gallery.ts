@@ -6,7 +6,6 @@ import { countedVotes, voteLog } from '../../db/queries/votes.ts';
 import { decide } from '../../evaluator/statistics/majority.ts';
 import { median } from '../../evaluator/statistics/median.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaOf } from './assignments.ts';
 import { excludedNow } from './exclusions.ts';
 import { choiceOf, statusOf } from './exports.ts';
 import { requireStudy } from './lifecycle.ts';
@@ -17,7 +16,7 @@ export async function galleryOf(db: Database, name: string): Promise<Gallery> {
   const study = await requireStudy(db, name);
   const whose = await populationOf(db, study.id);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
-  const criteria = criteriaOf(study);
+  const { criteria } = study;
   const pairings = await listPairings(db, study.id);
   const pairs = await listPairImages(db, study.id);
   const counts = new Map(pairs.map(({ position }) => [position, criteria.map(() => ({ a: 0, b: 0, tie: 0 }))]));

@@ -1,7 +1,6 @@
 /** @file How a study goes at this moment: pace, people, where they drop out. Nothing of what was voted. */
 import type { Live } from '../../contract/research.ts';
 import type { Step } from '../../contract/visit.ts';
-import type { Criterion } from '../../contract/criteria.ts';
 import type { Database } from '../../db/open.ts';
 import {
   countAtWork,
@@ -15,7 +14,6 @@ import { problemsOfStudy } from '../../db/queries/assignments.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { studyProgress } from '../../db/queries/studies.ts';
 import { median } from '../../evaluator/statistics/median.ts';
-import { criteriaOf } from './assignments.ts';
 import { visitOf } from './checks.ts';
 import { votesNeeded } from './extra-seats.ts';
 import { requireStudy } from './lifecycle.ts';
@@ -29,7 +27,7 @@ const shortestMs = 60_000;
 export async function studyLive(db: Database, name: string, now = Date.now()): Promise<Live> {
   const study = await requireStudy(db, name);
   const { pairs } = await studyFacts(db, study.id);
-  const criteria = criteriaOf(study);
+  const { criteria } = study;
   const votes = await votesByCriterion(db, study.id);
   const done = await countPairsDone(db, study.id, study.votesPerPair);
   const { first, times } = await recentVotes(db, study.id, now - hourMs);
@@ -48,7 +46,7 @@ export async function studyLive(db: Database, name: string, now = Date.now()): P
     )?.people ?? 0;
   return {
     at: now,
-    criteria: criteria.map((criterion: Criterion) => ({
+    criteria: criteria.map((criterion) => ({
       criterion,
       votes: votes.get(criterion) ?? 0,
       pairsDone: done.get(criterion) ?? 0,

@@ -1,7 +1,7 @@
 /** @file A study's plan: frozen with its hash when the study is made, and what was done otherwise. */
 import { createHash } from 'node:crypto';
 import type { Plan, PresetName } from '../../contract/plan.ts';
-import type { StudyFile } from '../../contract/study-file.ts';
+import { namesOf, type StudyFile } from '../../contract/study-file.ts';
 import { listAuditEntries } from '../../db/queries/audit.ts';
 import type { Database } from '../../db/open.ts';
 import type { Study } from '../../db/queries/studies.ts';
@@ -98,7 +98,7 @@ export function planText(file: StudyFile, sha256: string): string {
 Registered before the first vote. SHA-256 of the study's file as canonical JSON: \`${sha256}\`
 
 - **Compared:** ${models}, side by side on ${file.promptSample === undefined ? 'every prompt' : `${file.promptSample} prompts, stratified by category,`} of ${file.promptSet}.
-- **Asked:** ${file.criteria.join(', ')}; ${file.votesPerPair} ${file.votesPerPair === 1 ? 'vote' : 'votes'} a pair by different annotators, ${file.ties ? 'ties allowed' : 'no ties'}; a pair is won by more than half of its votes.
+- **Asked:** ${namesOf(file.criteria).join(', ')}; ${file.votesPerPair} ${file.votesPerPair === 1 ? 'vote' : 'votes'} a pair by different annotators${file.split === true ? ', each question of a pair by others' : ''}, ${file.ties ? 'ties allowed' : 'no ties'}; a pair is won by more than half of its votes.
 - **Primary criterion:** ${plan.primary}, tested alone; the others are corrected by Holm's method.
 - **Hypothesis:** ${plan.hypothesis}. ${hypotheses[plan.hypothesis]}${plan.margin === undefined ? '' : ` The margin is ${declared(100 * plan.margin)} points of the win rate.`}
 - **Test:** ${plan.stopping === 'e-value' ? `the e-value of won against lost pairs, which must reach ${(1 / plan.alpha).toPrecision(3)}` : plan.hypothesis === 'superiority' ? `McNemar's score test, two-sided, α = ${plan.alpha}` : `Tango's interval at ${declared(100 * levelOf(plan))} %`}.

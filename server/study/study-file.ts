@@ -5,16 +5,25 @@ import { z } from 'zod';
 import type { Database } from '../../db/open.ts';
 import { listPairings } from '../../db/queries/studies.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
-import { studyFileSchema, studyFileShape, type ModelsOfFile, type StudyFile } from '../../contract/study-file.ts';
+import {
+  namesOf,
+  ownOf,
+  studyFileSchema,
+  studyFileShape,
+  type CriterionOfFile,
+  type ModelsOfFile,
+  type StudyFile,
+} from '../../contract/study-file.ts';
 import type { PresetName } from '../../contract/plan.ts';
 import { BadInput } from '../../evaluator/engine/files/bad-input.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaOf } from './assignments.ts';
-import { visitOf } from './checks.ts';
+import { ownCriteriaOf, visitOf } from './checks.ts';
 import type { StudyDesign } from './design.ts';
 import { planOf } from './plan.ts';
 import { requireStudy } from './lifecycle.ts';
+import type { Study } from '../../db/queries/studies.ts';
+import type { BuiltInCriterion } from '../../contract/criteria.ts';
 
 const longest = 2 ** 20;
 
@@ -62,12 +71,15 @@ export function parseStudyFile(text: string, path: string): StudyFile {
 }
 
 export function designOf({ promptSet, promptSample, preset, plan, visit, ...file }: StudyFile): StudyDesign {
-  const { name, criteria, votesPerPair, ties, seed } = file;
+  const { name, criteria, votesPerPair, ties, bothBad, split, seed } = file;
   return {
     name,
-    criteria,
+    criteria: namesOf(criteria),
+    ownCriteria: ownOf(criteria),
     votesPerPair,
     ties,
+    ...(bothBad === true ? { bothBad } : {}),
+    ...(split === true ? { split } : {}),
     seed,
     prompts: promptSet,
     ...('models' in file
@@ -97,15 +109,22 @@ export async function studyFile(db: Database, name: string): Promise<StudyFile> 
     name: study.name,
     promptSet: (await promptSetById(db, study.promptSetId)).name,
     ...modelsCompared(await listPairings(db, study.id)),
-    criteria: criteriaOf(study),
+    criteria: criteriaOfFile(study),
     votesPerPair: study.votesPerPair,
     ties: study.ties,
+    ...(study.bothBad ? { bothBad: true } : {}),
+    ...(study.split ? { split: true } : {}),
     seed: study.seed,
     ...(study.promptSample === null ? {} : { promptSample: study.promptSample }),
     ...(study.preset === null ? {} : { preset: study.preset as PresetName }),
     ...(plan === null ? {} : { plan }),
     ...(visit === null ? {} : { visit }),
   };
+}
+
+function criteriaOfFile(study: Study): CriterionOfFile[] {
+  const own = ownCriteriaOf(study);
+  return study.criteria.map((id) => own.find((one) => one.id === id) ?? (id as BuiltInCriterion));
 }
 
 /** What made these pairings: two models, each two of several, or each against one. */

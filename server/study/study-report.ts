@@ -14,7 +14,6 @@ import type { Population } from '../../db/tables.ts';
 import type { PairingInput } from '../../evaluator/votes/ratings.ts';
 import { reportOfVotes, withBeside, type Beside, type StudyVotes } from '../../evaluator/votes/study-votes.ts';
 import { outcomes, sides, VoteTableBuilder, type VoteTable } from '../../evaluator/votes/vote-table.ts';
-import { criteriaOf } from './assignments.ts';
 import { checksOfStudy, visitOf } from './checks.ts';
 import { displayReport } from './display.ts';
 import { evidenceOverTime } from './evidence.ts';
@@ -51,7 +50,7 @@ export async function studyVotes(
     beside: async () => {
       const counted = everybodys.filter(({ annotator }) => !excluded.has(annotator));
       const byPairing = pairings.map((_, pairing) => counted.filter((vote) => vote.pairing === pairing));
-      const criteria = criteriaOf(study);
+      const { criteria } = study;
       const isChecked = visitOf(study) !== null && whose === 'people';
       return {
         display: byPairing.map((votes) => displayReport(votes, criteria)),
@@ -87,7 +86,7 @@ async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof require
       modelB,
       votes: votesOf(
         own.map(({ promptId, ...pair }) => ({ ...pair, id: String(items.get(promptId)) })),
-        criteriaOf(study),
+        study,
         votes.filter((vote) => vote.pairing === pairing).map((vote) => ({ ...vote, item: indexOf.get(vote.pair)! })),
       ),
       votesPerPair: study.votesPerPair,
@@ -100,7 +99,7 @@ async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof require
 
 function votesOf(
   pairs: readonly { id: string; category: string | null; challenge: string | null; weight: number | null }[],
-  criteria: readonly string[],
+  { criteria, bothBad }: Pick<Study, 'criteria' | 'bothBad'>,
   counted: readonly (CountedVote & { item: number })[],
 ): VoteTable {
   const table = new VoteTableBuilder(criteria);
@@ -116,5 +115,6 @@ function votesOf(
       responseTimeMs: vote.responseTimeMs,
     });
   }
-  return table.finish();
+  if (!bothBad) return table.finish();
+  return { ...table.finish(), bothBad: counted.flatMap((vote, i) => (vote.bothBad === 1 ? [i] : [])) };
 }

@@ -7,7 +7,6 @@ import type { Population } from '../../db/tables.ts';
 import type { StudySummary } from '../../contract/research.ts';
 import type { PresetName } from '../../contract/plan.ts';
 import { ServiceError } from '../errors.ts';
-import { criteriaOf } from './assignments.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import { visitOf } from './checks.ts';
 import { planOf } from './plan.ts';
@@ -45,7 +44,7 @@ async function summarise(db: Database, study: Awaited<ReturnType<typeof listStud
   const population = await populationOf(db, study.id);
   const progress = await studyProgress(db, study.id, population);
   const { pairs } = await studyFacts(db, study.id);
-  const criteria = criteriaOf(study);
+  const { criteria } = study;
   const needed = votesNeeded(study, pairs);
   const pairings = await listPairings(db, study.id);
   return {

@@ -5,10 +5,10 @@
 import type { Database } from '../../db/open.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import { standingOf, type Annotator, type Assignment } from '../../db/queries/assignments.ts';
-import { pairContent, studyFacts } from '../../db/queries/immutable.ts';
+import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import { codesFor } from '../../db/queries/recruitments.ts';
 import { endVisit, insertStep, stepsTaken } from '../../db/queries/visits.ts';
-import { criterionTexts, type Criterion } from '../../contract/criteria.ts';
+import { hidesPrompt, type Criterion } from '../../contract/criteria.ts';
 import {
   visitSchema,
   type EndReason,
@@ -21,7 +21,7 @@ import {
 } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
 import { imagesOf, nextAssignment, requireOpen, type LeaseTimes } from './assignments.ts';
-import { failsChecks, practicePair, totalFor, visitFor } from './checks.ts';
+import { failsChecks, ownCriteriaOf, practicePair, totalFor, visitFor } from './checks.ts';
 import { completionUrl } from '../prolific/form.ts';
 import { isBefore, practised, stepAt, stepsOf } from './steps.ts';
 import { htmlOf } from './markdown.ts';
@@ -159,7 +159,7 @@ async function viewOfVisit(
   annotator: Annotator,
   { language, now }: { language: Language | undefined; now: number },
 ): Promise<VisitView> {
-  const { visit, taken, standing } = await placeOf(tx, annotator);
+  const { visit, taken, standing, facts } = await placeOf(tx, annotator);
   const at = standing.endReason === null ? stepAt(visit, taken) : 'end';
   const view: VisitView = {
     languages: visit?.languages ?? ['en'],
@@ -170,6 +170,7 @@ async function viewOfVisit(
     pointAt: visit?.pointAt ?? false,
     difference: visit?.difference ?? false,
     ...optional('breakAfter', visit?.breakAfter, (count) => count),
+    ...ownQuestions(facts, visit, language),
   };
   if (visit === null) return view;
   const say = (text: Localised) => inLanguage(text, visit, language);
@@ -188,7 +189,7 @@ async function viewOfVisit(
       const assignment = await practicePair(tx, annotator, visit, 'example', now);
       const isLeft = (assignment.sideA === 'left') === (answer === 'a');
       const example: ShownPair = {
-        ...(await shown(tx, assignment, criterion)),
+        ...(await shown(tx, facts, assignment, criterion)),
         answer: isLeft ? 'left' : 'right',
         ...optional('why', why, say),
       };
@@ -197,7 +198,7 @@ async function viewOfVisit(
     case 'practice': {
       const index = practised(taken);
       const assignment = await practicePair(tx, annotator, visit, index, now);
-      const pair = await shown(tx, assignment, visit.practice![index]!.criterion);
+      const pair = await shown(tx, facts, assignment, visit.practice![index]!.criterion);
       return { ...view, practice: { index, of: visit.practice!.length, pair } };
     }
     case 'survey':
@@ -215,9 +216,33 @@ async function viewOfVisit(
   }
 }
 
-async function shown(tx: Database, assignment: Assignment, criterion: Criterion): Promise<ShownPair> {
+/** What the page cannot say in its own words. */
+function ownQuestions(
+  facts: StudyFacts,
+  visit: Visit | null,
+  language: Language | undefined,
+): Pick<VisitView, 'questions'> {
+  const own = ownCriteriaOf(facts);
+  if (own.length === 0) return {};
+  const say = (text: Localised) => inLanguage(text, visit ?? { languages: ['en'] }, language);
+  return {
+    questions: own.map(({ id, question, help, hidesPrompt }) => ({
+      id,
+      question: say(question),
+      hidesPrompt,
+      ...optional('help', help, say),
+    })),
+  };
+}
+
+async function shown(
+  tx: Database,
+  facts: StudyFacts,
+  assignment: Assignment,
+  criterion: Criterion,
+): Promise<ShownPair> {
   const content = await pairContent(tx, assignment.pairId);
-  const prompt = criterionTexts[criterion].hidesPrompt ? null : content.prompt;
+  const prompt = hidesPrompt(criterion, ownCriteriaOf(facts)) ? null : content.prompt;
   return { id: assignment.id, criterion, prompt, ...imagesOf(assignment, content) };
 }
 

@@ -66,12 +66,15 @@ async function count(
     throw new ServiceError('study-closed', 'This study has ended; this vote came too late.');
   const facts = await studyFacts(tx, assignment.studyId);
   const { position } = await pairContent(tx, assignment.pairId);
-  const criteria = criteriaAsked(facts, assignment, position) as Criterion[];
+  const criteria = criteriaAsked(facts, assignment, position);
   if (!criteria.includes(input.criterion)) {
     throw new ServiceError('bad-request', `This study does not ask about "${input.criterion}".`);
   }
   if (input.choice === 'tie' && !facts.ties) {
     throw new ServiceError('tie-not-allowed', 'This study has no tie; choose left or right.');
+  }
+  if (input.bothBad === true && (input.choice !== 'tie' || !facts.bothBad)) {
+    throw new ServiceError('bad-request', 'bothBad goes with a tie, in a study that asks whether both are bad.');
   }
   if (input.point !== undefined) await requirePlace(tx, annotator, facts, assignment, input.point);
   const slot = slots.get(input.criterion);
@@ -96,6 +99,7 @@ async function count(
     createdAt: now,
     seen: input.seen === undefined ? null : JSON.stringify(input.seen),
     point: input.point === undefined ? null : JSON.stringify(input.point),
+    bothBad: input.bothBad === true,
   };
   await insertVote(tx, vote);
   // Their work, though another's answer counts; once, however often it is answered.
@@ -222,14 +226,17 @@ async function repeatedAnswer(
   input: VoteInput,
 ): Promise<VoteResult> {
   const same =
-    earlier.assignmentId === assignment.id && earlier.criterion === input.criterion && earlier.choice === input.choice;
+    earlier.assignmentId === assignment.id &&
+    earlier.criterion === input.criterion &&
+    earlier.choice === input.choice &&
+    earlier.bothBad === (input.bothBad === true);
   if (!same) throw new ServiceError('vote-id-reused', 'This voteId belongs to another vote; every vote needs its own.');
   return answerOf(db, earlier, assignment);
 }
 
 async function answerOf(db: Database, vote: Vote, assignment: Assignment): Promise<VoteResult> {
-  const remaining = vote.remaining as Criterion[];
+  const { remaining } = vote;
   const facts = await studyFacts(db, assignment.studyId);
   const prompt = promptShown(facts, assignment, await pairContent(db, assignment.pairId));
-  return { counted: vote.counted, remaining, prompt: visiblePrompt(remaining, prompt) };
+  return { counted: vote.counted, remaining, prompt: visiblePrompt(facts, remaining, prompt) };
 }

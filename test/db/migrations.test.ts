@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(29);
+    expect(rows).toHaveLength(30);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -99,6 +99,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0027-connection',
         '0028-recruitment',
         '0029-extra-seats',
+        '0030-questions',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

@@ -6,6 +6,7 @@ import { strFromU8, strToU8, unzipSync, zipSync, type Unzipped } from 'fflate';
 import { expect, it } from 'vitest';
 import type { Database } from '../../db/open.ts';
 import type { VoteInput } from '../../contract/annotate.ts';
+import type { Report } from '../../contract/report.ts';
 import { sha256Of } from '../../evaluator/engine/files/hashes.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { bundleStudy, type BundleOptions } from '../../server/bundle/bundle.ts';
@@ -19,8 +20,11 @@ import { openStudyOf, reportOfTwo } from '../support/studies.ts';
 
 const times = { leaseMs: 60_000, graceMs: 5_000 };
 
-async function judgedStudy(db: Database) {
-  const { token, dataFolder } = await openStudyOf(db, { pairs: 8, votesPerPair: 2, ties: true });
+const counting = { id: 'counting', question: 'Which has the right number?', hidesPrompt: false };
+const sharp = { id: 'sharpness', question: 'Which is sharper?', hidesPrompt: true };
+
+async function judgedStudy(db: Database, design: Partial<Parameters<typeof openStudyOf>[1]> = {}) {
+  const { token, dataFolder } = await openStudyOf(db, { pairs: 8, votesPerPair: 2, ties: true, ...design });
   let cast = 0;
   for (const participant of ['worker~ann', 'worker~bob', 'worker~cay']) {
     const person = await joinStudy(db, { token, participant });
@@ -34,6 +38,7 @@ async function judgedStudy(db: Database) {
           criterion,
           choice,
           responseTimeMs: 400 + cast,
+          ...(choice === 'tie' && design.bothBad === true && cast % 2 === 0 ? { bothBad: true } : {}),
         };
         await castVote(db, person, vote as VoteInput, times);
       }
@@ -68,6 +73,20 @@ onBothEngines('a bundle', (fresh) => {
     await make({ identified: true });
     expect(strFromU8(unzipSync(readFileSync(out))['votes.jsonl']!)).toContain('worker~ann');
     expect((await verifyBundle(out)).differences).toEqual([]);
+  });
+
+  it('agrees with itself where the study asks its own questions', async () => {
+    const { db } = await fresh();
+    const { out, make } = await judgedStudy(db, {
+      criteria: ['general', 'counting', 'sharpness'],
+      ownCriteria: [counting, sharp],
+      bothBad: true,
+    });
+    await make();
+    const bundled = JSON.parse(strFromU8(unzipSync(readFileSync(out))['report.json']!)) as Report;
+    expect(bundled.criteria.map(({ criterion }) => criterion)).toEqual(['sharpness', 'general', 'counting']);
+    expect(bundled.criteria.reduce((sum, { votes }) => sum + votes.bothBad!, 0)).toBe(1);
+    expect(await verifyBundle(out)).toMatchObject({ differences: [] });
   });
 
   it('that was changed says what differs', async () => {

@@ -167,7 +167,7 @@ describe('http', () => {
       [],
       {},
       { voteId: 'x' },
-      { voteId: crypto.randomUUID(), assignmentId: 'x', criterion: 'beauty', choice: 'left', responseTimeMs: 1 },
+      { voteId: crypto.randomUUID(), assignmentId: 'x', criterion: 'Beauty!', choice: 'left', responseTimeMs: 1 },
     ]) {
       expect(await client.refused('vote:cast', payload)).toBe('bad-request');
     }

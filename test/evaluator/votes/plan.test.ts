@@ -143,7 +143,7 @@ it.each([
   [{ primary: 'general', hypothesis: 'equivalence' }, 'margin'],
   [{ primary: 'general', margin: 0.1 }, 'margin'],
   [{ primary: 'general', hypothesis: 'non-inferiority', margin: 0.1, stopping: 'e-value' }, 'stopping'],
-  [{ primary: 'beauty' }, 'primary'],
+  [{ primary: 'Beauty' }, 'primary'],
   [{ primary: 'general', alpha: 0 }, 'alpha'],
 ])('%j is no plan', (plan, path) => {
   expect(planSchema.safeParse(plan).error!.issues[0]!.path).toEqual([path]);

@@ -14,6 +14,7 @@ function vote(annotator: string, pair: number, forA: boolean, what: object | nul
     annotator,
     criterion: 'general',
     choice: forA ? 'left' : 'right',
+    bothBad: 0,
     sideA: 'left',
     responseTimeMs: 1,
     createdAt: 1,

@@ -7,7 +7,7 @@ function vote(pair: number, choice: 'a' | 'b' | 'tie', createdAt: number, criter
   return {
     ...{ pair, pairing: 0, prompt: '', category: null, challenge: null, annotator: `p${createdAt}`, criterion },
     ...{ choice: choice === 'tie' ? 'tie' : choice === 'a' ? 'right' : 'left', sideA: 'right' },
-    ...{ responseTimeMs: 1, seen: null, createdAt },
+    ...{ bothBad: 0, responseTimeMs: 1, seen: null, createdAt },
   };
 }
 
