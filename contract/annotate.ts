@@ -93,7 +93,9 @@ export const voteSchema = z.object({
     .nonnegative()
     .max(1e9)
     .transform(Math.round)
-    .describe('From both images being shown to the answer, milliseconds.'),
+    .describe(
+      'From the question being shown, on one screen with others from the answer before, to the answer; milliseconds.',
+    ),
   point: pointSchema.optional().describe('The place that decided, where the study asks for it.'),
   seen: seenSchema.optional().describe('What the page showed while it was asked; kept with the vote.'),
 });

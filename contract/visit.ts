@@ -128,6 +128,12 @@ export const visitSchema = z
       .enum(['fixed', 'rotated'])
       .optional()
       .describe('Of the questions: the same for everybody, or each place taken by each for an equal share of them.'),
+    oneScreen: z
+      .boolean()
+      .optional()
+      .describe(
+        'All questions of a pair stand on one screen and may be answered in any order; all show the prompt, or none.',
+      ),
     pointAt: z.boolean().default(false).describe('After an answer: where on the image did you decide? May be skipped.'),
     difference: z.boolean().default(false).describe('Whether what differs between both images can be shown.'),
     breakAfter: z.int().min(1).max(10_000).optional().describe('A break is offered each time so many pairs are done.'),
@@ -240,6 +246,7 @@ export const visitViewSchema = z.object({
     )
     .optional()
     .describe("Of the study's own; the others the page asks in its own words."),
+  oneScreen: z.boolean().optional().describe('Whether all questions of a pair stand on one screen.'),
   pointAt: z.boolean().describe('Whether the place that decided is asked for.'),
   difference: z.boolean().describe('Whether what differs between both images may be shown.'),
   breakAfter: z.int().positive().optional().describe('A break is offered each time so many pairs are done.'),

@@ -33,6 +33,8 @@ export type StepTaken = VisitStep extends infer S ? (S extends VisitStep ? Omit<
 export interface Asked {
   assignmentId: string;
   criterion: string;
+  /** Its own button was pressed, of several questions on one screen. */
+  isAimed?: boolean;
 }
 
 /** An answer this soon after its question was painted was meant for the one before, milliseconds. */
@@ -69,6 +71,8 @@ export class Annotation {
   broken = $state(false);
   /** An answer was given, and its place is asked for. */
   pointing = $state(false);
+  /** What was answered to the pair on screen, where all its questions stand there. */
+  answers = $state<Record<Criterion, Choice>>({});
   /** The answer that was given last, for a moment. */
   chosen = $state<Choice>();
   /** Something has been under way for a while, or for too long. */
@@ -85,9 +89,11 @@ export class Annotation {
   readonly criterion = $derived(this.remaining[0]);
   readonly question = $derived(this.criterion === undefined ? '' : this.questionOf(this.criterion));
   /** What is meant by a question of the study's own. */
-  readonly help = $derived(this.visit?.questions?.find(({ id }) => id === this.criterion)?.help);
+  readonly help = $derived(this.criterion === undefined ? undefined : this.helpOf(this.criterion));
   /** The pair on screen is practice: its place among them. */
   readonly practice = $derived(this.stage === 'judging' ? this.visit?.practice : undefined);
+  /** All questions of the pair stand on screen. */
+  readonly isTogether = $derived(this.visit?.oneScreen === true && this.practice === undefined);
   readonly ready = $derived(this.stage === 'judging' && !this.moving && !this.broken && !this.pointing);
   /** The zoom stays from pair to pair: images come with all of their pixels. */
   isMagnified = false;
@@ -139,6 +145,10 @@ export class Annotation {
     return this.visit?.questions?.find(({ id }) => id === criterion)?.question ?? criterion;
   }
 
+  helpOf(criterion: Criterion): string | undefined {
+    return this.visit?.questions?.find(({ id }) => id === criterion)?.help;
+  }
+
   /** It was the same person in another browser. */
   takeOver(): void {
     this.#enter(true);
@@ -146,14 +156,16 @@ export class Annotation {
 
   /** @param asked the question that the answer is to, as it stands on screen */
   vote(choice: Choice, asked: Asked): void {
-    const { assignment, criterion } = this;
-    if (!this.ready || assignment === undefined || criterion === undefined) return;
-    if (asked.assignmentId !== assignment.id || asked.criterion !== criterion) return;
+    const { assignment } = this;
+    const { criterion, isAimed = false } = asked;
+    if (!this.ready || assignment === undefined || asked.assignmentId !== assignment.id) return;
+    if (!(this.isTogether ? this.remaining.includes(criterion) : criterion === this.criterion)) return;
     const isTie = choice === 'tie' || choice === 'bad';
     if (choice === 'tie' && !assignment.ties) return;
     if (choice === 'bad' && assignment.bothBad !== true) return;
     const responseTimeMs = Math.round(performance.now() - this.#shownAt);
-    if (!(responseTimeMs >= tooSoonMs)) return;
+    const isFollowing = this.isTogether && isAimed && Object.keys(this.answers).length > 0;
+    if (!(responseTimeMs >= (isFollowing ? 0 : tooSoonMs))) return;
     const { practice } = this;
     if (practice !== undefined) {
       if (!isTie) void this.takeStep({ step: 'practice', index: practice.index, choice });
@@ -170,6 +182,7 @@ export class Annotation {
     };
     this.notice = '';
     this.chosen = choice;
+    this.answers = { ...this.answers, [criterion]: choice };
     if (this.visit?.pointAt && !isTie && assignment.instructed === undefined) {
       // Kept from now on: only its place is still open.
       void this.#queue.put(given);
@@ -204,7 +217,7 @@ export class Annotation {
     if (assignment === undefined || assignment.id !== given.assignmentId) return;
     this.#send(given);
     setTimeout(() => (this.chosen = undefined), 200);
-    const rest = this.remaining.slice(1);
+    const rest = this.remaining.filter((criterion) => criterion !== given.criterion);
     const [following] = rest;
     if (following === undefined) {
       this.#past.add(assignment.id);
@@ -212,7 +225,8 @@ export class Annotation {
       this.#pace.pairDone(performance.now());
       this.#breakIsDue = this.done % (this.visit?.breakAfter ?? Infinity) === 0;
       void this.#goOn();
-    } else if (hidesPrompt(following, this.visit?.questions ?? [])) this.#askFor(rest, null);
+    } else if (this.isTogether) this.#goOnWith(rest);
+    else if (hidesPrompt(following, this.visit?.questions ?? [])) this.#askFor(rest, null);
     else if (this.prompt !== null) this.#askFor(rest, this.prompt);
     else if (assignment.promptLater !== undefined) this.#askFor(rest, assignment.promptLater);
     // The server tells the prompt with its answer.
@@ -260,7 +274,11 @@ export class Annotation {
   async undo(): Promise<void> {
     if (this.pointing) {
       // Not sent yet: it is just asked again.
-      if (this.#given !== undefined) void this.#queue.remove(this.#given.voteId);
+      if (this.#given !== undefined) {
+        void this.#queue.remove(this.#given.voteId);
+        const { [this.#given.criterion]: _taken, ...others } = this.answers;
+        this.answers = others;
+      }
       this.#given = undefined;
       this.pointing = false;
       this.chosen = undefined;
@@ -517,6 +535,7 @@ export class Annotation {
     );
     this.minutesLeft = this.practice === undefined ? this.#pace.minutesFor(pair.total - this.done) : undefined;
     this.assignment = pair;
+    this.answers = {};
     this.broken = !whole;
     this.stage = 'judging';
     this.#askFor(pair.criteria, pair.prompt);
@@ -558,6 +577,13 @@ export class Annotation {
     this.#shownAt = Infinity;
     this.looking.begin();
     void painted().then(() => (this.#shownAt = performance.now()));
+  }
+
+  /** The questions that are left stand on screen already. */
+  #goOnWith(criteria: readonly Criterion[]): void {
+    this.remaining = [...criteria];
+    this.#shownAt = performance.now();
+    this.looking.begin();
   }
 
   /** Takes up to two pairs more, and fetches their images while this one is judged. */

@@ -283,6 +283,12 @@ export function requireAsked({ visit, criteria, ownCriteria = [] }: StudyDesign)
   const last = askingOrder(criteria, ownCriteria).at(-1);
   if (gold?.pairs.some(({ instruction }) => instruction) && last !== undefined && hidesPrompt(last, ownCriteria))
     throw new ServiceError('bad-request', `An instructed check needs a question that shows the prompt.`);
+  const hidden = criteria.filter((criterion) => hidesPrompt(criterion, ownCriteria));
+  if (visit?.oneScreen === true && hidden.length > 0 && hidden.length < criteria.length)
+    throw new ServiceError(
+      'bad-request',
+      `On one screen all questions show the prompt or none does; ${hidden.join(', ')} ${hidden.length === 1 ? 'hides' : 'hide'} it.`,
+    );
   if (foreign !== undefined)
     throw new ServiceError('bad-request', `A check of the visit is on "${foreign}", which the study does not ask.`);
 }

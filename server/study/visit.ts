@@ -171,6 +171,7 @@ async function viewOfVisit(
     difference: visit?.difference ?? false,
     ...optional('breakAfter', visit?.breakAfter, (count) => count),
     ...ownQuestions(facts, visit, language),
+    ...(visit?.oneScreen === true ? { oneScreen: true } : {}),
   };
   if (visit === null) return view;
   const say = (text: Localised) => inLanguage(text, visit, language);

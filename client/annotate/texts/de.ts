@@ -11,6 +11,7 @@ export const de: Texts = {
     alignment: 'Welches Bild passt besser zur Textbeschreibung?',
   },
 
+  allQuestions: 'Ihre Fragen zu diesem Paar',
   left: 'Links',
   right: 'Rechts',
   top: 'Oben',

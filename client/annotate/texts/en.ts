@@ -11,6 +11,7 @@ export const en = {
     string
   >,
 
+  allQuestions: 'Your questions on this pair',
   left: 'Left',
   right: 'Right',
   top: 'Top',
