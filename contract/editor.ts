@@ -91,3 +91,30 @@ export const studyCheckSchema = z.object({
 export type StudyCheck = z.infer<typeof studyCheckSchema>;
 
 export const newStudySchema = z.object({ file: z.unknown().describe("The study's file as JSON.") });
+
+export const previewSchema = z.object({
+  path: z.string().describe('Of the annotator’s page on this server, for some hours.'),
+});
+
+const draftFields = {
+  name: z.string().max(200).describe('Of the study that it will be; may be empty.'),
+  content: z
+    .record(z.string(), z.unknown())
+    .describe('As the editor has it: a study’s file in which something may be missing.'),
+};
+const draftPlace = {
+  id: z.string().describe('Of the draft.'),
+  version: z.int().describe('Grows by one with each change.'),
+  updatedAt: z.int().describe('Milliseconds since 1970.'),
+};
+export const draftSchema = z.object({ ...draftPlace, ...draftFields });
+export type StoredDraft = z.infer<typeof draftSchema>;
+export const draftListSchema = z.object({
+  drafts: z.array(z.object({ ...draftPlace, name: draftFields.name })).describe('The one that was changed last first.'),
+});
+export type DraftList = z.infer<typeof draftListSchema>;
+export const draftChangeSchema = z.object({
+  ...draftFields,
+  version: z.int().min(1).describe('One more than that of the draft that was changed; 1 for a new one.'),
+});
+export type DraftChange = z.infer<typeof draftChangeSchema>;

@@ -29,6 +29,7 @@ import { job } from './migrations/0026-job.ts';
 import { connection } from './migrations/0027-connection.ts';
 import { extraSeats } from './migrations/0029-extra-seats.ts';
 import { questions } from './migrations/0030-questions.ts';
+import { draft } from './migrations/0031-draft.ts';
 import { recruitment } from './migrations/0028-recruitment.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
@@ -64,6 +65,7 @@ export const migrations: Record<string, Migration> = {
   '0028-recruitment': recruitment,
   '0029-extra-seats': extraSeats,
   '0030-questions': questions,
+  '0031-draft': draft,
 };
 
 /**

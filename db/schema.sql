@@ -88,6 +88,14 @@ CREATE TABLE "checkpoint" (
   "step" integer not null,
   "device_seconds" double precision);
 
+CREATE TABLE "draft" (
+  "id" text primary key,
+  "name" text not null,
+  "content" text not null,
+  "version" integer not null,
+  "created_at" bigint not null,
+  "updated_at" bigint not null);
+
 CREATE TABLE "ended_session" (
   "id" text primary key,
   "expires_at" bigint not null);
@@ -173,6 +181,11 @@ CREATE TABLE "prescreen" (
   "created_at" bigint not null,
   "updated_at" bigint not null,
   "lost_workers" integer default 0 not null);
+
+CREATE TABLE "preview" (
+  "token" text primary key,
+  "material" text not null,
+  "created_at" bigint not null);
 
 CREATE TABLE "problem" (
   "id" text primary key,

@@ -94,6 +94,27 @@ export interface StudyTable {
 }
 
 /** Two models of a study that are compared. */
+/** A study that is being written. */
+export interface DraftTable {
+  id: string;
+  /** Of the study that it will be. */
+  name: string;
+  /** JSON, as the editor has it. */
+  content: string;
+  /** Grows with each change, so that nobody overwrites what they have not seen. */
+  version: number;
+  created_at: number;
+  updated_at: number;
+}
+
+/** A draft as annotators would see it, for some hours. */
+export interface PreviewTable {
+  token: string;
+  /** JSON of the study's file and of the rows that it needs. */
+  material: string;
+  created_at: number;
+}
+
 export interface PairingTable {
   study_id: string;
   /** In the study's order from 0. */
@@ -535,6 +556,8 @@ export interface Tables {
   account: AccountTable;
   ended_session: EndedSessionTable;
   share: ShareTable;
+  draft: DraftTable;
+  preview: PreviewTable;
   token: TokenTable;
   audit: AuditTable;
   server_secret: ServerSecretTable;

@@ -25,9 +25,11 @@ import { researchApi } from './http/research.ts';
 import type { Sessions } from './http/session.ts';
 import type { Recruiting } from './prolific/recruiting.ts';
 import type { AnnotatorEvents } from './socket/annotator-events.ts';
+import type { Previews } from './socket/previews.ts';
 
 export interface AppParts {
   annotators: AnnotatorEvents;
+  previews: Previews;
   db: Database;
   aside: Aside;
   imports: Aside;
@@ -48,6 +50,7 @@ export interface AppParts {
 
 export function createApp({
   annotators,
+  previews,
   db,
   aside,
   imports,
@@ -89,6 +92,7 @@ export function createApp({
           imgSrc: ["'self'", 'blob:', 'data:'],
           fontSrc: ["'self'"],
           connectSrc: ["'self'"],
+          frameSrc: ["'self'"],
           baseUri: ["'none'"],
           formAction: ["'self'"],
           frameAncestors: ["'none'"],
@@ -114,13 +118,13 @@ export function createApp({
 
   app.use(prolificHook(recruiting, limits, onProlific));
   app.use(annotateApi(annotators, origins));
-  app.use(annotatorImages(db, images, health));
+  app.use(annotatorImages(db, previews, images, health));
   app.use(compression());
   app.use(sharedReports({ db, aside, limits }));
-  app.use(pages({ db, sessions, origins, limits, publicUrl, openid, log }));
+  app.use(pages({ db, previews, sessions, origins, limits, publicUrl, openid, log }));
   app.use(
     '/api',
-    researchApi({ db, aside, imports, images, sessions, origins, limits, publicUrl, recruiting, prescreens }),
+    researchApi({ db, previews, aside, imports, images, sessions, origins, limits, publicUrl, recruiting, prescreens }),
   );
   app.use(() => {
     throw new ServiceError('not-found', 'There is nothing at this address.');

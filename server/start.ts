@@ -23,6 +23,7 @@ import { watchRecruitments } from './prolific/watch.ts';
 import { startLauncher } from './prescreens/launcher.ts';
 import { isPrescreenWaiting } from './prescreens/prescreens.ts';
 import { AnnotatorEvents, largestMessage } from './socket/annotator-events.ts';
+import { Previews } from './socket/previews.ts';
 import { serveAnnotators, type AnnotateNamespace } from './socket/annotate.ts';
 import { serveResearchers, type ResearchNamespace } from './socket/research.ts';
 
@@ -59,6 +60,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const health = new Health(metrics, log);
   const images = new ImageStore(config.dataFolder);
   const limits = new Limits(db, origins, config.newAnnotatorsPerHour);
+  const previews = new Previews(db);
   const annotators = new AnnotatorEvents({
     db,
     leases: config.leases,
@@ -67,6 +69,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
     keys: await ParticipantKeys.open(db),
     health,
     images,
+    previews,
     log,
   });
   const recruiting = new Recruiting({
@@ -81,6 +84,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const recruitments = config.publicUrl === undefined ? undefined : watchRecruitments(recruiting, log);
   const app = createApp({
     annotators,
+    previews,
     db,
     aside,
     imports,
@@ -150,6 +154,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
       clearTimeout(cut);
       stopListening();
       metrics.close();
+      await previews.close();
       await giveBackCheckpoints();
       await aside.close();
       await imports.close();

@@ -13,7 +13,7 @@ import type { Prescreen } from '../../contract/prescreen.ts';
 import type { ProlificAccount, Quote, Recruitment, RecruitmentForm } from '../../contract/prolific.ts';
 import type { JobList, JobView } from '../../contract/jobs.ts';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
-import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
+import type { DraftChange, DraftList, Material, PromptList, StoredDraft, StudyCheck } from '../../contract/editor.ts';
 import type { StudyFile } from '../../contract/study-file.ts';
 import type { CopySize } from '../../contract/copies.ts';
 import type { Gallery, Live, PairVotes, ShareView, StudySummary } from '../../contract/research.ts';
@@ -142,6 +142,12 @@ export const addPrompts = (set: { name: string; format: string; text: string }) 
   send<{ name: string; prompts: number }>('POST', '/prompt-sets', set);
 export const checkStudy = (study: { yaml: string } | { file: object }) =>
   send<StudyCheck>('POST', '/studies/check', study);
+export const previewStudy = (file: object) => send<{ path: string }>('POST', '/studies/preview', { file });
+export const readDrafts = () => request<DraftList>('/drafts');
+export const readDraft = (id: string) => request<StoredDraft>(`/drafts/${encodeURIComponent(id)}`);
+export const keepDraft = (id: string, change: Omit<DraftChange, 'content'> & { content: object }) =>
+  send<StoredDraft>('PUT', `/drafts/${id}`, change);
+export const dropDraft = (id: string) => send('DELETE', `/drafts/${id}`);
 export const addStudy = (file: object) => send<StudySummary>('POST', '/studies', { file });
 export const readStudyFile = (name: string) => request<StudyFile>(`${study(name)}/file`);
 export const htmlOfMarkdown = (text: string) => send<{ html: string }>('POST', '/markdown', { text });

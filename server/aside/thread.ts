@@ -12,6 +12,7 @@ import { peopleOf, takeOver } from '../prolific/submissions.ts';
 import { checkStudy, material, promptsFrom, promptsOf, rendersFrom, studyFromFile } from '../study/editor.ts';
 import { galleryOf, votesOnPair } from '../study/gallery.ts';
 import { closeDecided } from '../study/sequential.ts';
+import { previewMaterial } from '../study/preview.ts';
 import { missingImages } from '../study/missing-images.ts';
 import { studyFromScreen } from '../study/best-two.ts';
 import { studyLive } from '../study/live.ts';
@@ -42,6 +43,7 @@ export const calls = {
   material: (db: Database) => material(db),
   promptsOf,
   checkStudy,
+  previewMaterial,
   promptsFrom,
   rendersFrom,
   studyFromFile: (db: Database, { file, actor }: { file: unknown; actor: string }) => studyFromFile(db, file, actor),

@@ -4,8 +4,15 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { json, Router, type Request } from 'express';
 import { z } from 'zod';
-import { newPromptsSchema, newRendersSchema, newStudySchema, studyCheckRequestSchema } from '../../contract/editor.ts';
+import {
+  draftChangeSchema,
+  newPromptsSchema,
+  newRendersSchema,
+  newStudySchema,
+  studyCheckRequestSchema,
+} from '../../contract/editor.ts';
 import type { Database } from '../../db/open.ts';
+import { listDrafts } from '../../db/queries/drafts.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import type { Aside } from '../aside/aside.ts';
 import { textSchema } from '../../contract/words.ts';
@@ -13,7 +20,9 @@ import { ServiceError } from '../errors.ts';
 import { uploadFolder } from '../prescreens/prescreens.ts';
 import { imageOfPrompt } from '../study/editor.ts';
 import { htmlOf } from '../study/markdown.ts';
+import { dropDraft, keepDraft, requireDraft } from '../study/drafts.ts';
 import { studyFile } from '../study/study-file.ts';
+import type { Previews } from '../socket/previews.ts';
 import { studySummary } from '../study/summary.ts';
 import { copySize } from './images.ts';
 import { bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
@@ -35,8 +44,15 @@ function nameIn({ params }: Request): string {
   return parsed.data;
 }
 
+function draftIdIn({ params }: Request): string {
+  const parsed = z.uuid().toLowerCase().safeParse(params['id']);
+  if (!parsed.success) throw new ServiceError('not-found', 'There is no such draft; a draft’s id is a UUID.');
+  return parsed.data;
+}
+
 export interface EditorParts extends Asking {
   db: Database;
+  previews: Previews;
   aside: Aside;
   /** A thread for imports: they take minutes, which reports need not wait for. */
   imports: Aside;
@@ -45,7 +61,16 @@ export interface EditorParts extends Asking {
   upload: UploadLimits;
 }
 
-export function editorApi({ db, aside, imports, images, dataFolder, upload, ...asking }: EditorParts): Router {
+export function editorApi({
+  db,
+  previews,
+  aside,
+  imports,
+  images,
+  dataFolder,
+  upload,
+  ...asking
+}: EditorParts): Router {
   const router = Router();
   const drafting = requireResearcher(asking, 'draft');
   const large = json({ limit: '8mb' });
@@ -101,6 +126,23 @@ export function editorApi({ db, aside, imports, images, dataFolder, upload, ...a
   });
   router.post('/studies/check', drafting, large, async (request, response) => {
     response.json(await aside.run('checkStudy', bodyOf(studyCheckRequestSchema, request)));
+  });
+  router.post('/studies/preview', drafting, large, async (request, response) => {
+    const token = await previews.add(await aside.run('previewMaterial', bodyOf(newStudySchema, request)));
+    response.status(201).json({ path: `/annotate/${token}?participant=preview` });
+  });
+  router.get('/drafts', drafting, async (_request, response) => {
+    response.json({ drafts: await listDrafts(db) });
+  });
+  router.get('/drafts/:id', drafting, async (request, response) => {
+    response.json(await requireDraft(db, draftIdIn(request)));
+  });
+  router.put('/drafts/:id', drafting, large, async (request, response) => {
+    response.json(await keepDraft(db, draftIdIn(request), bodyOf(draftChangeSchema, request)));
+  });
+  router.delete('/drafts/:id', drafting, async (request, response) => {
+    await dropDraft(db, draftIdIn(request));
+    response.json({ done: true });
   });
   router.post('/studies', drafting, large, async (request, response) => {
     const { file } = bodyOf(newStudySchema, request);

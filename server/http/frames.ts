@@ -1,4 +1,4 @@
-/** @file Who may show a page in a frame: nobody, but for MTurk, whose workers meet a study there. */
+/** @file Who may show a page in a frame: nobody, but for MTurk, whose workers meet a study there, and our editor for a preview. */
 import type { Request, Response } from 'express';
 import { mturkFrames, mturkSubmits } from '../../contract/mturk.ts';
 
@@ -18,4 +18,11 @@ export function allowTurkFrame(response: Response): void {
   );
   // Older than the policy, and unable to name an origin.
   response.removeHeader('X-Frame-Options');
+}
+
+/** Lets our own pages frame this one response. */
+export function allowOwnFrame(response: Response): void {
+  const policy = String(response.getHeader('Content-Security-Policy'));
+  response.set('Content-Security-Policy', policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'"));
+  response.set('X-Frame-Options', 'SAMEORIGIN');
 }

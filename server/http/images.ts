@@ -6,6 +6,7 @@ import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { copySizes } from '../../contract/copies.ts';
 import { ServiceError } from '../errors.ts';
 import type { Health } from '../health.ts';
+import type { Previews } from '../socket/previews.ts';
 
 /** The longest side of the copy that is asked for; few sizes, so that nobody can fill the cache. */
 export function copySize(at: unknown): number | undefined {
@@ -15,7 +16,7 @@ export function copySize(at: unknown): number | undefined {
   return size;
 }
 
-export function annotatorImages(db: Database, store: ImageStore, health: Health): Router {
+export function annotatorImages(db: Database, previews: Previews, store: ImageStore, health: Health): Router {
   const router = Router();
   router.get('/annotate/images/:id/:side', async (request, response) => {
     const { id, side } = request.params;
@@ -31,6 +32,17 @@ export function annotatorImages(db: Database, store: ImageStore, health: Health)
         throw new ServiceError('not-found', 'This image is missing on the server.');
       });
     // No ETag and no Last-Modified: they would be the same wherever this image is shown.
+    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400, immutable' });
+    response.end(image);
+  });
+  router.get('/annotate/previews/:token/:sha256', async (request, response) => {
+    const { token, sha256 } = request.params;
+    const longest = copySize(request.query['at']);
+    if (!(await previews.shows(token, sha256))) throw new ServiceError('not-found', 'There is no such image.');
+    const image = await store.copy(sha256, longest).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new ServiceError('not-found', 'This image is missing on the server.');
+    });
     response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400, immutable' });
     response.end(image);
   });

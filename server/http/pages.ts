@@ -7,7 +7,8 @@ import { findStudyByToken } from '../../db/queries/studies.ts';
 import type { Database } from '../../db/open.ts';
 import { packageRoot } from '../../evaluator/engine/files/package-root.ts';
 import { ServiceError } from '../errors.ts';
-import { allowTurkFrame, isTurkLink } from './frames.ts';
+import { allowOwnFrame, allowTurkFrame, isTurkLink } from './frames.ts';
+import { isPreviewToken, type Previews } from '../socket/previews.ts';
 import type { Limits } from './limits.ts';
 import type { Origins } from './origins.ts';
 import type { Sessions } from './session.ts';
@@ -24,6 +25,7 @@ export function clientFolder(): string {
 
 export interface PageParts {
   db: Database;
+  previews: Previews;
   sessions: Sessions;
   origins: Origins;
   limits: Limits;
@@ -32,7 +34,7 @@ export interface PageParts {
   log: Logger;
 }
 
-export function pages({ db, sessions, origins, limits, publicUrl, openid, log }: PageParts): Router {
+export function pages({ db, previews, sessions, origins, limits, publicUrl, openid, log }: PageParts): Router {
   const router = Router();
   const folder = clientFolder();
   const read = (name: string) => readFileSync(join(folder, `${name}.html`));
@@ -54,9 +56,11 @@ export function pages({ db, sessions, origins, limits, publicUrl, openid, log }:
     if (participantOf(request.headers.cookie) === undefined) {
       response.append('Set-Cookie', freshParticipant(request.secure));
     }
+    const { token } = request.params;
     if (isTurkLink(request)) allowTurkFrame(response);
+    if (isPreviewToken(token)) allowOwnFrame(response);
     // The page itself says what is wrong with a bad link; the status is for scripts.
-    const known = (await findStudyByToken(db, request.params.token)) !== undefined;
+    const known = ((await previews.databaseOf(token)) ?? (await findStudyByToken(db, token))) !== undefined;
     sendPage(response.status(known ? 200 : 404), annotate);
   });
 

@@ -1,6 +1,7 @@
 /** @file The researcher's HTTP API: studies, reports, prescreens. Binds contract rows to domain calls. */
 import { json, Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
+import type { Previews } from '../socket/previews.ts';
 import type { Aside } from '../aside/aside.ts';
 import { shareRequestSchema, studyChangeSchema, type StudySummary } from '../../contract/research.ts';
 import { exclusionRequestSchema } from '../../contract/quality.ts';
@@ -27,6 +28,7 @@ import { allowed, bodyOf, identityOf, requireResearcher, type Asking } from './r
 
 export interface ResearchParts extends Asking {
   db: Database;
+  previews: Previews;
   aside: Aside;
   imports: Aside;
   images: ImageStore;
@@ -47,6 +49,7 @@ function positionIn({ position }: { position: string }): number {
 
 export function researchApi({
   db,
+  previews,
   aside,
   imports,
   images,
@@ -58,7 +61,16 @@ export function researchApi({
   const router = Router();
   // Before the parser of small bodies: the editor's may be larger.
   router.use(
-    editorApi({ db, aside, imports, images, dataFolder: prescreens.dataFolder, upload: prescreens.limits, ...asking }),
+    editorApi({
+      db,
+      previews,
+      aside,
+      imports,
+      images,
+      dataFolder: prescreens.dataFolder,
+      upload: prescreens.limits,
+      ...asking,
+    }),
   );
   router.use(json({ limit: '100kb' }));
   router.use(accessApi({ db, publicUrl, ...asking }));

@@ -37,7 +37,7 @@ export function serveAnnotators(
   });
 
   namespace.on('connection', (socket: AnnotateSocket) => {
-    const { annotator } = socket.data;
+    const { annotator, preview } = socket.data;
     const session = annotators.sessionOf(socket.data);
     if (session !== undefined) socket.emit('session', session);
     metrics.annotators.inc();
@@ -59,7 +59,7 @@ export function serveAnnotators(
     socket.on('disconnect', () => {
       metrics.annotators.dec();
       const ended = presence.leave(annotator.id);
-      if (ended !== undefined) departures.add(annotator.id, ended);
+      if (ended !== undefined && preview === undefined) departures.add(annotator.id, ended);
     });
   });
   return () => departures.end();

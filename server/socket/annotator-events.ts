@@ -40,12 +40,20 @@ import {
 import { lookAtVisit, takeStep } from '../study/visit.ts';
 import { arrive } from '../prolific/submissions.ts';
 import { castVote, undoLast } from '../study/votes.ts';
+import { isPreviewToken, type Previews } from './previews.ts';
 
 /** Who asks. */
 export interface Visitor {
   annotator: Annotator;
   /** Votes cast before were cast by another browser; 0 for the first one. */
   since: number;
+  /** The token of the preview that they look at; undefined in a study. */
+  preview?: string;
+}
+
+/** Whom an event is of, and in which database they are. */
+interface Place extends Visitor {
+  db: Database;
 }
 
 export interface EventParts {
@@ -56,6 +64,7 @@ export interface EventParts {
   keys: ParticipantKeys;
   health: Health;
   images: ImageStore;
+  previews: Previews;
   log: Logger;
 }
 
@@ -74,30 +83,30 @@ export class AnnotatorEvents {
   readonly #parts: EventParts;
   /** Far above what a person or a waiting script sends; a flood is refused before it reaches the database. */
   readonly #pace = new RateLimiterMemory({ points: 1000, duration: 1 });
-  readonly #handlers: Record<AnnotateEvent, (visitor: Visitor, payload: unknown) => Promise<unknown>> = {
-    'assignment:next': async ({ annotator }, payload) => {
+  readonly #handlers: Record<AnnotateEvent, (place: Place, payload: unknown) => Promise<unknown>> = {
+    'assignment:next': async (place, payload) => {
       parse(emptySchema, payload);
-      return this.#next(annotator);
+      return this.#next(place);
     },
-    'assignment:preload': async ({ annotator }, payload) => {
+    'assignment:preload': async (place, payload) => {
       parse(emptySchema, payload);
-      return this.#preload(annotator);
+      return this.#preload(place);
     },
-    'vote:cast': async ({ annotator }, payload) => {
-      const result = await castVote(this.#parts.db, annotator, parse(voteSchema, payload), this.leases);
-      this.#parts.metrics.votes.inc({ counted: String(result.counted) });
+    'vote:cast': async ({ db, annotator, preview }, payload) => {
+      const result = await castVote(db, annotator, parse(voteSchema, payload), this.leases);
+      if (preview === undefined) this.#parts.metrics.votes.inc({ counted: String(result.counted) });
       return result;
     },
-    'visit:look': async ({ annotator }, payload) =>
-      lookAtVisit(this.#parts.db, annotator, parse(visitLookSchema, payload)?.language),
-    'visit:step': async ({ annotator }, payload) =>
-      takeStep(this.#parts.db, annotator, parse(visitStepSchema, payload), this.leases),
-    'vote:undo': async ({ annotator, since }, payload) => {
+    'visit:look': async ({ db, annotator }, payload) =>
+      lookAtVisit(db, annotator, parse(visitLookSchema, payload)?.language),
+    'visit:step': async ({ db, annotator }, payload) =>
+      takeStep(db, annotator, parse(visitStepSchema, payload), this.leases),
+    'vote:undo': async ({ db, annotator, since }, payload) => {
       const voteId = parse(undoSchema, payload)?.voteId;
-      return undoLast(this.#parts.db, annotator, this.leases, Date.now(), { since, voteId });
+      return undoLast(db, annotator, this.leases, Date.now(), { since, voteId });
     },
-    'assignment:report': async ({ annotator }, payload) => {
-      await reportProblem(this.#parts.db, annotator, parse(problemSchema, payload));
+    'assignment:report': async ({ db, annotator }, payload) => {
+      await reportProblem(db, annotator, parse(problemSchema, payload));
       return {};
     },
   };
@@ -126,6 +135,7 @@ export class AnnotatorEvents {
     const { token, key, takeOver = false, participant: named, submission } = parseHandshake(auth);
     const { cookie } = request.headers;
     const participant = named ?? participantOf(cookie) ?? `anonymous-${randomUUID()}`;
+    if (isPreviewToken(token)) return this.#identifyIn(token, participant, request);
     const invited = await invitedTo(db, token).catch(async (error: unknown) => {
       if (error instanceof ServiceError && error.code === 'bad-token') await limits.countWrongKey(request);
       throw error;
@@ -144,6 +154,23 @@ export class AnnotatorEvents {
     return { annotator, since };
   }
 
+  /** Whoever has a preview's link may look; there is nothing to protect, and no key is asked for. */
+  async #identifyIn(preview: string, participant: string, request: IncomingMessage): Promise<Visitor> {
+    const db = await this.#parts.previews.databaseOf(preview);
+    if (db !== undefined) return { annotator: await memberOf(db, preview, participant), since: 0, preview };
+    await this.#parts.limits.countWrongKey(request);
+    throw new ServiceError('bad-token', 'This preview is over; make a new one from the editor.');
+  }
+
+  /** A preview that was put away meanwhile begins anew. */
+  async #placeOf(visitor: Visitor): Promise<Place> {
+    const { preview, annotator } = visitor;
+    if (preview === undefined) return { ...visitor, db: this.#parts.db };
+    const db = await this.#parts.previews.databaseOf(preview);
+    if (db === undefined) throw new ServiceError('bad-token', 'This preview is over; make a new one from the editor.');
+    return { ...visitor, db, annotator: await memberOf(db, preview, annotator.participant) };
+  }
+
   /** What the page keeps of the connection; simulated annotators need no key and get none. */
   sessionOf({ annotator, since }: Visitor): AnnotateSession | undefined {
     if (annotator.population === 'simulated') return undefined;
@@ -159,7 +186,13 @@ export class AnnotatorEvents {
         throw new ServiceError('rate-limited', 'Too fast; try again in a second.');
       });
       health.requireSavable();
-      return { ok: true, data: await this.#handlers[event](visitor, payload) };
+      const place = await this.#placeOf(visitor);
+      const data = await this.#handlers[event](place, payload);
+      const { preview } = visitor;
+      return {
+        ok: true,
+        data: preview === undefined ? data : await this.#parts.previews.withImages(place.db, preview, data),
+      };
     } catch (error) {
       return { ok: false, error: this.failureOf(error) };
     } finally {
@@ -167,10 +200,13 @@ export class AnnotatorEvents {
     }
   }
 
-  /** The visitor is here: what they hold is theirs for a whole lease again. */
-  /** @param connection by which they are here now; one that they had before may end on another server only after this */
-  holdFor({ annotator }: Visitor, connection: string): Promise<void> {
-    return holdAgain(this.#parts.db, annotator, this.leases, Date.now(), connection);
+  /**
+   * The visitor is here: what they hold is theirs for a whole lease again.
+   * @param connection by which they are here now; one that they had before may end on another server only after this
+   */
+  async holdFor(visitor: Visitor, connection: string): Promise<void> {
+    const { db, annotator } = await this.#placeOf(visitor);
+    await holdAgain(db, annotator, this.leases, Date.now(), connection);
   }
 
   /** Logs and counts it, and says what the caller may know. */
@@ -182,11 +218,11 @@ export class AnnotatorEvents {
   }
 
   /** Nobody is asked about what cannot be shown: such a pair is set aside, and another one comes. */
-  async #next(annotator: Annotator): Promise<AssignmentView | null> {
-    const { db, images } = this.#parts;
+  async #next({ db, annotator }: Place): Promise<AssignmentView | null> {
+    const { images } = this.#parts;
     for (let i = 0; i < missingAtOnce; i++) {
-      const assignment = await this.#withPlace(annotator);
-      if (assignment === null || (await this.#hasImages(assignment))) return assignment;
+      const assignment = await this.#withPlace(db, annotator);
+      if (assignment === null || (await this.#hasImages(db, assignment))) return assignment;
       // All of them: that is the disk, not the pair.
       if (!(await images.isThere())) break;
       await reportProblem(db, annotator, { assignmentId: assignment.id, reason: 'missing' });
@@ -198,25 +234,25 @@ export class AnnotatorEvents {
   }
 
   /** While many begin at once a place is waited for; seconds are enough where people vote. */
-  async #withPlace(annotator: Annotator): Promise<AssignmentView | null> {
+  async #withPlace(db: Database, annotator: Annotator): Promise<AssignmentView | null> {
     for (const since = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, placeEveryMs))) {
       try {
-        return await nextAssignment(this.#parts.db, annotator, this.leases);
+        return await nextAssignment(db, annotator, this.leases);
       } catch (error) {
         if (!(error instanceof TooManyBegin) || Math.abs(Date.now() - since) >= placeWithinMs) throw error;
       }
     }
   }
 
-  async #preload(annotator: Annotator): Promise<Preload> {
-    const { assignments } = await preloadAssignment(this.#parts.db, annotator, this.leases);
+  async #preload({ db, annotator }: Place): Promise<Preload> {
+    const { assignments } = await preloadAssignment(db, annotator, this.leases);
     const whole = [];
-    for (const assignment of assignments) if (await this.#hasImages(assignment)) whole.push(assignment);
+    for (const assignment of assignments) if (await this.#hasImages(db, assignment)) whole.push(assignment);
     return { assignments: whole };
   }
 
-  async #hasImages({ id }: { id: string }): Promise<boolean> {
-    const { db, images, health } = this.#parts;
+  async #hasImages(db: Database, { id }: { id: string }): Promise<boolean> {
+    const { images, health } = this.#parts;
     for (const sha256 of Object.values((await imagesOfAssignment(db, id)) ?? {})) {
       if (await images.has(sha256)) continue;
       health.imageIsMissing(sha256);
@@ -224,6 +260,12 @@ export class AnnotatorEvents {
     }
     return true;
   }
+}
+
+/** The annotator of a preview. */
+async function memberOf(db: Database, token: string, participant: string): Promise<Annotator> {
+  const invited = await invitedTo(db, token);
+  return (await findAnnotator(db, { ...invited, participant })) ?? joinInvited(db, invited, participant);
 }
 
 function parseHandshake(auth: unknown): z.infer<typeof handshakeSchema> {

@@ -109,7 +109,44 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
       expect(await page.locator('dd').nth(1).textContent()).toBe('45');
       await looksRight(page, 'editor', size);
 
-      // A draft is kept: the page may be closed.
+      // A question of one's own beside the paper's.
+      await page.getByRole('button', { name: 'Add a question of your own' }).click();
+      await page.getByLabel('Name in the results').fill('Fewer artefacts!');
+      await page.getByLabel('Question', { exact: true }).fill('Which image has fewer artefacts?');
+      await page.getByLabel('What it means').fill('Seams and smears.');
+      await page.locator('dd').nth(1).getByText('60', { exact: true }).waitFor();
+      expect(await page.getByLabel('Name in the results').inputValue()).toBe('Fewer artefacts');
+      await page.getByLabel('Beside it: both are bad').waitFor({ state: 'detached' });
+      await page.getByLabel('A tie may be voted').check();
+      await page.getByLabel('Beside it: both are bad').check();
+
+      // As annotators will see it, without a seat.
+      const counts = async () =>
+        Promise.all(
+          (['annotator', 'assignment', 'vote'] as const).map(
+            async (table) => (await db.selectFrom(table).selectAll().execute()).length,
+          ),
+        );
+      const before = await counts();
+      await page.locator('aside button.main:not([disabled])').waitFor();
+      await page.getByRole('button', { name: 'Preview as an annotator' }).click();
+      const inside = page.frameLocator('iframe');
+      await inside.getByRole('button', { name: 'I agree' }).click();
+      await inside.locator('.image[aria-disabled="false"]').first().waitFor();
+      await inside.getByText('Preview: nothing here counts').waitFor();
+      await looksRight(page, 'editor-preview', size);
+      await inside.locator('.answer.left').click();
+      await page.getByRole('button', { name: 'Phone' }).click();
+      await inside.locator('.image[aria-disabled="false"]').first().waitFor();
+      await page.getByRole('button', { name: 'Close' }).click();
+      expect(await counts()).toEqual(before);
+
+      // A draft is kept: the page may be closed, and the list has it.
+      await page.getByText('Saved.').waitFor();
+      await page.goto(`${server.url}/research`);
+      await looksRight(page, 'drafts', size);
+      await page.getByRole('link', { name, exact: true }).click();
+      await page.getByText('1 gold pair:').waitFor();
       await page.reload();
       await page.getByText('1 gold pair:').waitFor();
       expect(await page.getByLabel('Name of the study').inputValue()).toBe(name);
@@ -123,6 +160,7 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
       await page.getByText('The form has what the YAML says.').waitFor();
       await page.getByRole('button', { name: 'Make and open it' }).click();
       await page.getByRole('button', { name: 'Copy annotator link' }).waitFor();
+      expect(await db.selectFrom('draft').selectAll().execute()).toEqual([]);
       await page.getByRole('button', { name: 'QR code' }).click();
       const code = page.getByRole('img', { name: 'QR code of the annotator link' });
       await code.waitFor();
@@ -133,7 +171,11 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
 
       const file = await studyFile(db, name);
       expect(file).toMatchObject({
-        ...{ name, promptSet: set, modelA: one, modelB: two, votesPerPair: 3 },
+        ...{ name, promptSet: set, modelA: one, modelB: two, votesPerPair: 3, ties: true, bothBad: true },
+        criteria: [
+          ...['appeal', 'general', 'alignment'],
+          { id: 'fewer-artefacts', question: 'Which image has fewer artefacts?', help: 'Seams and smears.' },
+        ],
         plan: { primary: 'general', exclusionRule: { gold: 0.8, repeats: 0.6, fast: 0.33 } },
         visit: {
           consent: 'You *agree*.',

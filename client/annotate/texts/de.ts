@@ -11,6 +11,7 @@ export const de: Texts = {
     alignment: 'Welches Bild passt besser zur Textbeschreibung?',
   },
 
+  draftPreview: 'Vorschau: nichts hier zählt',
   allQuestions: 'Ihre Fragen zu diesem Paar',
   left: 'Links',
   right: 'Rechts',

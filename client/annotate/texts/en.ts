@@ -11,6 +11,7 @@ export const en = {
     string
   >,
 
+  draftPreview: 'Preview: nothing here counts',
   allQuestions: 'Your questions on this pair',
   left: 'Left',
   right: 'Right',

@@ -11,6 +11,7 @@ export const es: Texts = {
     alignment: '¿Qué imagen se ajusta mejor a la descripción?',
   },
 
+  draftPreview: 'Vista previa: nada de esto cuenta',
   allQuestions: 'Sus preguntas sobre este par',
   left: 'Izquierda',
   right: 'Derecha',

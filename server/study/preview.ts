@@ -1,0 +1,95 @@
+/**
+ * @file A draft as annotators would see it. The study is made in a database of its own, in memory, of some of the prompts and
+ * images: everything is as it will be, and no seat is taken. Arrow: a study's file → pairs, apart from all others.
+ */
+import { openDatabase, type Database } from '../../db/open.ts';
+import { findModel, insertModel, type Model } from '../../db/queries/models.ts';
+import { findPromptSet, insertPromptSet, listPrompts, type Prompt, type PromptSet } from '../../db/queries/prompts.ts';
+import { insertRender, listRenders, type Render } from '../../db/queries/renders.ts';
+import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
+import { ServiceError } from '../errors.ts';
+import {
+  checksAmong,
+  comparedPairs,
+  couplesOf,
+  createStudy,
+  groupByPrompt,
+  requireAsked,
+  requirePlan,
+} from './design.ts';
+import { fileFrom } from './editor.ts';
+import { changeState } from './lifecycle.ts';
+import { designOf } from './study-file.ts';
+
+/** Prompts that a preview shows beside those of the checks. */
+const shownPrompts = 12;
+
+export interface PreviewMaterial {
+  file: StudyFile;
+  promptSet: PromptSet;
+  prompts: Prompt[];
+  models: Model[];
+  renders: Render[];
+}
+
+/** What a preview needs. @throws ServiceError for a file of which no study could be made */
+export async function previewMaterial(db: Database, { file: given }: { file: unknown }): Promise<PreviewMaterial> {
+  const file = fileFrom({ file: given });
+  const design = designOf(file);
+  const compared = comparedPairs(design);
+  requirePlan(design, compared.length);
+  requireAsked(design);
+  const promptSet = await findPromptSet(db, file.promptSet);
+  if (promptSet === undefined) throw new ServiceError('not-found', `There is no prompt set named "${file.promptSet}".`);
+  const prompts = await listPrompts(db, promptSet.id);
+  const models: Model[] = [];
+  const renders = new Map<string, Map<string, Render[]>>();
+  for (const name of new Set(compared.flat())) {
+    const model = await findModel(db, name);
+    if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
+    models.push(model);
+    renders.set(name, groupByPrompt(await listRenders(db, { promptSetId: promptSet.id, modelId: model.id })));
+  }
+  const couples = compared.map(([a, b]) => couplesOf(prompts, renders.get(a)!, renders.get(b)!));
+  const checks = checksAmong(design.visit, prompts, couples[0]!);
+  const asked = prompts.filter(({ id }) => !checks.has(id) && couples.some((of) => of.has(id)));
+  const some = new Set([...checks.keys(), ...spread(asked, shownPrompts).map(({ id }) => id)]);
+  const needed = new Map(
+    couples.flatMap((of) =>
+      [...some].flatMap((id) => (of.get(id) ?? []).map((render) => [render.id, render] as const)),
+    ),
+  );
+  return {
+    file,
+    promptSet,
+    prompts: prompts.filter(({ id }) => some.has(id)),
+    models,
+    renders: [...needed.values()],
+  };
+}
+
+/** So many of them, at equal distances. */
+function spread<T>(all: readonly T[], count: number): T[] {
+  if (all.length <= count) return [...all];
+  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!);
+}
+
+/** @returns a database that holds the open study alone, under this token; close it. @throws ServiceError */
+export async function openPreview({ file, ...rows }: PreviewMaterial, token: string): Promise<Database> {
+  const db = await openDatabase(':memory:');
+  try {
+    await insertPromptSet(db, rows.promptSet, rows.prompts);
+    for (const model of rows.models) await insertModel(db, model);
+    for (const { position: _position, ...render } of rows.renders as (Render & { position?: number })[])
+      await insertRender(db, render);
+    // All that was chosen is shown.
+    const { promptSample: _all, ...design } = designOf(studyFileSchema.parse(file));
+    const { study } = await createStudy(db, design);
+    await changeState(db, study.name, 'open');
+    await db.updateTable('study').set({ invite_token: token }).where('id', '=', study.id).execute();
+    return db;
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+}
