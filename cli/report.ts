@@ -104,6 +104,7 @@ export function printReport(report: Report): void {
   printWeighted(report);
   printRewards(report);
   printSideBias(report.criteria);
+  printBothBad(report.criteria);
   printSlices(report);
   printDisplay(report);
   printExclusions(report);
@@ -195,6 +196,7 @@ export function printManyModelsReport(report: ManyModelsReport): void {
     printWeighted(pairing);
     printRewards(pairing);
     printSideBias(pairing.criteria);
+    printBothBad(pairing.criteria);
     printSlices(pairing);
     printDisplay(pairing);
   }
@@ -273,6 +275,13 @@ function printVerdicts(criteria: Report['criteria'], primary: string | undefined
   const family = `after Holm’s correction over the ${others.length} ${primary === undefined ? '' : 'other '}criteria`;
   if (differing.length === 0) console.log(`No criterion differs from 50 % ${family}.`);
   else console.log(`Different from 50 % ${family}: ${differing.map(({ criterion }) => criterion).join(', ')}.`);
+}
+
+/** Only where it could be said. */
+function printBothBad(criteria: Report['criteria']): void {
+  for (const { criterion, votes } of criteria)
+    if (votes.bothBad !== undefined && votes.tie > 0)
+      console.log(`${criterion}: ${votes.bothBad} of ${votes.tie} tied votes say that neither image will do.`);
 }
 
 /** Only where the interval says so. */

@@ -263,6 +263,29 @@ export function studyCommand(): Command {
       else console.log(`"${name}" is deleted, with ${votes} ${votes === 1 ? 'vote' : 'votes'}.`);
     });
   study
+    .command('rename <name> <new>')
+    .description('give a study another name; that of a plan is frozen with it once the study was opened')
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, next: string, options: Options) => {
+      const { changeName } = await import('../server/study/naming.ts');
+      await withWorkspace(options, ({ db }) => changeName(db, name, next));
+      if (options.json) printJson({ name: next, was: name });
+      else console.log(`"${name}" is called "${next}" now.`);
+    });
+  study
+    .command('forget <name>')
+    .description("replace the ids of a closed study's people by pseudonyms, for good; votes and reports stay")
+    .requiredOption('--confirm <name>', "the study's name, once more")
+    .option('--data <dir>', 'data directory')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: Options & { confirm: string }) => {
+      const { forgetStudy } = await import('../server/study/retention.ts');
+      const people = await withWorkspace(options, ({ db }) => forgetStudy(db, name, options.confirm));
+      if (options.json) printJson({ name, people });
+      else console.log(`"${name}": ${people} ${people === 1 ? 'person has' : 'people have'} a pseudonym now.`);
+    });
+  study
     .command('annotators <name>')
     .description('how annotators worked, and whom the plan’s rule on exclusions names; nothing of which model wins')
     .option('--data <dir>', 'data directory')

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { planSchema, presetSchema } from './plan.ts';
 import { visitSchema } from './visit.ts';
+import { fileNameSchema } from './study-file.ts';
 import { criterionSchema, studyStateSchema, textSchema } from './words.ts';
 
 export const studySummarySchema = z.object({
@@ -60,7 +61,56 @@ export type StudySummary = z.infer<typeof studySummarySchema>;
 
 export const studyListSchema = z.object({ studies: z.array(studySummarySchema).describe('Newest first.') });
 
-export const studyChangeSchema = z.object({ state: studyStateSchema.describe('The state that it goes to.') });
+export const studyChangeSchema = z
+  .strictObject({
+    state: studyStateSchema.optional().describe('The state that it goes to.'),
+    name: fileNameSchema
+      .optional()
+      .describe('Another name. That of a plan is frozen with it once the study was opened.'),
+    archived: z.boolean().optional().describe('Whether lists leave it out.'),
+  })
+  .refine((change) => Object.values(change).filter((value) => value !== undefined).length === 1, {
+    error: 'has one of state, name and archived',
+  });
+export type StudyChange = z.infer<typeof studyChangeSchema>;
+export const studyRemovalSchema = z.object({ name: z.string().describe("The study's name, once more.") });
+export const removedStudySchema = z.object({ votes: z.int().describe("People's votes that went with it.") });
+
+export const commentRequestSchema = z.object({
+  text: textSchema
+    .max(5000)
+    .refine((text) => text.trim() !== '', 'is empty')
+    .describe('What is said.'),
+  pair: z.int().min(0).nullish().describe('Position of the pair that it is of; of the whole study without.'),
+});
+export type CommentRequest = z.infer<typeof commentRequestSchema>;
+export const commentSchema = z.object({
+  id: z.string().describe('Of the comment.'),
+  pair: z.int().nullable().describe('Position of the pair; null: of the whole study.'),
+  author: z.string().describe("The account's name, or how the log calls them."),
+  mine: z.boolean().describe('Whether whoever asks wrote it.'),
+  text: z.string().describe('What is said.'),
+  createdAt: z.int().describe('Milliseconds since 1970.'),
+});
+export type StudyComment = z.infer<typeof commentSchema>;
+export const commentListSchema = z.object({ comments: z.array(commentSchema).describe('Oldest first.') });
+
+export const participantDataSchema = z.looseObject({
+  participant: z.string().describe("The crowd platform's id."),
+  studies: z
+    .array(z.looseObject({ study: z.string().describe('Name of the study.') }))
+    .describe('All that is stored, study by study.'),
+});
+export const erasedSchema = z.object({
+  erased: z
+    .array(
+      z.object({
+        study: z.string().describe('Name of the study.'),
+        pseudonym: z.string().describe('What stands in the place of the id.'),
+      }),
+    )
+    .describe('Where they had taken part.'),
+});
 
 export const inviteSchema = z.object({
   path: z.string().describe("Path of the annotators' link."),
@@ -121,6 +171,7 @@ export const pairVotesSchema = z.object({
         annotator: z.string().describe("The annotator's id."),
         criterion: z.string().describe('The criterion.'),
         choice: answerSchema.describe('Which model it is for.'),
+        bothBad: z.boolean().optional().describe('A tie because neither image will do.'),
         left: modelSchema.describe('Which model was on the left.'),
         responseTimeMs: z.number().describe('Milliseconds.'),
         createdAt: z.int().describe('Milliseconds since 1970.'),

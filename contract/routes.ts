@@ -59,14 +59,21 @@ import {
 import { jobListSchema, jobSchema } from './jobs.ts';
 import { trainingRunListSchema } from './training.ts';
 import {
+  commentListSchema,
+  commentRequestSchema,
+  commentSchema,
+  erasedSchema,
   gallerySchema,
   inviteSchema,
   liveSchema,
+  participantDataSchema,
+  removedStudySchema,
   pairVotesSchema,
   shareListSchema,
   shareRequestSchema,
   createdShareSchema,
   studyChangeSchema,
+  studyRemovalSchema,
   studyListSchema,
   studySummarySchema,
 } from './research.ts';
@@ -80,14 +87,47 @@ interface Route {
 }
 
 export const routes = [
-  { method: 'get', path: '/api/studies', summary: 'All studies, newest first', answer: studyListSchema },
+  { method: 'get', path: '/api/studies', summary: 'All studies, newest first; archived ones too with ?all=true', answer: studyListSchema },
   { method: 'get', path: '/api/studies/{name}', summary: 'One study and its progress', answer: studySummarySchema },
   {
     method: 'patch',
     path: '/api/studies/{name}',
-    summary: 'Open, pause or close a study',
+    summary: 'Open, pause or close a study, give it another name, or put it out of the way of lists',
     body: studyChangeSchema,
     answer: studySummarySchema,
+  },
+  {
+    method: 'delete',
+    path: '/api/studies/{name}',
+    summary: 'Delete a closed study or a draft with all of its votes, for good',
+    body: studyRemovalSchema,
+    answer: removedStudySchema,
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/comments',
+    summary: 'What researchers said of it and of its pairs',
+    answer: commentListSchema,
+  },
+  {
+    method: 'post',
+    path: '/api/studies/{name}/comments',
+    summary: 'Say something',
+    body: commentRequestSchema,
+    answer: commentSchema,
+  },
+  { method: 'delete', path: '/api/studies/{name}/comments/{id}', summary: 'Take it away again', answer: doneSchema },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/annotators/{annotator}',
+    summary: 'All that is stored of somebody in this study',
+    answer: participantDataSchema,
+  },
+  {
+    method: 'delete',
+    path: '/api/studies/{name}/annotators/{annotator}',
+    summary: 'Erase somebody in this study: a pseudonym takes their place, votes stay',
+    answer: erasedSchema,
   },
   {
     method: 'get',

@@ -124,6 +124,14 @@ export const visitSchema = z
       .optional()
       .describe('An earlier pair comes again with its sides swapped; it counts in no result.'),
     pairsPerAnnotator: z.int().min(1).max(100_000).optional().describe('At most so many pairs of the study a person.'),
+    retentionDays: z
+      .int()
+      .min(0)
+      .max(36_500)
+      .optional()
+      .describe(
+        'So many days after the study was closed a pseudonym takes the place of each id; votes stay. The consent page says so.',
+      ),
     order: z
       .enum(['fixed', 'rotated'])
       .optional()
@@ -193,6 +201,7 @@ export const visitViewSchema = z.object({
   html: html
     .optional()
     .describe('Of the step that is at hand: welcome, consent, instructions, or the thanks at the end.'),
+  retentionDays: z.int().optional().describe('With the consent: how many days after the end ids are kept.'),
   about: z
     .object({
       researcher: z.string().optional().describe('Who asks.'),

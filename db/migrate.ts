@@ -30,6 +30,7 @@ import { connection } from './migrations/0027-connection.ts';
 import { extraSeats } from './migrations/0029-extra-seats.ts';
 import { questions } from './migrations/0030-questions.ts';
 import { draft } from './migrations/0031-draft.ts';
+import { comment } from './migrations/0032-comment.ts';
 import { recruitment } from './migrations/0028-recruitment.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
@@ -66,6 +67,7 @@ export const migrations: Record<string, Migration> = {
   '0029-extra-seats': extraSeats,
   '0030-questions': questions,
   '0031-draft': draft,
+  '0032-comment': comment,
 };
 
 /**

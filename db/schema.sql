@@ -88,6 +88,18 @@ CREATE TABLE "checkpoint" (
   "step" integer not null,
   "device_seconds" double precision);
 
+CREATE TABLE "comment" (
+  "id" text primary key,
+  "study_id" text not null references "study" ("id"),
+  "pair" integer,
+  "author" text not null,
+  "text" text not null,
+  "created_at" bigint not null);
+
+CREATE INDEX "comment_study" on "comment" (
+  "study_id",
+  "created_at");
+
 CREATE TABLE "draft" (
   "id" text primary key,
   "name" text not null,
@@ -385,7 +397,8 @@ CREATE TABLE "study" (
   "extra_seats" integer default 0 not null,
   "own_criteria" text,
   "both_bad" integer default 0 not null check ("both_bad" in (0, 1)),
-  "split" integer default 0 not null check ("split" in (0, 1)));
+  "split" integer default 0 not null check ("split" in (0, 1)),
+  "closed_at" bigint);
 
 CREATE TABLE "submission" (
   "id" text primary key,

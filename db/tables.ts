@@ -89,11 +89,25 @@ export interface StudyTable {
   both_bad: Generated<number>;
   /** Whether an annotator answers one criterion of a pair: each seat has its own. */
   split: Generated<number>;
+  /** When it was closed last; null while it is not, and for one that was closed before this was noted. */
+  closed_at: Generated<number | null>;
   /** Seats beyond votes_per_pair of each pair: for the pairs of people who are left out. */
   extra_seats: Generated<number>;
 }
 
 /** Two models of a study that are compared. */
+/** What a researcher says of a study, or of one of its pairs. */
+export interface CommentTable {
+  id: string;
+  study_id: string;
+  /** Position of the pair; null: of the whole study. */
+  pair: number | null;
+  /** As the log names who did something. */
+  author: string;
+  text: string;
+  created_at: number;
+}
+
 /** A study that is being written. */
 export interface DraftTable {
   id: string;
@@ -556,6 +570,7 @@ export interface Tables {
   account: AccountTable;
   ended_session: EndedSessionTable;
   share: ShareTable;
+  comment: CommentTable;
   draft: DraftTable;
   preview: PreviewTable;
   token: TokenTable;

@@ -16,7 +16,16 @@ import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { DraftChange, DraftList, Material, PromptList, StoredDraft, StudyCheck } from '../../contract/editor.ts';
 import type { StudyFile } from '../../contract/study-file.ts';
 import type { CopySize } from '../../contract/copies.ts';
-import type { Gallery, Live, PairVotes, ShareView, StudySummary } from '../../contract/research.ts';
+import type {
+  CommentRequest,
+  Gallery,
+  Live,
+  PairVotes,
+  ShareView,
+  StudyChange,
+  StudyComment,
+  StudySummary,
+} from '../../contract/research.ts';
 import type { Quality, Reopened } from '../../contract/quality.ts';
 import type { TrainingRun } from '../../contract/training.ts';
 
@@ -37,7 +46,7 @@ const send = <T>(method: string, path: string, body?: object) =>
 const study = (name: string) => `/studies/${encodeURIComponent(name)}`;
 
 const revealing = (reveal: boolean) => (reveal ? '?reveal=true' : '');
-export const readStudies = () => request<{ studies: StudySummary[] }>('/studies');
+export const readStudies = (all = false) => request<{ studies: StudySummary[] }>(`/studies${all ? '?all=true' : ''}`);
 export const readStudy = (name: string) => request<StudySummary>(study(name));
 export const readReport = (name: string, reveal: boolean) =>
   request<Report | ManyModelsReport>(`${study(name)}/report${revealing(reveal)}`);
@@ -50,9 +59,7 @@ export const endShare = (name: string, id: string) => send('DELETE', `${study(na
 export const readLive = (name: string) => request<Live>(`${study(name)}/live`);
 export const readQuality = (name: string) => request<Quality>(`${study(name)}/annotators`);
 export const setExcluded = (name: string, annotator: string, excluded: boolean, reason: string) =>
-  send('POST', `${study(name)}/annotators/${encodeURIComponent(annotator)}/${excluded ? 'exclude' : 'include'}`, {
-    reason,
-  });
+  send('POST', `${person(name, annotator)}/${excluded ? 'exclude' : 'include'}`, { reason });
 export const reopenSeats = (name: string) => send<Reopened>('POST', `${study(name)}/annotators/reopen`);
 export const readGallery = (name: string, reveal: boolean) =>
   request<Gallery>(`${study(name)}/pairs${revealing(reveal)}`);
@@ -61,8 +68,18 @@ export const readPairVotes = (name: string, position: number, reveal: boolean) =
 export const pairImage = (name: string, position: number, side: 'a' | 'b', at: CopySize) =>
   `/api${study(name)}/pairs/${position}/${side}?at=${at}`;
 export const readInvite = (name: string) => request<{ path: string; url?: string }>(`${study(name)}/invite`);
-export const setState = (name: string, state: StudySummary['state']) =>
-  send<StudySummary>('PATCH', study(name), { state });
+export const changeStudy = (name: string, change: StudyChange) => send<StudySummary>('PATCH', study(name), change);
+export const setState = (name: string, state: StudySummary['state']) => changeStudy(name, { state });
+export const deleteStudy = (name: string, typed: string) =>
+  send<{ votes: number }>('DELETE', study(name), { name: typed });
+export const readComments = (name: string) => request<{ comments: StudyComment[] }>(`${study(name)}/comments`);
+export const addComment = (name: string, comment: CommentRequest) =>
+  send<StudyComment>('POST', `${study(name)}/comments`, comment);
+export const dropComment = (name: string, id: string) => send('DELETE', `${study(name)}/comments/${id}`);
+const person = (name: string, annotator: string) => `${study(name)}/annotators/${encodeURIComponent(annotator)}`;
+export const personAddress = (name: string, annotator: string) => `/api${person(name, annotator)}`;
+export const erasePerson = (name: string, annotator: string) =>
+  send<{ erased: { study: string; pseudonym: string }[] }>('DELETE', person(name, annotator));
 
 const prolific = (name: string, what = '') => `${study(name)}/prolific${what}`;
 export const readProlific = () => request<{ token: 'environment' | 'stored' | null }>('/prolific');

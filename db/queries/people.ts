@@ -46,7 +46,15 @@ export function votesOfAnnotator(db: Database, annotatorId: string) {
     .innerJoin('pair as p', 'p.id', 'x.pair_id')
     .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
     .leftJoin('retraction as r', 'r.vote_id', 'v.id')
-    .select(['v.id', 'q.text as prompt', 'x.kind', 'v.criterion', 'v.choice', 'v.response_time_ms as responseTimeMs'])
+    .select([
+      'v.id',
+      'q.text as prompt',
+      'x.kind',
+      'v.criterion',
+      'v.choice',
+      'v.both_bad as bothBad',
+      'v.response_time_ms as responseTimeMs',
+    ])
     .select(['v.created_at as createdAt', 'v.seen', 'v.point', 'r.created_at as retractedAt'])
     .where('v.annotator_id', '=', annotatorId)
     .orderBy('v.created_at')
@@ -112,4 +120,20 @@ export async function forgetAnnotator(db: Database, annotatorId: string, pseudon
     .where('annotator_id', '=', annotatorId)
     .where('step', 'not in', ['consent', 'practice'])
     .execute();
+}
+
+/** How the pseudonym of somebody who was erased begins. */
+export const erasedPrefix = 'erased-';
+const erasedName = /^erased-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The ids of a study's people who still have their names. */
+export async function peopleToForget(db: Database, studyId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('annotator')
+    .select(['id', 'participant'])
+    .where('study_id', '=', studyId)
+    .where('population', '=', 'people')
+    .orderBy('id')
+    .execute();
+  return rows.flatMap(({ id, participant }) => (erasedName.test(participant) ? [] : [id]));
 }

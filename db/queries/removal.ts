@@ -20,6 +20,7 @@ export async function deleteStudy(db: Database, studyId: string): Promise<void> 
   await db.deleteFrom('annotator').where('study_id', '=', studyId).execute();
   await db.deleteFrom('pair').where('study_id', '=', studyId).execute();
   await db.deleteFrom('pairing').where('study_id', '=', studyId).execute();
+  await db.deleteFrom('comment').where('study_id', '=', studyId).execute();
   await db.deleteFrom('share').where('study_id', '=', studyId).execute();
   await db.deleteFrom('study').where('id', '=', studyId).execute();
 }

@@ -142,8 +142,17 @@ export async function setPlanHash(db: Database, id: string, sha256: string): Pro
   await db.updateTable('study').set({ plan_sha256: sha256 }).where('id', '=', id).execute();
 }
 
-export async function setStudyState(db: Database, id: string, state: StudyState): Promise<void> {
-  await db.updateTable('study').set({ state }).where('id', '=', id).execute();
+export async function setStudyState(db: Database, id: string, state: StudyState, now: number): Promise<void> {
+  const closedAt = state === 'closed' ? now : null;
+  await db.updateTable('study').set({ state, closed_at: closedAt }).where('id', '=', id).execute();
+}
+
+export async function renameStudy(
+  db: Database,
+  id: string,
+  { name, planSha256 }: Pick<Study, 'name' | 'planSha256'>,
+): Promise<void> {
+  await db.updateTable('study').set({ name, plan_sha256: planSha256 }).where('id', '=', id).execute();
 }
 
 /** The pairs that are asked, not those that only serve as checks. */

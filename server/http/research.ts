@@ -3,13 +3,23 @@ import { json, Router, type Request, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import type { Previews } from '../socket/previews.ts';
 import type { Aside } from '../aside/aside.ts';
-import { shareRequestSchema, studyChangeSchema, type StudySummary } from '../../contract/research.ts';
+import {
+  commentRequestSchema,
+  shareRequestSchema,
+  studyChangeSchema,
+  studyRemovalSchema,
+  type StudySummary,
+} from '../../contract/research.ts';
 import { exclusionRequestSchema } from '../../contract/quality.ts';
 import { hasRight } from '../access/rights.ts';
 import { ServiceError } from '../errors.ts';
 import { excludeAnnotator, includeAnnotator } from '../study/exclusions.ts';
 import { reopenSeats } from '../study/extra-seats.ts';
-import { changeState, requireStudy } from '../study/lifecycle.ts';
+import { addComment, commentsOf, removeComment } from '../study/comments.ts';
+import { archiveStudy, changeState, requireStudy } from '../study/lifecycle.ts';
+import { changeName } from '../study/naming.ts';
+import { eraseParticipant, participantData } from '../study/people.ts';
+import { removeStudy } from '../study/removal.ts';
 import { figureName, sendFigure } from './figures.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { imagesOfPair } from '../study/gallery.ts';
@@ -85,8 +95,9 @@ export function researchApi({
   router.use('/prolific', prolificApi(recruiting));
   router.use('/studies/:name/prolific', recruitmentApi(recruiting, aside));
 
-  router.get('/studies', async (_request, response) => {
-    response.json({ studies: (await studySummaries(db)).map((study) => shownTo(response, study)) });
+  router.get('/studies', async (request, response) => {
+    const all = request.query['all'] === 'true';
+    response.json({ studies: (await studySummaries(db, { all })).map((study) => shownTo(response, study)) });
   });
   router.get('/studies/:name', async (request, response) => {
     response.json(shownTo(response, await studySummary(db, request.params.name)));
@@ -95,9 +106,44 @@ export function researchApi({
     const { actor } = allowed(response, 'research');
     const change = studyChangeSchema.safeParse(request.body);
     if (!change.success)
-      throw new ServiceError('bad-request', 'The body must be {"state": "open" | "paused" | "closed"}.');
-    await changeState(db, request.params.name, change.data.state, actor);
-    response.json(await studySummary(db, request.params.name));
+      throw new ServiceError(
+        'bad-request',
+        'The body must be {"state": "open" | "paused" | "closed"}, {"name": "…"} or {"archived": true}.',
+      );
+    const { name } = request.params;
+    const { state, name: next, archived } = change.data;
+    if (state !== undefined) await changeState(db, name, state, actor);
+    if (next !== undefined) await changeName(db, name, next, actor);
+    if (archived !== undefined) await archiveStudy(db, name, { undo: !archived, actor });
+    response.json(await studySummary(db, next ?? name));
+  });
+  router.delete('/studies/:name', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    const votes = await removeStudy(db, request.params.name, bodyOf(studyRemovalSchema, request).name, actor);
+    response.json({ votes });
+  });
+  router.get('/studies/:name/comments', async (request, response) => {
+    response.json({ comments: await commentsOf(db, request.params.name, identityOf(response).actor) });
+  });
+  router.post('/studies/:name/comments', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    response.status(201).json(await addComment(db, request.params.name, bodyOf(commentRequestSchema, request), actor));
+  });
+  router.delete('/studies/:name/comments/:id', async (request, response) => {
+    const identity = allowed(response, 'research');
+    const who = { actor: identity.actor, isOwner: hasRight(identity, 'own') };
+    await removeComment(db, request.params.name, request.params.id, who);
+    response.json({ done: true });
+  });
+  router.get('/studies/:name/annotators/:annotator', async (request, response) => {
+    allowed(response, 'research');
+    const { name, annotator } = request.params;
+    response.json(await participantData(db, annotator, name));
+  });
+  router.delete('/studies/:name/annotators/:annotator', async (request, response) => {
+    const { actor } = allowed(response, 'research');
+    const { name: study, annotator } = request.params;
+    response.json({ erased: await eraseParticipant(db, annotator, { study, actor }) });
   });
   router.get('/studies/:name/invite', async (request, response) => {
     allowed(response, 'research');

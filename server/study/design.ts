@@ -153,6 +153,7 @@ export async function createStudy(
       preset: design.preset ?? null,
       archivedAt: null,
       extraSeats: 0,
+      closedAt: null,
     };
     const prefix = freshToken();
     const pairings = compared.map(([a, b], position): Pairing => {

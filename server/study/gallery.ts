@@ -60,6 +60,7 @@ export async function votesOnPair(db: Database, name: string, position: number):
       annotator: vote.annotator,
       criterion: vote.criterion,
       choice: choiceOf(vote),
+      ...(vote.bothBad === 1 ? { bothBad: true } : {}),
       left: vote.sideA === 'left' ? 'a' : 'b',
       responseTimeMs: vote.responseTimeMs,
       createdAt: Number(vote.createdAt),

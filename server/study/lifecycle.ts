@@ -15,7 +15,13 @@ const allowed: Record<StudyState, readonly StudyState[]> = {
 };
 
 /** @param actor as the log names who did it @throws ServiceError not-found, conflict */
-export async function changeState(db: Database, name: string, state: StudyState, actor = commandLine): Promise<void> {
+export async function changeState(
+  db: Database,
+  name: string,
+  state: StudyState,
+  actor = commandLine,
+  now = Date.now(),
+): Promise<void> {
   await inTransaction(db, async (tx) => {
     const study = await requireStudy(tx, name);
     if (study.state === state) return;
@@ -24,8 +30,8 @@ export async function changeState(db: Database, name: string, state: StudyState,
     if (!allowed[study.state].includes(state)) {
       throw new ServiceError('conflict', `The study "${name}" is ${study.state}; it cannot become ${state}.`);
     }
-    await setStudyState(tx, study.id, state);
-    await record(tx, { actor, action: `study ${state}`, subject: name });
+    await setStudyState(tx, study.id, state, now);
+    await record(tx, { actor, action: `study ${state}`, subject: name }, now);
   });
 }
 

@@ -4,6 +4,7 @@ import type { Database } from '../../db/open.ts';
 import { exclusionsOf } from '../../db/queries/exclusions.ts';
 import {
   annotatorsNamed,
+  erasedPrefix,
   forgetAnnotator,
   problemsOfAnnotator,
   submissionsOfAnnotator,
@@ -36,8 +37,9 @@ export async function participantData(db: Database, participant: string, study?:
       firstSeen: createdAt,
       endReason,
       steps: (await stepsTaken(db, id)).map(({ step, answer, createdAt: at }) => ({ step, answer, createdAt: at })),
-      votes: (await votesOfAnnotator(db, id)).map(({ seen, point, ...vote }) => ({
+      votes: (await votesOfAnnotator(db, id)).map(({ seen, point, bothBad, ...vote }) => ({
         ...vote,
+        ...(bothBad === 1 ? { bothBad: true } : {}),
         seen: seen === null ? null : (JSON.parse(seen) as unknown),
         point: point === null ? null : (JSON.parse(point) as unknown),
       })),
@@ -68,12 +70,30 @@ export async function eraseParticipant(
 ): Promise<{ study: string; pseudonym: string }[]> {
   return inTransaction(db, async (tx) => {
     const erased = [];
-    for (const { id, study: name } of await requireNamed(tx, participant, study)) {
-      const pseudonym = `erased-${randomUUID()}`;
-      await forgetAnnotator(tx, id, pseudonym);
-      await record(tx, { actor, action: 'participant erase', subject: `${name}: annotator ${id}` }, now);
-      erased.push({ study: name, pseudonym });
-    }
+    for (const { id, study: name } of await requireNamed(tx, participant, study))
+      erased.push({ study: name, pseudonym: await erase(tx, { id, study: name }, actor, now) });
     return erased;
   });
+}
+
+/** One study's annotator, by their id. @param person of the study of this name */
+export async function erasePerson(
+  db: Database,
+  person: { id: string; study: string },
+  actor: string,
+  now: number,
+): Promise<void> {
+  await inTransaction(db, (tx) => erase(tx, person, actor, now));
+}
+
+async function erase(
+  tx: Database,
+  { id, study }: { id: string; study: string },
+  actor: string,
+  now: number,
+): Promise<string> {
+  const pseudonym = `${erasedPrefix}${randomUUID()}`;
+  await forgetAnnotator(tx, id, pseudonym);
+  await record(tx, { actor, action: 'participant erase', subject: `${study}: annotator ${id}` }, now);
+  return pseudonym;
 }

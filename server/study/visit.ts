@@ -181,7 +181,7 @@ async function viewOfVisit(
     case 'welcome':
       return { ...view, ...html(visit.welcome), ...optional('about', visit.about, withoutUndefined) };
     case 'consent':
-      return { ...view, ...html(visit.consent) };
+      return { ...view, ...html(visit.consent), ...optional('retentionDays', visit.retentionDays, (days) => days) };
     case 'device':
       return { ...view, ...optional('device', visit.device, withoutUndefined) };
     case 'instructions': {

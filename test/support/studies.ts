@@ -77,7 +77,12 @@ const colours: [number, number, number][] = [
   [120, 120, 30],
 ];
 
-/** An open study of rendered models, two if none are named. @param sizes of their images @param texts the prompts, instead of numbered ones */
+/**
+ * An open study of rendered models, two if none are named.
+ * @param sizes of their images
+ * @param texts the prompts, instead of numbered ones
+ * @param opens false: it stays a draft
+ */
 export async function openStudyOf(
   db: Database,
   {
@@ -85,8 +90,15 @@ export async function openStudyOf(
     texts,
     sizes,
     dataFolder = temporaryFolder(),
+    opens = true,
     ...design
-  }: { pairs: number; texts?: string[]; sizes?: [Size, Size]; dataFolder?: string } & Partial<StudyDesign>,
+  }: {
+    pairs: number;
+    texts?: string[];
+    sizes?: [Size, Size];
+    dataFolder?: string;
+    opens?: boolean;
+  } & Partial<StudyDesign>,
 ): Promise<StudyFixture> {
   const images = new ImageStore(dataFolder);
   if (texts === undefined) await importNumberedPrompts(db, pairs);
@@ -104,7 +116,7 @@ export async function openStudyOf(
     seed: 0,
     ...design,
   });
-  await changeState(db, study.name, 'open');
+  if (opens) await changeState(db, study.name, 'open');
   return { dataFolder, name: study.name, token: study.inviteToken };
 }
 

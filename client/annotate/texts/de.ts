@@ -150,6 +150,10 @@ export const de: Texts = {
   consentTitle: 'Ihre Einwilligung',
   stored:
     'Gespeichert werden Ihre Kennung auf der Plattform, Ihre Antworten mit der Zeit, die sie brauchten, und was Ihr Bildschirm zeigte: Größe des Fensters, Vergrößerung und Sprache. Ihre Netzadresse wird höchstens eine Stunde behalten, gegen Missbrauch.',
+  kept: (days: number) =>
+    days === 0
+      ? 'Ihre Kennung wird durch ein Pseudonym ersetzt, sobald die Studie beendet ist.'
+      : `Ihre Kennung wird ${days === 1 ? 'einen Tag' : `${days} Tage`} nach dem Ende der Studie durch ein Pseudonym ersetzt.`,
   agree: 'Ich stimme zu',
   disagree: 'Ich stimme nicht zu',
   deviceTitle: 'Es braucht einen größeren Bildschirm',

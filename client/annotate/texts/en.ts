@@ -148,6 +148,10 @@ export const en = {
   consentTitle: 'Your consent',
   stored:
     'Stored are your id on the platform, your answers with the time that they took, and what your screen showed: the size of the window, zoom and language. Your network address is kept for an hour at most, against abuse.',
+  kept: (days: number) =>
+    days === 0
+      ? 'Your id is replaced by a pseudonym as soon as the study has ended.'
+      : `Your id is replaced by a pseudonym ${days === 1 ? 'one day' : `${days} days`} after the study has ended.`,
   agree: 'I agree',
   disagree: 'I do not agree',
   deviceTitle: 'A larger screen is needed',

@@ -147,6 +147,10 @@ export const es: Texts = {
   consentTitle: 'Su consentimiento',
   stored:
     'Se guardan su identificador en la plataforma, sus respuestas con el tiempo que tomaron y lo que mostraba su pantalla: el tamaño de la ventana, el zoom y el idioma. Su dirección de red se guarda una hora como máximo, contra abusos.',
+  kept: (days: number) =>
+    days === 0
+      ? 'Su identificador se sustituye por un seudónimo en cuanto termina el estudio.'
+      : `Su identificador se sustituye por un seudónimo ${days === 1 ? 'un día' : `${days} días`} después de que termine el estudio.`,
   agree: 'Acepto',
   disagree: 'No acepto',
   deviceTitle: 'Hace falta una pantalla más grande',
