@@ -39,7 +39,7 @@ export class Previews {
     this.#open.delete(token);
     this.#open.set(token, open);
     const oldest = this.#open.keys().next().value!;
-    if (this.#open.size > held) this.#close(oldest);
+    if (this.#open.size > held) void this.#close(oldest);
     const db = await open;
     if (db === undefined) this.#open.delete(token);
     return db;
