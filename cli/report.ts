@@ -202,6 +202,10 @@ export function printManyModelsReport(report: ManyModelsReport): void {
   }
   printPlan({ plan: report.plan });
   console.log('\nRatings: log strength (Bradley–Terry, mean 0), 95 %, votes on one prompt taken together.');
+  if (report.drawn === true)
+    console.log(
+      'Which models were compared was drawn while people voted; each vote is weighted by the inverse of its chance.',
+    );
   printTable(
     ['criterion', 'model', 'rating', '95 %'],
     report.ratings.map(({ criterion, model, rating, low, high, why }) => [

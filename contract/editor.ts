@@ -1,6 +1,7 @@
 /** @file What the study editor reads and sends. The study itself is a study's file, as on the command line. */
 import { z } from 'zod';
 import { fileNameSchema } from './study-file.ts';
+import { textSchema } from './words.ts';
 
 export const materialSchema = z.object({
   promptSets: z
@@ -97,7 +98,7 @@ export const previewSchema = z.object({
 });
 
 const draftFields = {
-  name: z.string().max(200).describe('Of the study that it will be; may be empty.'),
+  name: textSchema.max(200).describe('Of the study that it will be; may be empty.'),
   content: z
     .record(z.string(), z.unknown())
     .describe('As the editor has it: a study’s file in which something may be missing.'),
@@ -116,5 +117,8 @@ export type DraftList = z.infer<typeof draftListSchema>;
 export const draftChangeSchema = z.object({
   ...draftFields,
   version: z.int().min(1).describe('One more than that of the draft that was changed; 1 for a new one.'),
+});
+export const draftRemovalSchema = z.object({
+  version: z.int().min(0).describe('Of the draft that is thrown away, as it was seen last.'),
 });
 export type DraftChange = z.infer<typeof draftChangeSchema>;

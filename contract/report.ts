@@ -401,6 +401,12 @@ export const manyModelsReportSchema = z.object({
       }),
     )
     .describe('Threes without an order: a rating alone does not tell of them.'),
+  drawn: z
+    .boolean()
+    .optional()
+    .describe(
+      'Which models were compared was drawn while people voted: ratings weight each vote by the inverse of its pair’s chance.',
+    ),
   annotators: reportSchema.shape.annotators,
   withExcluded: z
     .object({

@@ -88,7 +88,7 @@ export const commentSchema = z.object({
   id: z.string().describe('Of the comment.'),
   pair: z.int().nullable().describe('Position of the pair; null: of the whole study.'),
   author: z.string().describe("The account's name, or how the log calls them."),
-  mine: z.boolean().describe('Whether whoever asks wrote it.'),
+  removable: z.boolean().describe('Whether whoever asks may take it away: who wrote it, or an owner.'),
   text: z.string().describe('What is said.'),
   createdAt: z.int().describe('Milliseconds since 1970.'),
 });

@@ -26,6 +26,7 @@ import {
   createdPromptsSchema,
   draftChangeSchema,
   draftListSchema,
+  draftRemovalSchema,
   draftSchema,
   importedRendersSchema,
   materialSchema,
@@ -87,7 +88,12 @@ interface Route {
 }
 
 export const routes = [
-  { method: 'get', path: '/api/studies', summary: 'All studies, newest first; archived ones too with ?all=true', answer: studyListSchema },
+  {
+    method: 'get',
+    path: '/api/studies',
+    summary: 'All studies, newest first; archived ones too with ?all=true',
+    answer: studyListSchema,
+  },
   { method: 'get', path: '/api/studies/{name}', summary: 'One study and its progress', answer: studySummarySchema },
   {
     method: 'patch',
@@ -377,7 +383,13 @@ export const routes = [
     body: draftChangeSchema,
     answer: draftSchema,
   },
-  { method: 'delete', path: '/api/drafts/{id}', summary: 'Throw one away', answer: doneSchema },
+  {
+    method: 'delete',
+    path: '/api/drafts/{id}',
+    summary: 'Throw one away',
+    body: draftRemovalSchema,
+    answer: doneSchema,
+  },
   {
     method: 'post',
     path: '/api/studies',

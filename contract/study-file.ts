@@ -22,6 +22,17 @@ const ownCriterionSchema = z.strictObject({
     .default(false)
     .describe('Whether it is judged from the images alone; it is then asked before those that show the prompt.'),
 });
+export const activeSchema = z.strictObject({
+  pairs: z.int().min(1).max(1_000_000).describe('Pairs that are drawn in all.'),
+  random: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.25)
+    .describe('Share of the draws that is even over the pairs of models; the others go where they tell most.'),
+});
+export type Active = z.infer<typeof activeSchema>;
+
 export type CriterionOfFile = (typeof builtIn)[number] | OwnCriterion;
 
 /** Of what is neither a built-in name nor a question: the part of it that is wrong. */
@@ -71,6 +82,9 @@ export const studyFileShape = z.strictObject({
     .boolean()
     .optional()
     .describe('Whether an annotator answers one criterion of a pair, and others the others; otherwise all of them.'),
+  active: activeSchema
+    .optional()
+    .describe('Of three and more models: which of them are compared is drawn while people vote.'),
   seed: z.int().nonnegative().default(0).describe('Of the order, the sides and the sample.'),
   promptSample: z.int().min(1).optional().describe('A stratified sample of so many prompts; all of them without.'),
   preset: presetSchema.optional().describe('The paper that it replicates.'),

@@ -24,9 +24,17 @@ const text = filled(20_000);
 export const line = filled(500);
 /** One text, or one for each language. */
 export const localised = <T extends z.ZodType<string>>(inner: T) =>
-  z.union([inner, z.partialRecord(languageSchema, inner)], {
-    error: 'must be a text, or one text for each language: { en: …, de: … }',
-  });
+  z.union(
+    [
+      inner,
+      z
+        .partialRecord(languageSchema, inner)
+        .refine((texts) => Object.keys(texts).length > 0, 'has a text in no language'),
+    ],
+    {
+      error: 'must be a text, or one text for each language: { en: …, de: … }',
+    },
+  );
 export type Localised = string | Partial<Record<Language, string>>;
 
 const answerSchema = z.enum(['a', 'b']).describe('The image that should be chosen: of model a or of model b.');
@@ -126,7 +134,7 @@ export const visitSchema = z
     pairsPerAnnotator: z.int().min(1).max(100_000).optional().describe('At most so many pairs of the study a person.'),
     retentionDays: z
       .int()
-      .min(0)
+      .min(1)
       .max(36_500)
       .optional()
       .describe(
@@ -171,6 +179,8 @@ export const visitSchema = z
         context.addIssue(`uses the prompt "${prompt.slice(0, 80)}" twice among gold, practice and example`);
       seen.add(prompt);
     }
+    if (visit.retentionDays !== undefined && visit.consent === undefined)
+      context.addIssue('retentionDays goes with consent, whose page says it');
     if (visit.gold?.screenOut !== undefined && visit.gold.screenOut.after > goldQuestions(visit.gold.pairs))
       context.addIssue('gold.screenOut.after is more than there are gold answers');
   });

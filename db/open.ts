@@ -86,6 +86,28 @@ export async function openDatabase(
   return db;
 }
 
+/** An empty database of this version, as SQLite writes it. */
+let empty: Buffer | undefined;
+
+/**
+ * A SQLite database in memory, which goes with the process. It is migrated once, and copied from then on.
+ * Call it once where a moment does not matter: the first one takes some ten milliseconds.
+ */
+export async function openInMemory(): Promise<Database> {
+  if (empty === undefined) {
+    const file = new (loadSqlite())(':memory:');
+    const first = new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: withStatementCache(file) }) });
+    await migrate(first);
+    empty = file.serialize();
+    await first.destroy();
+  }
+  const copy = new (loadSqlite())(empty);
+  copy.pragma('foreign_keys = ON');
+  const db = new Kysely<Tables>({ dialect: new ImmediateSqliteDialect({ database: withStatementCache(copy) }) });
+  locations.set(db, ':memory:');
+  return db;
+}
+
 function openSqlite(file: string): Database {
   const Sqlite = loadSqlite();
   let connection;

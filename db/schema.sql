@@ -165,7 +165,8 @@ CREATE TABLE "pair" (
   "render_b_id" text not null references "render" ("id"),
   "position" integer not null,
   "weight" double precision,
-  "pairing" integer not null, constraint "pair_once" unique ("study_id",
+  "pairing" integer not null,
+  "draw_weight" double precision, constraint "pair_once" unique ("study_id",
   "pairing",
   "prompt_id"));
 
@@ -181,6 +182,16 @@ CREATE TABLE "pairing" (
   "position"), constraint "pairing_once" unique ("study_id",
   "model_a_id",
   "model_b_id"), constraint "pairing_two_models" check (model_a_id <> model_b_id));
+
+CREATE TABLE "pool" (
+  "study_id" text not null references "study" ("id"),
+  "pairing" integer not null,
+  "place" integer not null,
+  "prompt_id" text not null references "prompt" ("id"),
+  "render_a_id" text not null references "render" ("id"),
+  "render_b_id" text not null references "render" ("id"), constraint "pool_key" primary key ("study_id",
+  "pairing",
+  "place"));
 
 CREATE TABLE "prescreen" (
   "id" text primary key,
@@ -398,7 +409,10 @@ CREATE TABLE "study" (
   "own_criteria" text,
   "both_bad" integer default 0 not null check ("both_bad" in (0, 1)),
   "split" integer default 0 not null check ("split" in (0, 1)),
-  "closed_at" bigint);
+  "closed_at" bigint,
+  "active" text,
+  "active_odds" text,
+  "active_drawn" integer default 0 not null);
 
 CREATE TABLE "submission" (
   "id" text primary key,

@@ -91,6 +91,12 @@ export interface StudyTable {
   split: Generated<number>;
   /** When it was closed last; null while it is not, and for one that was closed before this was noted. */
   closed_at: Generated<number | null>;
+  /** JSON of the contract's Active; null: all pairs are asked, fixed from the start. */
+  active: Generated<string | null>;
+  /** JSON: of each pairing how likely it is drawn next, where that is not even. */
+  active_odds: Generated<string | null>;
+  /** Pairs that were drawn. */
+  active_drawn: Generated<number>;
   /** Seats beyond votes_per_pair of each pair: for the pairs of people who are left out. */
   extra_seats: Generated<number>;
 }
@@ -149,6 +155,18 @@ export interface PairTable {
   weight: number | null;
   /** The position of its pairing. */
   pairing: number;
+  /** Of an active study: what an even draw of its pairing would have been, over what it was; null: pairs are not drawn. */
+  draw_weight: number | null;
+}
+
+/** A pair that an active study may still draw; in its pairing the one of the lowest place comes next. */
+export interface PoolTable {
+  study_id: string;
+  pairing: number;
+  place: number;
+  prompt_id: string;
+  render_a_id: string;
+  render_b_id: string;
 }
 
 export interface SeatTable {
@@ -571,6 +589,7 @@ export interface Tables {
   ended_session: EndedSessionTable;
   share: ShareTable;
   comment: CommentTable;
+  pool: PoolTable;
   draft: DraftTable;
   preview: PreviewTable;
   token: TokenTable;

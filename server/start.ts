@@ -60,7 +60,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
   const health = new Health(metrics, log);
   const images = new ImageStore(config.dataFolder);
   const limits = new Limits(db, origins, config.newAnnotatorsPerHour);
-  const previews = new Previews(db);
+  const previews = await Previews.open(db);
   const annotators = new AnnotatorEvents({
     db,
     leases: config.leases,
@@ -154,7 +154,7 @@ export async function startServer(db: Database, config: ServerConfig): Promise<R
       clearTimeout(cut);
       stopListening();
       metrics.close();
-      await previews.close();
+      previews.close();
       await giveBackCheckpoints();
       await aside.close();
       await imports.close();

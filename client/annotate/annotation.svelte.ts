@@ -372,7 +372,7 @@ export class Annotation {
       const view = await this.#line.ask('visit:look', { language: this.#wanted() });
       await showIn(view.languages);
       // The study's own texts come in the language that the page is shown in.
-      const isOther = language() !== this.#wanted() && view.at !== 'work';
+      const isOther = language() !== this.#wanted() && (view.at !== 'work' || view.questions !== undefined);
       await this.#enterVisit(isOther ? await this.#line.ask('visit:look', { language: language() }) : view);
     });
   }

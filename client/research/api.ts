@@ -164,7 +164,7 @@ export const readDrafts = () => request<DraftList>('/drafts');
 export const readDraft = (id: string) => request<StoredDraft>(`/drafts/${encodeURIComponent(id)}`);
 export const keepDraft = (id: string, change: Omit<DraftChange, 'content'> & { content: object }) =>
   send<StoredDraft>('PUT', `/drafts/${id}`, change);
-export const dropDraft = (id: string) => send('DELETE', `/drafts/${id}`);
+export const dropDraft = (id: string, version: number) => send('DELETE', `/drafts/${id}`, { version });
 export const addStudy = (file: object) => send<StudySummary>('POST', '/studies', { file });
 export const readStudyFile = (name: string) => request<StudyFile>(`${study(name)}/file`);
 export const htmlOfMarkdown = (text: string) => send<{ html: string }>('POST', '/markdown', { text });

@@ -15,6 +15,8 @@ export class DraftKeeper {
   why = $state('');
   #version = 0;
   #next: { name: string; content: object } | undefined;
+  /** Sent and not answered: it is sent again as it was, since it may have come through. */
+  #sent: { name: string; content: object } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> | undefined;
 
@@ -27,7 +29,10 @@ export class DraftKeeper {
   }
 
   /** What is written from now on is another draft; the one before stays as it was kept. */
-  beginAnew(): void {
+  async beginAnew(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#sending;
+    if (this.state !== 'changed') await this.#send();
     this.#begin(undefined, 0);
     this.state = 'new';
   }
@@ -46,7 +51,8 @@ export class DraftKeeper {
   /** What is here is kept as a draft of its own; somebody else's stays. */
   keepApart(): void {
     const next = this.#next;
-    this.beginAnew();
+    this.#begin(undefined, 0);
+    this.state = 'new';
     if (next !== undefined) this.change(next.name, next.content);
   }
 
@@ -56,14 +62,17 @@ export class DraftKeeper {
     this.#next = undefined;
     await this.#sending;
     const { id } = this;
-    this.beginAnew();
-    // Somebody may have thrown it away already.
-    if (id !== undefined) await dropDraft(id).catch(() => undefined);
+    const version = this.#version;
+    this.#begin(undefined, 0);
+    this.state = 'new';
+    // Somebody may have thrown it away already, or changed it: then it is theirs.
+    if (id !== undefined) await dropDraft(id, version).catch(() => undefined);
   }
 
   #begin(id: string | undefined, version: number): void {
     clearTimeout(this.#timer);
     this.#next = undefined;
+    this.#sent = undefined;
     this.why = '';
     this.id = id;
     this.#version = version;
@@ -80,12 +89,13 @@ export class DraftKeeper {
   }
 
   async #send(): Promise<void> {
-    const next = this.#next;
+    const next = this.#sent ?? this.#next;
     if (next === undefined) return;
-    const isNew = this.id === undefined;
+    const isNew = this.#version === 0;
     const id = this.id ?? crypto.randomUUID();
     // From now on it has this id, also if the answer is lost.
     this.id = id;
+    this.#sent = next;
     try {
       await keepDraft(id, { ...next, version: this.#version + 1 });
     } catch (error) {
@@ -94,11 +104,14 @@ export class DraftKeeper {
       const { status, message } = error as Error & { status?: number };
       this.why = message;
       this.state = status === 409 || (status === 404 && !isNew) ? 'changed' : 'failing';
+      // The server has read it and says no: another try is of what is written by then.
+      if (status !== undefined && status < 500) this.#sent = undefined;
       if (this.state === 'failing') this.#later(againMs);
       return;
     }
     if (this.id !== id) return;
     this.#version += 1;
+    this.#sent = undefined;
     this.why = '';
     if (this.#next === next) {
       this.#next = undefined;

@@ -24,6 +24,8 @@ export interface Draft {
   ties: boolean;
   bothBad: boolean;
   split: boolean;
+  /** Drawn while people vote; null: all pairs, fixed. */
+  active: { pairs: number | null; random: number } | null;
   seed: number;
   promptSample: number | null;
   preset: PresetName | '';
@@ -44,6 +46,7 @@ export function emptyDraft(): Draft {
     ties: false,
     bothBad: false,
     split: false,
+    active: null,
     seed: 0,
     promptSample: null,
     preset: '',
@@ -65,12 +68,26 @@ export function emptyPlan(criteria: readonly Criterion[]): DraftPlan {
 }
 
 export function draftOf(file: StudyFile): Draft {
-  const { name, promptSet, criteria, votesPerPair, ties, bothBad, split, seed, promptSample, preset, plan, visit } =
-    file;
+  const {
+    name,
+    promptSet,
+    criteria,
+    votesPerPair,
+    ties,
+    bothBad,
+    split,
+    active,
+    seed,
+    promptSample,
+    preset,
+    plan,
+    visit,
+  } = file;
   return {
     ...{ name, promptSet, votesPerPair, ties, seed },
     bothBad: bothBad ?? false,
     split: split ?? false,
+    active: active ?? null,
     criteria: namesOf(criteria),
     own: ownOf(criteria),
     models: 'models' in file ? file.models : [file.modelA, file.modelB],
@@ -88,7 +105,7 @@ function draftPlan({ margin, exclusions, exclusionRule, ...plan }: Plan): DraftP
 
 /** What the server makes a study of. */
 export function fileOf(draft: Draft): object {
-  const { models, against, promptSample, preset, plan, visit, criteria, own, bothBad, split, ...plain } = draft;
+  const { models, against, promptSample, preset, plan, visit, criteria, own, bothBad, split, active, ...plain } = draft;
   const [modelA, modelB] = models;
   const surroundings = decided(visit) as object | undefined;
   return {
@@ -102,6 +119,7 @@ export function fileOf(draft: Draft): object {
       : { models, ...(against === '' ? {} : { against }) }),
     ...(plain.ties && bothBad ? { bothBad } : {}),
     ...(split ? { split } : {}),
+    ...(active === null || models.length < 3 ? {} : { active: decided(active) }),
     ...(promptSample === null ? {} : { promptSample }),
     ...(preset === '' ? {} : { preset }),
     ...(plan === null ? {} : { plan: fileOfPlan(plan) }),
@@ -255,6 +273,8 @@ export function idOfQuestion(name: string): string {
  * A question is asked (nothing before), has another name, or is asked no more (nothing after): its checks follow, and so does the plan.
  */
 export function withCriterion(draft: Draft, before: Criterion | undefined, after?: Criterion): Draft {
+  // A name stands for one question.
+  if (after !== undefined && draft.criteria.includes(after)) return draft;
   const rename = (id: Criterion) => (id === before ? after : id);
   const kept = draft.criteria.flatMap((id) => rename(id) ?? []);
   const criteria = before === undefined && after !== undefined ? [...draft.criteria, after] : kept;

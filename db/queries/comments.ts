@@ -21,6 +21,25 @@ export async function listComments(db: Database, studyId: string): Promise<Comme
   return rows.map((row) => objectOf(row));
 }
 
+export async function countComments(db: Database, studyId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('comment')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('study_id', '=', studyId)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+export async function findComment(db: Database, studyId: string, id: string): Promise<Comment | undefined> {
+  const row = await db
+    .selectFrom('comment')
+    .selectAll()
+    .where('study_id', '=', studyId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row && objectOf(row);
+}
+
 export async function deleteComment(db: Database, studyId: string, id: string): Promise<void> {
   await db.deleteFrom('comment').where('study_id', '=', studyId).where('id', '=', id).execute();
 }

@@ -46,8 +46,13 @@ export async function changeDraft(
   return numUpdatedRows === 1n;
 }
 
-export async function deleteDraft(db: Database, id: string): Promise<boolean> {
-  const { numDeletedRows } = await db.deleteFrom('draft').where('id', '=', id).executeTakeFirst();
+/** False when there is none of this version. */
+export async function deleteDraft(db: Database, id: string, version: number): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('draft')
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .executeTakeFirst();
   return numDeletedRows === 1n;
 }
 
@@ -63,6 +68,15 @@ export async function countDrafts(db: Database): Promise<number> {
 export async function insertPreview(db: Database, preview: Preview, endsBefore: number): Promise<void> {
   await db.deleteFrom('preview').where('created_at', '<', endsBefore).execute();
   await db.insertInto('preview').values(rowOf<PreviewTable>(preview)).execute();
+}
+
+export async function countPreviews(db: Database, since: number): Promise<number> {
+  const { count } = await db
+    .selectFrom('preview')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('created_at', '>=', since)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 export async function findPreview(db: Database, token: string, since: number): Promise<Preview | undefined> {

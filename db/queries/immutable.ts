@@ -30,9 +30,12 @@ export interface StudyFacts {
   /** Whether an annotator answers one criterion of a pair. */
   split: boolean;
   votesPerPair: number;
+  seed: number;
+  /** The contract's Active; null: all pairs are asked, fixed from the start. */
+  active: unknown;
   /** Questions of its own among the criteria: the contract's OwnCriterion. */
   ownCriteria: unknown[];
-  /** Without those that only serve as checks. */
+  /** Without those that only serve as checks; of an active study all that it will draw. */
   pairs: number;
   /** The contract's Visit; null: nothing but the voting. */
   visit: unknown;
@@ -45,7 +48,18 @@ export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
   return studies.get(id, async () => {
     const row = await db
       .selectFrom('study')
-      .select(['criteria', 'ties', 'both_bad', 'split', 'votes_per_pair', 'visit', 'plan', 'own_criteria'])
+      .select([
+        'criteria',
+        'ties',
+        'both_bad',
+        'split',
+        'votes_per_pair',
+        'seed',
+        'active',
+        'visit',
+        'plan',
+        'own_criteria',
+      ])
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
     const { pairs } = await db
@@ -54,7 +68,9 @@ export function studyFacts(db: Database, id: string): Promise<StudyFacts> {
       .where('study_id', '=', id)
       .where('position', '>=', 0)
       .executeTakeFirstOrThrow();
-    return { id, pairs: Number(pairs), ...studyOf(row) };
+    const { seed, ...facts } = studyOf(row);
+    const drawn = facts.active as { pairs: number } | null;
+    return { id, ...facts, seed: Number(seed), pairs: drawn?.pairs ?? Number(pairs) };
   });
 }
 

@@ -19,6 +19,7 @@ export async function deleteStudy(db: Database, studyId: string): Promise<void> 
   await db.deleteFrom('recruitment').where('study_id', '=', studyId).execute();
   await db.deleteFrom('annotator').where('study_id', '=', studyId).execute();
   await db.deleteFrom('pair').where('study_id', '=', studyId).execute();
+  await db.deleteFrom('pool').where('study_id', '=', studyId).execute();
   await db.deleteFrom('pairing').where('study_id', '=', studyId).execute();
   await db.deleteFrom('comment').where('study_id', '=', studyId).execute();
   await db.deleteFrom('share').where('study_id', '=', studyId).execute();

@@ -5,7 +5,17 @@ import type { PairingTable, PairTable, Population, SeatTable, StudyState, StudyT
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import { insertRows } from './rows.ts';
 
-type JsonOrFlag = 'criteria' | 'ties' | 'bothBad' | 'split' | 'visit' | 'plan' | 'ownCriteria';
+type JsonOrFlag =
+  | 'active'
+  | 'activeOdds'
+  | 'activeDrawn'
+  | 'criteria'
+  | 'ties'
+  | 'bothBad'
+  | 'split'
+  | 'visit'
+  | 'plan'
+  | 'ownCriteria';
 
 export interface Study extends Omit<ObjectOf<StudyTable>, JsonOrFlag> {
   /** In the order in which they are asked. */
@@ -15,6 +25,8 @@ export interface Study extends Omit<ObjectOf<StudyTable>, JsonOrFlag> {
   bothBad: boolean;
   /** Whether an annotator answers one criterion of a pair. */
   split: boolean;
+  /** The contract's Active; null: all pairs are asked, fixed from the start. */
+  active: unknown;
   /** Questions of its own among the criteria: the contract's OwnCriterion. */
   ownCriteria: unknown[];
   /** The contract's Visit; null: nothing but the voting. */
@@ -38,7 +50,7 @@ export function seatsPerPair({
 /** What a study's JSON and 0/1 columns really are. */
 export function studyOf<
   Row extends Selectable<
-    Pick<StudyTable, 'criteria' | 'ties' | 'both_bad' | 'split' | 'visit' | 'plan' | 'own_criteria'>
+    Pick<StudyTable, 'criteria' | 'ties' | 'both_bad' | 'split' | 'visit' | 'plan' | 'own_criteria' | 'active'>
   >,
 >(row: Row) {
   const json = (text: string | null) => (text === null ? null : (JSON.parse(text) as unknown));
@@ -48,6 +60,7 @@ export function studyOf<
     bothBad: row.both_bad === 1,
     split: row.split === 1,
     ownCriteria: (json(row.own_criteria) ?? []) as unknown[],
+    active: json(row.active),
     visit: json(row.visit),
     plan: json(row.plan),
   });
@@ -84,11 +97,16 @@ export async function insertStudy(
     bothBad: study.bothBad ? 1 : 0,
     split: study.split ? 1 : 0,
     ownCriteria: study.ownCriteria.length === 0 ? null : JSON.stringify(study.ownCriteria),
+    active: study.active === null ? null : JSON.stringify(study.active),
     visit: study.visit === null ? null : JSON.stringify(study.visit),
     plan: study.plan === null ? null : JSON.stringify(study.plan),
   });
   await db.insertInto('study').values(row).execute();
   await insertRows(db, 'pairing', pairings.map(rowOf<PairingTable>));
+  await insertPairs(db, pairs);
+}
+
+export async function insertPairs(db: Database, pairs: readonly Pair[]): Promise<void> {
   await insertRows(db, 'pair', pairs.map(rowOf<PairTable>));
 }
 
@@ -234,7 +252,7 @@ export function listPairsWithPrompts(db: Database, studyId: string) {
   return db
     .selectFrom('pair as p')
     .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
-    .select(['p.id', 'p.position', 'p.pairing', 'p.weight'])
+    .select(['p.id', 'p.position', 'p.pairing', 'p.weight', 'p.draw_weight as drawWeight'])
     .select(['q.id as promptId', 'q.text as prompt', 'q.category', 'q.challenge'])
     .where('p.study_id', '=', studyId)
     .where('p.position', '>=', 0)
@@ -281,6 +299,7 @@ export async function listPairsForBundle(db: Database, studyId: string) {
       'q.category',
       'q.challenge',
       'p.weight',
+      'p.draw_weight as drawWeight',
       'a.seed as seedA',
       'a.image_sha256 as sha256A',
       'a.width as widthA',
@@ -301,6 +320,7 @@ export async function listPairsForBundle(db: Database, studyId: string) {
     category: row.category,
     challenge: row.challenge,
     weight: row.weight,
+    drawWeight: row.drawWeight,
     a: {
       seed: Number(row.seedA),
       sha256: row.sha256A,

@@ -123,6 +123,16 @@ export async function insertVote(db: Database, vote: Vote): Promise<void> {
   await voteInsert(db, rowOf<VoteTable>({ ...vote, ...json }));
 }
 
+/** To how many criteria of an assignment there is an answer, counted or not. */
+export async function countAnswered(db: Database, assignmentId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('vote')
+    .select((e) => e.fn.count<number>('criterion').distinct().as('count'))
+    .where('assignment_id', '=', assignmentId)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** The assignment of this annotator's newest vote that still counts, of all that they have; `lastVoted` is faster. */
 export async function lastVotedAssignment(db: Database, annotatorId: string): Promise<string | undefined> {
   const row = await db

@@ -18,6 +18,8 @@ export const fields = [
   'population',
   'votes_per_pair',
   'primary',
+  'draw_weight',
+  'criteria',
 ] as const;
 export type Field = (typeof fields)[number];
 /** A vote as text, before anything is checked. */
@@ -62,6 +64,8 @@ const synonyms: Record<Field, readonly string[]> = {
   population: ['population'],
   votes_per_pair: ['votes_per_pair'],
   primary: ['primary'],
+  draw_weight: ['draw_weight'],
+  criteria: ['criteria'],
 };
 
 export interface Layout {
@@ -183,6 +187,8 @@ function pickAPic(lower: readonly string[], layout: Layout): Layout | undefined 
     'population',
     'votes_per_pair',
     'primary',
+    'draw_weight',
+    'criteria',
   ] as const)
     set(field, field);
   if (!layout.columns.includes('annotator')) layout.counted.push('annotator');

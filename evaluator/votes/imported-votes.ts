@@ -82,6 +82,8 @@ export class ImportedVotesReader {
   readonly #numbers = new Set<string>();
   #differing: { count: number; example: string } = { count: 0, example: '' };
   #votesPerPair: number | undefined;
+  /** Of our own exports of studies with questions of their own: in the order in which they are asked. */
+  #criteria: string[] | undefined;
   #primary: string | undefined;
   #isExport = false;
   #names: readonly string[] = [];
@@ -194,6 +196,7 @@ export class ImportedVotesReader {
       this.#takeVotesPerPair(cells.votes_per_pair);
       // Of our own exports alone: elsewhere the word may mean anything.
       if (cells.primary) this.#takePrimary(this.#spelling.criterion.of(cells.primary));
+      this.#criteria ??= cells.criteria?.split(' ');
     }
     const a = this.#spelling.model.of(cells.model_a ?? '');
     const b = this.#spelling.model.of(cells.model_b ?? '');
@@ -205,6 +208,7 @@ export class ImportedVotesReader {
       id: item,
       category: cells.category || null,
       challenge: cells.challenge || null,
+      ...(cells.votes_per_pair === undefined ? {} : this.#drawWeight(cells.draw_weight)),
     });
     this.#compareAttributes(pairing.table.items[itemIndex]!, cells);
     const status = cells.status === undefined ? '' : cells.status.trim();
@@ -249,6 +253,15 @@ export class ImportedVotesReader {
       },
       { row: this.read, isSwapped, isBothBad: meant === 'both' },
     );
+  }
+
+  /** Of a study that drew its pairs while people voted. */
+  #drawWeight(text: string | undefined): { drawWeight?: number } {
+    if (text === undefined || text.trim() === '') return {};
+    const weight = Number(text);
+    if (!Number.isFinite(weight) || weight <= 0)
+      throw new BadInput(`${this.#file}: draw_weight is "${text}"; it must be a number above 0.`);
+    return { drawWeight: weight };
   }
 
   /** The first mention of two models says which is A; undefined for a row without models beside rows with some. */
@@ -351,7 +364,7 @@ export class ImportedVotesReader {
     const isOwn = this.#votesPerPair !== undefined;
     const finished = pairings
       .map((pairing) => pairing.finish((...second) => this.#skip(...second)))
-      .map((pairing) => (isOwn ? { ...pairing, votes: inAskingOrder(pairing.votes) } : pairing));
+      .map((pairing) => (isOwn ? { ...pairing, votes: inAskingOrder(pairing.votes, this.#criteria) } : pairing));
     const used = finished.reduce((sum, { votes }) => sum + votes.count, 0);
     if (used === 0)
       throw new BadInput(
@@ -574,8 +587,13 @@ function hasTwice(keys: Float64Array, below: number): boolean {
   return false;
 }
 
-/** The criteria as a study asks them, where all are a study's. */
-function inAskingOrder(votes: VoteTable): VoteTable {
+/** The criteria as a study asks them, where all are a study's. @param asked what an export says of it */
+function inAskingOrder(votes: VoteTable, asked: readonly string[] | undefined): VoteTable {
+  if (asked !== undefined && votes.criteria.every((name) => asked.includes(name)))
+    return inOrder(
+      votes,
+      asked.filter((name) => votes.criteria.includes(name)),
+    );
   return votes.criteria.every(isBuiltIn) ? inOrder(votes, askingOrder(votes.criteria)) : votes;
 }
 

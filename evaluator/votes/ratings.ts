@@ -49,11 +49,14 @@ export function buildManyModelsReport({ study, simulated, pairings, seed = 0 }: 
       cyclesOf(models, winRates).map((three) => ({ criterion, models: three })),
     ),
     annotators: together(reports),
+    ...(pairings.some(({ votes }) => votes.items.some(({ drawWeight }) => drawWeight !== undefined))
+      ? { drawn: true }
+      : {}),
   };
 }
 
 /**
- * Bradley–Terry on the votes, with Davidson's ties where there are ties and a side's term where every vote has a side; errors from
+ * Bradley–Terry on the votes, those of pairs that were drawn by earlier votes weighted by the inverse of their chance, with Davidson's ties where there are ties and a side's term where every vote has a side; errors from
  * the sandwich, votes on one prompt together.
  */
 function ratingsOf(
@@ -73,20 +76,26 @@ function ratingsOf(
     const [a, b] = [ranked.indexOf(modelA), ranked.indexOf(modelB)];
     for (let i = 0; i < votes.count; i++) {
       if (votes.criterion[i] !== index) continue;
-      const { id } = votes.items[votes.item[i]!]!;
+      const { id, drawWeight } = votes.items[votes.item[i]!]!;
       const side = votes.sideOfA[i];
       sided &&= side !== sides.unknown;
       ties ||= votes.outcome[i] === outcomes.tie;
       const aIsLeft = side !== sides.right;
       const winner =
         votes.outcome[i] === outcomes.tie ? 'tie' : (votes.outcome[i] === outcomes.a) === aIsLeft ? 'left' : 'right';
-      battles.push({ left: aIsLeft ? a : b, right: aIsLeft ? b : a, winner, cluster: prompts.get(id)! });
+      battles.push({
+        left: aIsLeft ? a : b,
+        right: aIsLeft ? b : a,
+        winner,
+        cluster: prompts.get(id)!,
+        count: drawWeight ?? 1,
+      });
     }
   }
   const kinds = { left: 0, right: 1, tie: 2 };
   const place = ({ cluster = 0, left, right, winner }: Battle) =>
     ((cluster * models.length + left) * models.length + right) * 3 + kinds[winner];
-  battles.sort((x, y) => place(x) - place(y));
+  battles.sort((x, y) => place(x) - place(y) || x.count! - y.count!);
   const named = (model: string, why: string) => ({ criterion, model, rating: null, low: null, high: null, why });
   if (battles.length === 0) return models.map((model) => named(model, 'no votes yet'));
   const options = { ties: ties ? 'davidson' : 'half', side: sided } as const;

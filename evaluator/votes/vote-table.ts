@@ -15,6 +15,8 @@ export interface Item {
   challenge: string | null;
   /** Prompts of the set that it stands for, where the sample took some more than others. */
   weight?: number | null;
+  /** Of a study that drew its pairs while people voted: what an even draw of these two models would have been, over what it was. */
+  drawWeight?: number | null;
 }
 
 export interface VoteTable {

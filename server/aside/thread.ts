@@ -11,6 +11,7 @@ import { loadRenderer } from '../report/renderer.ts';
 import { peopleOf, takeOver } from '../prolific/submissions.ts';
 import { checkStudy, material, promptsFrom, promptsOf, rendersFrom, studyFromFile } from '../study/editor.ts';
 import { galleryOf, votesOnPair } from '../study/gallery.ts';
+import { renewOdds } from '../study/active.ts';
 import { forgetExpired } from '../study/retention.ts';
 import { closeDecided } from '../study/sequential.ts';
 import { previewMaterial } from '../study/preview.ts';
@@ -28,6 +29,7 @@ export const calls = {
   sharedReport: (db: Database, { name }: { name: string }) => reportFile(db, name, { version: packageVersion() }),
   quality: (db: Database, { name }: { name: string }) => studyQuality(db, name),
   closeDecided: (db: Database) => closeDecided(db),
+  renewOdds: (db: Database) => renewOdds(db),
   forgetExpired: (db: Database) => forgetExpired(db),
   votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>
     votesOnPair(db, name, position),

@@ -59,6 +59,7 @@ export const bundledPairSchema = z.object({
   category: z.string().nullable(),
   challenge: z.string().nullable(),
   weight: z.number().nullable(),
+  drawWeight: z.number().nullable().optional(),
   a: z.object({ seed: z.int(), sha256: z.string(), width: z.int(), height: z.int(), provenance: z.unknown() }),
   b: z.object({ seed: z.int(), sha256: z.string(), width: z.int(), height: z.int(), provenance: z.unknown() }),
 });

@@ -30,11 +30,12 @@ export async function recomputed({ study, pairs, votes, scores }: BundledTexts):
       if (found === undefined) throw new BadInput(`votes.jsonl has no pair of ${modelA} and ${modelB}`);
       const indexOf = new Map(found.votes.items.map(({ id }, index) => [id, index]));
       const indices = new Map<number, number>();
-      for (const { position, item, weight, pairing: own } of ownPairs) {
+      for (const { position, item, weight, drawWeight, pairing: own } of ownPairs) {
         const index = own === pairing ? indexOf.get(String(item)) : undefined;
         if (index === undefined) continue;
         indices.set(position, index);
         found.votes.items[index]!.weight = weight;
+        if (drawWeight != null) found.votes.items[index]!.drawWeight = drawWeight;
       }
       return {
         modelA,

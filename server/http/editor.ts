@@ -6,6 +6,7 @@ import { json, Router, type Request } from 'express';
 import { z } from 'zod';
 import {
   draftChangeSchema,
+  draftRemovalSchema,
   newPromptsSchema,
   newRendersSchema,
   newStudySchema,
@@ -140,8 +141,8 @@ export function editorApi({
   router.put('/drafts/:id', drafting, large, async (request, response) => {
     response.json(await keepDraft(db, draftIdIn(request), bodyOf(draftChangeSchema, request)));
   });
-  router.delete('/drafts/:id', drafting, async (request, response) => {
-    await dropDraft(db, draftIdIn(request));
+  router.delete('/drafts/:id', drafting, large, async (request, response) => {
+    await dropDraft(db, draftIdIn(request), bodyOf(draftRemovalSchema, request).version);
     response.json({ done: true });
   });
   router.post('/studies', drafting, large, async (request, response) => {

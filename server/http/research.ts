@@ -15,7 +15,7 @@ import { hasRight } from '../access/rights.ts';
 import { ServiceError } from '../errors.ts';
 import { excludeAnnotator, includeAnnotator } from '../study/exclusions.ts';
 import { reopenSeats } from '../study/extra-seats.ts';
-import { addComment, commentsOf, removeComment } from '../study/comments.ts';
+import { addComment, commentsOf, removeComment, type Reader } from '../study/comments.ts';
 import { archiveStudy, changeState, requireStudy } from '../study/lifecycle.ts';
 import { changeName } from '../study/naming.ts';
 import { eraseParticipant, participantData } from '../study/people.ts';
@@ -24,7 +24,7 @@ import { figureName, sendFigure } from './figures.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { imagesOfPair } from '../study/gallery.ts';
 import { copySize } from './images.ts';
-import { requireRevealed, reveal } from '../study/reveal.ts';
+import { isRunning, requireRevealed, reveal } from '../study/reveal.ts';
 import { endSharing, shareReport, sharesOf } from '../study/shares.ts';
 import type { Recruiting } from '../prolific/recruiting.ts';
 import { studySummaries, studySummary, withoutVisit } from '../study/summary.ts';
@@ -50,6 +50,11 @@ export interface ResearchParts extends Asking {
 /** A visit holds completion codes and the answers of gold pairs: nothing for those who only read. */
 function shownTo(response: Response, study: StudySummary): StudySummary {
   return hasRight(identityOf(response), 'research') ? study : withoutVisit(study);
+}
+
+function readerOf(response: Response): Reader {
+  const identity = identityOf(response);
+  return { actor: identity.actor, isOwner: hasRight(identity, 'own') };
 }
 
 function positionIn({ position }: { position: string }): number {
@@ -123,16 +128,19 @@ export function researchApi({
     response.json({ votes });
   });
   router.get('/studies/:name/comments', async (request, response) => {
-    response.json({ comments: await commentsOf(db, request.params.name, identityOf(response).actor) });
+    const { name } = request.params;
+    // They may tell of results that are hidden while people vote.
+    if (await isRunning(db, name)) allowed(response, 'research');
+    response.json({ comments: await commentsOf(db, name, readerOf(response)) });
   });
   router.post('/studies/:name/comments', async (request, response) => {
-    const { actor } = allowed(response, 'research');
-    response.status(201).json(await addComment(db, request.params.name, bodyOf(commentRequestSchema, request), actor));
+    allowed(response, 'research');
+    const asked = bodyOf(commentRequestSchema, request);
+    response.status(201).json(await addComment(db, request.params.name, asked, readerOf(response)));
   });
   router.delete('/studies/:name/comments/:id', async (request, response) => {
-    const identity = allowed(response, 'research');
-    const who = { actor: identity.actor, isOwner: hasRight(identity, 'own') };
-    await removeComment(db, request.params.name, request.params.id, who);
+    allowed(response, 'research');
+    await removeComment(db, request.params.name, request.params.id, readerOf(response));
     response.json({ done: true });
   });
   router.get('/studies/:name/annotators/:annotator', async (request, response) => {

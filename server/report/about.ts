@@ -5,7 +5,9 @@ import { promptSetById } from '../../db/queries/prompts.ts';
 import { listPairings, listPairsForBundle } from '../../db/queries/studies.ts';
 import { modelsOf } from '../../evaluator/votes/models.ts';
 import type { OwnCriterion } from '../../contract/criteria.ts';
+import type { Active } from '../../contract/study-file.ts';
 import type { Visit } from '../../contract/visit.ts';
+import { activeOf } from '../study/active.ts';
 import { ownCriteriaOf, visitOf } from '../study/checks.ts';
 import { requireStudy } from '../study/lifecycle.ts';
 import { modelsCompared } from '../study/study-file.ts';
@@ -35,6 +37,8 @@ export interface StudyAbout {
   ties: boolean;
   bothBad: boolean;
   split: boolean;
+  /** Of a study that drew its pairs while people voted. */
+  active: Active | null;
   visit: Visit | null;
 }
 
@@ -69,6 +73,7 @@ export async function aboutStudy(db: Database, name: string): Promise<StudyAbout
     ties: study.ties,
     bothBad: study.bothBad,
     split: study.split,
+    active: activeOf(study),
     visit: visitOf(study),
   };
 }

@@ -40,7 +40,12 @@ function design(about: StudyAbout): string {
         : `We compared ${list(about.models.map(({ name }) => name).filter((name) => name !== about.against))}, each with ${about.against},`;
   const sample = about.promptSample === null ? '' : ', a sample stratified by category';
   const seeds = about.seeds.length <= 3 ? `seed ${list(about.seeds.map(String))}` : `${about.seeds.length} seeds`;
-  return `${compared} side by side on ${countWords(about.prompts)} prompts of ${about.promptSet}${sample} (${countWords(about.pairs)} pairs of images of ${list(about.sizes)} pixels, both of a pair of the same seed; ${seeds}). ${modelWords(about)}`;
+  return `${compared} side by side on ${countWords(about.prompts)} prompts of ${about.promptSet}${sample} (${countWords(about.pairs)} pairs of images of ${list(about.sizes)} pixels, both of a pair of the same seed; ${seeds}). ${drawnWords(about)}${modelWords(about)}`;
+}
+
+function drawnWords({ active }: StudyAbout): string {
+  if (active === null) return '';
+  return `Which two models a pair compared was drawn while people voted: evenly with the probability ${active.random}, else in proportion to how much one more comparison would shrink the summed variance of the Bradley–Terry strengths; strengths weight each vote by the inverse of its pair’s chance. `;
 }
 
 function people(about: StudyAbout, report: AnyReport): string {
@@ -76,7 +81,7 @@ function questionsOf({ criteria, ownCriteria, visit }: StudyAbout): string[] {
   });
 }
 
-function orderOfQuestions({ criteria, ownCriteria, visit }: StudyAbout): string[] {
+function orderOfQuestions({ criteria, ownCriteria, visit, split }: StudyAbout): string[] {
   const hidden = criteria.filter((criterion) => hidesPrompt(criterion, ownCriteria));
   const names = list(
     hidden.map((criterion, i) => (i === 0 ? nameOfCriterion(criterion) : nameOfCriterion(criterion).toLowerCase())),
@@ -84,7 +89,9 @@ function orderOfQuestions({ criteria, ownCriteria, visit }: StudyAbout): string[
   return [
     ...(hidden.length === 0
       ? []
-      : [`${names} ${hidden.length === 1 ? 'was' : 'were'} judged before the prompt was shown.`]),
+      : [
+          `${names} ${hidden.length === 1 ? 'was' : 'were'} judged ${split ? 'without the prompt' : 'before the prompt was shown'}.`,
+        ]),
     ...(visit?.order === 'rotated' ? ['The order of the questions was rotated over annotators.'] : []),
   ];
 }

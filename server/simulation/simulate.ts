@@ -64,6 +64,11 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
   const tieRate = request.tieRate ?? (study.ties ? usualTieRate : 0);
   if (tieRate > 0 && !study.ties)
     throw new ServiceError('bad-request', `The study "${study.name}" has no ties; the tie rate must be 0.`);
+  if (study.active !== null)
+    throw new ServiceError(
+      'bad-request',
+      `The study "${study.name}" draws its pairs by what people vote; simulated annotators cannot be in it.`,
+    );
   const preference = preferenceFor(request.winRate, study.votesPerPair, tieRate);
   const { mix = everybodyHonest } = request;
   const rewards = await rewardChoices(db, study.id);

@@ -1,8 +1,9 @@
 /** @file Previews of drafts that somebody looks at, by their links' tokens. */
 import { randomBytes } from 'node:crypto';
-import type { Database } from '../../db/open.ts';
 import { imagesOfAssignment } from '../../db/queries/assignments.ts';
-import { findPreview, insertPreview } from '../../db/queries/drafts.ts';
+import { countPreviews, findPreview, insertPreview } from '../../db/queries/drafts.ts';
+import { openInMemory, type Database } from '../../db/open.ts';
+import { ServiceError } from '../errors.ts';
 import { openPreview, type PreviewMaterial } from '../study/preview.ts';
 
 const prefix = 'preview-';
@@ -10,22 +11,41 @@ const prefix = 'preview-';
 const livesMs = 12 * 3_600_000;
 /** So many are held at once; the one that was asked for longest ago goes first, and is made again when it is asked for. */
 const held = 12;
+/** Whose links are good at once. */
+const most = 500;
 
 /** Whether a link's token is of a preview, good or not. */
 export function isPreviewToken(token: string): boolean {
   return token.startsWith(prefix);
 }
 
+/** How long what was asked of a preview that is put away may take. */
+const closesAfterMs = 10_000;
+
+interface OpenPreview {
+  db: Database;
+  createdAt: number;
+}
+
 export class Previews {
   readonly #db: Database;
-  readonly #open = new Map<string, Promise<Database | undefined>>();
+  readonly #open = new Map<string, OpenPreview>();
+  #making: Promise<unknown> = Promise.resolve();
 
-  constructor(db: Database) {
+  private constructor(db: Database) {
     this.#db = db;
+  }
+
+  /** Where a moment does not matter: the first database in memory takes longer than the others. */
+  static async open(db: Database): Promise<Previews> {
+    await (await openInMemory()).destroy();
+    return new Previews(db);
   }
 
   /** @returns the token of its link */
   async add(material: PreviewMaterial, now = Date.now()): Promise<string> {
+    if ((await countPreviews(this.#db, now - livesMs)) >= most)
+      throw new ServiceError('rate-limited', `There are ${most} previews already; their links end after twelve hours.`);
     const token = prefix + randomBytes(18).toString('base64url');
     // On record, so that another server of the same database can show it too.
     await insertPreview(this.#db, { token, material: JSON.stringify(material), createdAt: now }, now - livesMs);
@@ -33,16 +53,18 @@ export class Previews {
   }
 
   /** The preview's own database; undefined where there is no such preview any more. */
-  async databaseOf(token: string): Promise<Database | undefined> {
+  async databaseOf(token: string, now = Date.now()): Promise<Database | undefined> {
     if (!isPreviewToken(token)) return undefined;
-    const open = this.#open.get(token) ?? this.#make(token);
+    const open = this.#open.get(token) ?? (await this.#make(token, now));
+    if (open === undefined) return undefined;
+    if (now - open.createdAt >= livesMs) {
+      this.#close(token);
+      return undefined;
+    }
+    // The one that was asked for last is the last to go.
     this.#open.delete(token);
     this.#open.set(token, open);
-    const oldest = this.#open.keys().next().value!;
-    if (this.#open.size > held) void this.#close(oldest);
-    const db = await open;
-    if (db === undefined) this.#open.delete(token);
-    return db;
+    return open.db;
   }
 
   /**
@@ -71,19 +93,31 @@ export class Previews {
     return row !== undefined;
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#open.keys()].map((token) => this.#close(token)));
+  close(): void {
+    for (const token of [...this.#open.keys()]) this.#close(token);
   }
 
-  async #make(token: string): Promise<Database | undefined> {
-    const preview = await findPreview(this.#db, token, Date.now() - livesMs);
-    return preview && openPreview(JSON.parse(preview.material) as PreviewMaterial, token);
+  /** Only what is on record is made, one at a time, whoever asks for what. */
+  async #make(token: string, now: number): Promise<OpenPreview | undefined> {
+    const preview = await findPreview(this.#db, token, now - livesMs);
+    if (preview === undefined) return undefined;
+    const made = this.#making.then(async () => {
+      const known = this.#open.get(token);
+      if (known !== undefined) return known;
+      const db = await openPreview(JSON.parse(preview.material) as PreviewMaterial, token);
+      const open = { db, createdAt: preview.createdAt };
+      this.#open.set(token, open);
+      for (const oldest of [...this.#open.keys()].slice(0, -held)) this.#close(oldest);
+      return open;
+    });
+    this.#making = made.catch(() => undefined);
+    return made;
   }
 
-  async #close(token: string): Promise<void> {
+  /** Whoever is in the middle of something there ends it first. */
+  #close(token: string): void {
     const open = this.#open.get(token);
     this.#open.delete(token);
-    const db = await open?.catch(() => undefined);
-    await db?.destroy();
+    if (open !== undefined) setTimeout(() => void open.db.destroy().catch(() => undefined), closesAfterMs).unref();
   }
 }

@@ -45,6 +45,7 @@ import {
   promptShown,
   totalFor,
 } from './checks.ts';
+import { drawPairs } from './active.ts';
 import { requireSteps } from './steps.ts';
 
 /** How long a seat is held, in milliseconds. */
@@ -427,7 +428,11 @@ async function lease(
   for (let draw = 0; draw < draws; draw++) {
     let seat = await freeSeat(db, { ...scope, from });
     if (seat === undefined && from > 0) seat = await freeSeat(db, { ...scope, from: 0 });
-    if (seat === undefined) return null;
+    if (seat === undefined) {
+      // Of an active study more is drawn when somebody finds nothing.
+      if (annotator.population === 'people' && (await drawPairs(db, facts)) > 0) continue;
+      return null;
+    }
     const assignment: Assignment = {
       id: randomUUID(),
       studyId: annotator.studyId,

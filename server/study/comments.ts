@@ -2,20 +2,34 @@
 import { randomUUID } from 'node:crypto';
 import type { CommentRequest, StudyComment } from '../../contract/research.ts';
 import { allAccounts } from '../access/accounts.ts';
-import { deleteComment, insertComment, listComments, type Comment } from '../../db/queries/comments.ts';
+import {
+  countComments,
+  deleteComment,
+  findComment,
+  insertComment,
+  listComments,
+  type Comment,
+} from '../../db/queries/comments.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { inTransaction } from '../../db/transactions.ts';
 import { ServiceError } from '../errors.ts';
 import { requireStudy } from './lifecycle.ts';
 
-const most = 10_000;
+/** All of a study are shown at once. */
+const most = 1000;
 
-/** Oldest first. @param actor who asks, as the log names them @throws ServiceError not-found */
-export async function commentsOf(db: Database, name: string, actor: string): Promise<StudyComment[]> {
+/** Who asks, as the log names them, and whether they may take away what others wrote. */
+export interface Reader {
+  actor: string;
+  isOwner: boolean;
+}
+
+/** Oldest first. @throws ServiceError not-found */
+export async function commentsOf(db: Database, name: string, reader: Reader): Promise<StudyComment[]> {
   const { id } = await requireStudy(db, name);
   const names = await accountNames(db);
-  return (await listComments(db, id)).map((comment) => shownTo(actor, comment, names));
+  return (await listComments(db, id)).map((comment) => shownTo(reader, comment, names));
 }
 
 /** By how the log names them. */
@@ -24,18 +38,12 @@ async function accountNames(db: Database): Promise<Map<string, string>> {
 }
 
 function shownTo(
-  actor: string,
+  { actor, isOwner }: Reader,
   { id, pair, author, text, createdAt }: Omit<Comment, 'studyId'>,
   names: ReadonlyMap<string, string>,
 ): StudyComment {
-  return {
-    id,
-    pair,
-    author: names.get(author) ?? (author.startsWith('session ') ? 'owner' : author),
-    mine: author === actor,
-    text,
-    createdAt,
-  };
+  const who = names.get(author) ?? (author.startsWith('session ') ? 'owner' : author);
+  return { id, pair, author: who, removable: isOwner || author === actor, text, createdAt };
 }
 
 /** @throws ServiceError not-found for a study or a pair that there is none */
@@ -43,7 +51,7 @@ export async function addComment(
   db: Database,
   name: string,
   { text, pair = null }: CommentRequest,
-  actor: string,
+  writer: Reader,
   now = Date.now(),
 ): Promise<StudyComment> {
   const names = await accountNames(db);
@@ -51,26 +59,21 @@ export async function addComment(
     const { id: studyId } = await requireStudy(tx, name);
     if (pair !== null && pair >= (await studyFacts(tx, studyId)).pairs)
       throw new ServiceError('not-found', `The study "${name}" has no pair ${pair}.`);
-    if ((await listComments(tx, studyId)).length >= most)
+    if ((await countComments(tx, studyId)) >= most)
       throw new ServiceError('bad-request', `The study "${name}" has ${most} comments; that is all it can have.`);
-    const comment = { id: randomUUID(), pair, author: actor, text: text.trim(), createdAt: now };
+    const comment = { id: randomUUID(), pair, author: writer.actor, text: text.trim(), createdAt: now };
     await insertComment(tx, { ...comment, studyId });
-    return shownTo(actor, comment, names);
+    return shownTo(writer, comment, names);
   });
 }
 
 /** Its author may, and an owner. @throws ServiceError not-found, forbidden */
-export async function removeComment(
-  db: Database,
-  name: string,
-  id: string,
-  { actor, isOwner }: { actor: string; isOwner: boolean },
-): Promise<void> {
+export async function removeComment(db: Database, name: string, id: string, reader: Reader): Promise<void> {
   await inTransaction(db, async (tx) => {
     const { id: studyId } = await requireStudy(tx, name);
-    const comment = (await listComments(tx, studyId)).find((each) => each.id === id);
+    const comment = await findComment(tx, studyId, id);
     if (comment === undefined) throw new ServiceError('not-found', 'There is no such comment.');
-    if (comment.author !== actor && !isOwner)
+    if (comment.author !== reader.actor && !reader.isOwner)
       throw new ServiceError('forbidden', 'Only who wrote a comment, or an owner, can take it away.');
     await deleteComment(tx, studyId, id);
   });

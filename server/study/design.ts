@@ -7,6 +7,7 @@ import type { Database } from '../../db/open.ts';
 import { groupBy } from '../../evaluator/statistics/group-by.ts';
 import { findModel, type Model } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts, type Prompt } from '../../db/queries/prompts.ts';
+import { insertPool, type Candidate } from '../../db/queries/pool.ts';
 import { listRenders, type Render } from '../../db/queries/renders.ts';
 import {
   findStudy,
@@ -14,24 +15,24 @@ import {
   insertSeats,
   insertStudy,
   listPairs,
-  seatsPerPair,
   setPlanHash,
   studyById,
   type Pair,
   type Pairing,
-  type Seat,
   type Study,
 } from '../../db/queries/studies.ts';
 import type { Population } from '../../db/tables.ts';
 import { askingOrder, hidesPrompt, type Criterion, type OwnCriterion } from '../../contract/criteria.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { contradictsPreset, type Plan, type PresetName } from '../../contract/plan.ts';
+import type { Active } from '../../contract/study-file.ts';
 import type { Visit } from '../../contract/visit.ts';
 import { ServiceError } from '../errors.ts';
 import { checkPrompts } from './checks.ts';
 import { planHash } from './plan.ts';
 import { studyFile } from './study-file.ts';
 import { seededGenerator, shuffled } from './randomness.ts';
+import { seatsOf } from './seats.ts';
 
 export interface StudyDesign {
   name: string;
@@ -49,6 +50,8 @@ export interface StudyDesign {
   bothBad?: boolean;
   /** Whether an annotator answers one criterion of a pair. */
   split?: boolean;
+  /** Which models are compared is drawn while people vote. */
+  active?: Active;
   seed: number;
   /** A stratified sample of this many prompts; all of them when absent. */
   promptSample?: number;
@@ -140,6 +143,7 @@ export async function createStudy(
       ties: design.ties,
       bothBad: design.bothBad ?? false,
       split: design.split ?? false,
+      active: design.active ?? null,
       seed: design.seed,
       state: 'draft',
       inviteToken: freshToken(),
@@ -177,8 +181,10 @@ export async function createStudy(
         position,
         weight,
         pairing,
+        drawWeight: null,
       }),
     );
+    requireActive(design, compared.length, pairs.length);
     const checkPairs = [...checks].map(([promptId, position]): Pair => {
       const [renderA, renderB] = couples[0]!.get(promptId)!;
       const [id, weight, pairing] = [`${prefix}.check${-position}`, null, 0];
@@ -191,10 +197,16 @@ export async function createStudy(
         position,
         weight,
         pairing,
+        drawWeight: null,
       };
     });
-    await insertStudy(tx, study, pairings, [...pairs, ...checkPairs]);
-    await addSeats(tx, study, pairs, 'people');
+    if (study.active === null) {
+      await insertStudy(tx, study, pairings, [...pairs, ...checkPairs]);
+      await addSeats(tx, study, pairs, 'people');
+    } else {
+      await insertStudy(tx, study, pairings, checkPairs);
+      await insertPool(tx, poolOf(pairs));
+    }
     await record(tx, { actor, action: 'study create', subject: design.name }, now);
     if (study.plan !== null && study.prescreenId === null) {
       // In the log with its time: what was decided before the first vote.
@@ -207,7 +219,7 @@ export async function createStudy(
       modelB,
       pairs: pairs.filter(({ pairing }) => pairing === i).length,
     }));
-    return { study, pairs: pairs.length, pairings: counted, missing };
+    return { study, pairs: design.active?.pairs ?? pairs.length, pairings: counted, missing };
   });
 }
 
@@ -273,8 +285,35 @@ export function requirePlan({ plan, preset, criteria, votesPerPair, ties }: Stud
     );
 }
 
+/** @throws ServiceError when a study cannot draw its pairs while people vote */
+export function requireActive({ active, plan }: StudyDesign, pairings: number, available: number): void {
+  if (active === undefined) return;
+  if (pairings < 2)
+    throw new ServiceError('bad-request', 'Two models make one comparison; active goes with three and more.');
+  if (plan !== undefined)
+    throw new ServiceError(
+      'bad-request',
+      'A plan tests with a number of pairs that was fixed before; an active study draws them by what was voted. Leave one out.',
+    );
+  if (active.pairs > available)
+    throw new ServiceError(
+      'bad-request',
+      `active.pairs is ${active.pairs}; there are ${available} pairs to draw from.`,
+    );
+}
+
+/** In the order in which each pairing's prompts come. */
+function poolOf(pairs: readonly Pair[]): Candidate[] {
+  const places = new Map<number, number>();
+  return pairs.map(({ studyId, pairing, promptId, renderAId, renderBId }) => {
+    const place = places.get(pairing) ?? 0;
+    places.set(pairing, place + 1);
+    return { studyId, pairing, place, promptId, renderAId, renderBId };
+  });
+}
+
 /** @throws ServiceError when a check is on a criterion that the study does not ask */
-export function requireAsked({ visit, criteria, ownCriteria = [] }: StudyDesign): void {
+export function requireAsked({ visit, criteria, ownCriteria = [], split }: StudyDesign): void {
   const { gold, practice = [], example } = visit ?? {};
   const asked = [
     ...(gold?.pairs ?? []).flatMap(({ answers = {} }) => Object.keys(answers)),
@@ -284,6 +323,12 @@ export function requireAsked({ visit, criteria, ownCriteria = [] }: StudyDesign)
   const last = askingOrder(criteria, ownCriteria).at(-1);
   if (gold?.pairs.some(({ instruction }) => instruction) && last !== undefined && hidesPrompt(last, ownCriteria))
     throw new ServiceError('bad-request', `An instructed check needs a question that shows the prompt.`);
+  const together = visit?.oneScreen === true ? 'oneScreen' : visit?.order === 'rotated' ? 'order: rotated' : undefined;
+  if (split === true && together !== undefined)
+    throw new ServiceError(
+      'bad-request',
+      `Where the questions are split over annotators nobody sees two of a pair; leave visit.${together} out.`,
+    );
   const hidden = criteria.filter((criterion) => hidesPrompt(criterion, ownCriteria));
   if (visit?.oneScreen === true && hidden.length > 0 && hidden.length < criteria.length)
     throw new ServiceError(
@@ -316,24 +361,7 @@ async function addSeats(db: Database, study: Study, pairs: Pair[], population: P
     );
     own.forEach((pair, i) => firstLeft.set(pair, halves[i]!));
   }
-  // The criteria in turn, so that each is asked from the start.
-  const asked = study.split ? study.criteria : [null];
-  const seats: Seat[] = pairs.flatMap((pair) =>
-    Array.from({ length: seatsPerPair(study) }, (_, seatIndex) => ({
-      id: `${pair.id}.${population[0]}${String(seatIndex).padStart(2, '0')}`,
-      studyId: study.id,
-      pairId: pair.id,
-      population,
-      seatIndex: seatIndex,
-      position: pair.position,
-      sideA:
-        (Math.floor(seatIndex / asked.length) % 2 === 0) === firstLeft.get(pair)
-          ? ('left' as const)
-          : ('right' as const),
-      state: 'free' as const,
-      criterion: asked[seatIndex % asked.length]!,
-    })),
-  );
+  const seats = pairs.flatMap((pair) => seatsOf(study, pair, firstLeft.get(pair)!, population));
   await insertSeats(db, seats);
 }
 

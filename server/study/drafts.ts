@@ -42,7 +42,9 @@ export async function keepDraft(
   return { id, name, version, updatedAt: now, content };
 }
 
-/** @throws ServiceError not-found */
-export async function dropDraft(db: Database, id: string): Promise<void> {
-  if (!(await deleteDraft(db, id))) throw new ServiceError('not-found', 'There is no such draft.');
+/** @throws ServiceError not-found; conflict when it is no longer of this version */
+export async function dropDraft(db: Database, id: string, version: number): Promise<void> {
+  if (await deleteDraft(db, id, version)) return;
+  await requireDraft(db, id);
+  throw new ServiceError('conflict', 'This draft was changed in another window or by somebody else; it stays.');
 }

@@ -18,6 +18,7 @@ import {
   couplesOf,
   createStudy,
   groupByPrompt,
+  requireActive,
   requireAsked,
   requirePlan,
   requireSample,
@@ -114,6 +115,8 @@ export async function checkStudy(
     requireSample(promptSample, open.filter((prompt) => couples.every((of) => of.has(prompt.id))).length);
     pairs = compared.length * promptSample;
   }
+  requireActive(design, compared.length, pairs);
+  pairs = design.active?.pairs ?? pairs;
   // As the study will say it, whichever way the file does: the plan's hash is of that.
   const others = Object.entries(file).filter(([key]) => !['modelA', 'modelB', 'models', 'against'].includes(key));
   const said = {

@@ -40,12 +40,16 @@ export interface ExportedVote {
   point_image?: 'a' | 'b' | null;
   point_x?: number | null;
   point_y?: number | null;
+  /** Of studies that draw their pairs while people vote: what an even draw would have been, over what it was. */
+  draw_weight?: number | null;
 }
 
 export async function exportedVotes(db: Database, name: string, population?: Population): Promise<ExportedVote[]> {
   const study = await requireStudy(db, name);
   const pairings = await listPairings(db, study.id);
-  const items = itemsOf(await listPairsWithPrompts(db, study.id));
+  const pairs = await listPairsWithPrompts(db, study.id);
+  const items = itemsOf(pairs);
+  const weights = new Map(pairs.map(({ position, drawWeight }) => [position, drawWeight]));
   const excluded = await excludedNow(db, study.id);
   const asksForPlace = visitOf(study)?.pointAt === true;
   const log = await voteLog(db, study.id, population ?? (await populationOf(db, study.id)));
@@ -65,6 +69,7 @@ export async function exportedVotes(db: Database, name: string, population?: Pop
     status: statusOf(vote, excluded.has(vote.annotator)),
     vote_id: vote.voteId,
     ...(asksForPlace ? placeOf(vote.point, vote.sideA) : {}),
+    ...(study.active === null ? {} : { draw_weight: weights.get(vote.pair) ?? null }),
   }));
 }
 
@@ -140,12 +145,22 @@ export async function exportVotes(
     population: whose,
     seed: study.seed,
     ...(plan === null ? {} : { primary: plan.primary }),
+    // In which order they are asked follows from no name of a study's own.
+    ...(study.ownCriteria.length === 0 ? {} : { criteria: study.criteria.join(' ') }),
   };
   const open = pairs
-    .map((pair) => ({ ...pair, item: items.get(pair.promptId)!, ...modelsOf(pair.pairing) }))
+    .map((pair) => ({
+      ...pair,
+      item: items.get(pair.promptId)!,
+      ...modelsOf(pair.pairing),
+      ...(study.active === null ? {} : { draw_weight: pair.drawWeight }),
+    }))
     .filter((pair) => !voted.has(key(pair.item, pair.model_a, pair.model_b)));
   if (format === 'arena') {
-    type About = Pick<ExportedVote, 'item' | 'prompt' | 'category' | 'challenge' | 'model_a' | 'model_b'>;
+    type About = Pick<
+      ExportedVote,
+      'item' | 'prompt' | 'category' | 'challenge' | 'model_a' | 'model_b' | 'draw_weight'
+    >;
     const row = (about: About) => ({
       question_id: String(about.item),
       prompt: about.prompt,
@@ -153,6 +168,7 @@ export async function exportVotes(
       challenge: about.challenge,
       model_a: about.model_a,
       model_b: about.model_b,
+      ...('draw_weight' in about ? { draw_weight: about.draw_weight ?? null } : {}),
       ...shared,
     });
     const rows = [
@@ -209,7 +225,7 @@ export async function exportVotes(
   };
   const rows = [
     ...votes.map((vote) => ({ ...vote, ...shared })),
-    ...open.map(({ item, prompt, category, challenge, model_a, model_b }) => ({
+    ...open.map(({ item, prompt, category, challenge, model_a, model_b, ...rest }) => ({
       item,
       prompt,
       category,
@@ -219,6 +235,7 @@ export async function exportVotes(
       model_b,
       status: 'open',
       ...(visitOf(study)?.pointAt === true ? placeOf(null, 'left') : {}),
+      ...('draw_weight' in rest ? { draw_weight: rest.draw_weight } : {}),
       ...shared,
     })),
   ];
@@ -270,7 +287,7 @@ interface PickAPicParts {
   /** What tells pairs apart. */
   keyOf(pair: Pick<PairOfPickAPic, 'item' | 'model_a' | 'model_b'>): string;
   criterion: string;
-  shared: { votes_per_pair: number; population: Population; seed: number; primary?: string };
+  shared: { votes_per_pair: number; population: Population; seed: number; primary?: string; criteria?: string };
   out: string;
   images: ImageStore;
 }

@@ -5,6 +5,9 @@ import { findStudy, setArchived, setStudyState, type Study } from '../../db/quer
 import type { StudyState } from '../../db/tables.ts';
 import { commandLine, record } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
+import { visitOf } from './checks.ts';
+
+const dayMs = 86_400_000;
 
 const allowed: Record<StudyState, readonly StudyState[]> = {
   draft: ['open', 'closed'],
@@ -30,6 +33,12 @@ export async function changeState(
     if (!allowed[study.state].includes(state)) {
       throw new ServiceError('conflict', `The study "${name}" is ${study.state}; it cannot become ${state}.`);
     }
+    const at = forgetsAt(study);
+    if (state === 'open' && at !== null && at <= now)
+      throw new ServiceError(
+        'conflict',
+        `Who took part in "${name}" is forgotten; whoever came again would be somebody new. Make another study like it.`,
+      );
     await setStudyState(tx, study.id, state, now);
     await record(tx, { actor, action: `study ${state}`, subject: name }, now);
   });
@@ -52,6 +61,13 @@ export async function archiveStudy(
     await setArchived(tx, study.id, undo ? null : now);
     await record(tx, { actor, action: undo ? 'study unarchive' : 'study archive', subject: name }, now);
   });
+}
+
+/** When a study's people are forgotten; null while it runs, or where it says nothing. */
+export function forgetsAt(study: Pick<Study, 'visit' | 'state' | 'closedAt'>): number | null {
+  const days = visitOf(study)?.retentionDays;
+  if (days === undefined || study.state !== 'closed' || study.closedAt === null) return null;
+  return study.closedAt + days * dayMs;
 }
 
 export async function requireStudy(db: Database, name: string): Promise<Study> {

@@ -1,7 +1,7 @@
 /** @file A study's plan: frozen with its hash when the study is made, and what was done otherwise. */
 import { createHash } from 'node:crypto';
 import type { Plan, PresetName } from '../../contract/plan.ts';
-import { namesOf, type StudyFile } from '../../contract/study-file.ts';
+import type { CriterionOfFile, StudyFile } from '../../contract/study-file.ts';
 import { listAuditEntries } from '../../db/queries/audit.ts';
 import type { Database } from '../../db/open.ts';
 import type { Study } from '../../db/queries/studies.ts';
@@ -41,7 +41,8 @@ export async function studyPlan(
 ): Promise<StudyPlan | null> {
   const plan = planOf(study);
   if (plan === null || study.planSha256 === null) return null;
-  const log = await listAuditEntries(db, study.name);
+  // An earlier study may have had the name.
+  const log = (await listAuditEntries(db, study.name)).filter(({ createdAt }) => createdAt >= study.createdAt);
   const looks = log.filter(({ action }) => action === seenWhileRunning).length;
   const states = log.filter(({ action }) => /^study (open|paused|closed)$/.test(action)).map(({ action }) => action);
   const reopened = states.filter((action, k) => action === 'study open' && states[k - 1] === 'study closed').length;
@@ -68,6 +69,13 @@ export async function studyPlan(
     state,
     departures,
   };
+}
+
+/** A question of the study's own with its words: its name alone is nobody else's. */
+function askedInWords(asked: CriterionOfFile): string {
+  if (typeof asked === 'string') return asked;
+  const words = typeof asked.question === 'string' ? [asked.question] : Object.values(asked.question);
+  return `${asked.id} (${words.map((text) => `“${text}”`).join(', ')}${asked.hidesPrompt ? ', without the prompt' : ''})`;
 }
 
 /** The rule in words, in numbers, or both; undefined without one. */
@@ -98,7 +106,7 @@ export function planText(file: StudyFile, sha256: string): string {
 Registered before the first vote. SHA-256 of the study's file as canonical JSON: \`${sha256}\`
 
 - **Compared:** ${models}, side by side on ${file.promptSample === undefined ? 'every prompt' : `${file.promptSample} prompts, stratified by category,`} of ${file.promptSet}.
-- **Asked:** ${namesOf(file.criteria).join(', ')}; ${file.votesPerPair} ${file.votesPerPair === 1 ? 'vote' : 'votes'} a pair by different annotators${file.split === true ? ', each question of a pair by others' : ''}, ${file.ties ? 'ties allowed' : 'no ties'}; a pair is won by more than half of its votes.
+- **Asked:** ${file.criteria.map(askedInWords).join(', ')}; ${file.votesPerPair} ${file.votesPerPair === 1 ? 'vote' : 'votes'} a pair by different annotators${file.split === true ? ', each question of a pair by others' : ''}, ${file.ties ? 'ties allowed' : 'no ties'}; a pair is won by more than half of its votes.
 - **Primary criterion:** ${plan.primary}, tested alone; the others are corrected by Holm's method.
 - **Hypothesis:** ${plan.hypothesis}. ${hypotheses[plan.hypothesis]}${plan.margin === undefined ? '' : ` The margin is ${declared(100 * plan.margin)} points of the win rate.`}
 - **Test:** ${plan.stopping === 'e-value' ? `the e-value of won against lost pairs, which must reach ${(1 / plan.alpha).toPrecision(3)}` : plan.hypothesis === 'superiority' ? `McNemar's score test, two-sided, α = ${plan.alpha}` : `Tango's interval at ${declared(100 * levelOf(plan))} %`}.

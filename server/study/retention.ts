@@ -4,23 +4,15 @@
  */
 import type { Database } from '../../db/open.ts';
 import { peopleToForget } from '../../db/queries/people.ts';
+import { findRecruitment } from '../../db/queries/recruitments.ts';
 import { listStudies, type Study } from '../../db/queries/studies.ts';
 import { commandLine } from '../access/audit.ts';
 import { ServiceError } from '../errors.ts';
-import { visitOf } from './checks.ts';
-import { requireStudy } from './lifecycle.ts';
+import { forgetsAt, requireStudy } from './lifecycle.ts';
 import { erasePerson } from './people.ts';
 
 /** Who forgets by a study's own rule, in the log. */
 const byRetention = 'retention';
-const dayMs = 86_400_000;
-
-/** When a study's people are forgotten; null while it runs, or where it says nothing. */
-export function forgetsAt(study: Pick<Study, 'visit' | 'state' | 'closedAt'>): number | null {
-  const days = visitOf(study)?.retentionDays;
-  if (days === undefined || study.state !== 'closed' || study.closedAt === null) return null;
-  return study.closedAt + days * dayMs;
-}
 
 /** @returns how many people were forgotten, by study, and what went wrong with others */
 export async function forgetExpired(
@@ -31,7 +23,7 @@ export async function forgetExpired(
   const failed: string[] = [];
   for (const study of await listStudies(db)) {
     const at = forgetsAt(study);
-    if (at === null || now < at) continue;
+    if (at === null || now < at || (await isOwed(db, study.id))) continue;
     try {
       const people = await forgetAll(db, study, byRetention, now);
       if (people > 0) forgotten.push({ study: study.name, people });
@@ -61,6 +53,12 @@ export async function forgetStudy(
   if (study.state !== 'closed')
     throw new ServiceError('conflict', `The study "${name}" is ${study.state}; close it first.`);
   return forgetAll(db, study, actor, now);
+}
+
+/** Whether people of a crowd platform may still have to be paid: then who they are is needed. */
+async function isOwed(db: Database, studyId: string): Promise<boolean> {
+  const recruitment = await findRecruitment(db, studyId);
+  return recruitment !== undefined && !['UNPUBLISHED', 'COMPLETED'].includes(recruitment.status);
 }
 
 /** One after the other: each is a transaction of its own, and what is left is done the next time. */

@@ -35,7 +35,8 @@ export async function isRunning(db: Database, name: string): Promise<boolean> {
 export async function reveal(db: Database, name: string, actor = commandLine, now = Date.now()): Promise<void> {
   if (!(await isRunning(db, name))) return;
   const deed = { actor, action: seenWhileRunning, subject: name };
-  if (await hasAuditEntry(db, { ...deed, since: now - oneLook })) return;
+  const { createdAt } = await requireStudy(db, name);
+  if (await hasAuditEntry(db, { ...deed, since: Math.max(createdAt, now - oneLook) })) return;
   await inTransaction(db, (tx) => record(tx, deed, now));
 }
 

@@ -7,6 +7,7 @@ import { listPairings } from '../../db/queries/studies.ts';
 import { promptSetById } from '../../db/queries/prompts.ts';
 import {
   namesOf,
+  type Active,
   ownOf,
   studyFileSchema,
   studyFileShape,
@@ -71,7 +72,7 @@ export function parseStudyFile(text: string, path: string): StudyFile {
 }
 
 export function designOf({ promptSet, promptSample, preset, plan, visit, ...file }: StudyFile): StudyDesign {
-  const { name, criteria, votesPerPair, ties, bothBad, split, seed } = file;
+  const { name, criteria, votesPerPair, ties, bothBad, split, active, seed } = file;
   return {
     name,
     criteria: namesOf(criteria),
@@ -80,6 +81,7 @@ export function designOf({ promptSet, promptSample, preset, plan, visit, ...file
     ties,
     ...(bothBad === true ? { bothBad } : {}),
     ...(split === true ? { split } : {}),
+    ...(active === undefined ? {} : { active }),
     seed,
     prompts: promptSet,
     ...('models' in file
@@ -114,6 +116,7 @@ export async function studyFile(db: Database, name: string): Promise<StudyFile> 
     ties: study.ties,
     ...(study.bothBad ? { bothBad: true } : {}),
     ...(study.split ? { split: true } : {}),
+    ...(study.active === null ? {} : { active: study.active as Active }),
     seed: study.seed,
     ...(study.promptSample === null ? {} : { promptSample: study.promptSample }),
     ...(study.preset === null ? {} : { preset: study.preset as PresetName }),

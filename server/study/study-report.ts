@@ -98,13 +98,20 @@ async function pairingsOf(db: Database, study: Awaited<ReturnType<typeof require
 }
 
 function votesOf(
-  pairs: readonly { id: string; category: string | null; challenge: string | null; weight: number | null }[],
+  pairs: readonly {
+    id: string;
+    category: string | null;
+    challenge: string | null;
+    weight: number | null;
+    drawWeight: number | null;
+  }[],
   { criteria, bothBad }: Pick<Study, 'criteria' | 'bothBad'>,
   counted: readonly (CountedVote & { item: number })[],
 ): VoteTable {
   const table = new VoteTableBuilder(criteria);
   // Every pair is an item, voted on or not, so that what is missing is counted as missing.
-  for (const { id, category, challenge, weight } of pairs) table.itemIndex({ id, category, challenge, weight });
+  for (const { id, category, challenge, weight, drawWeight } of pairs)
+    table.itemIndex({ id, category, challenge, weight, ...(drawWeight === null ? {} : { drawWeight }) });
   for (const vote of counted) {
     table.add({
       item: vote.item,

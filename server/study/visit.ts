@@ -225,7 +225,10 @@ function ownQuestions(
 ): Pick<VisitView, 'questions'> {
   const own = ownCriteriaOf(facts);
   if (own.length === 0) return {};
-  const say = (text: Localised) => inLanguage(text, visit ?? { languages: ['en'] }, language);
+  const shown: Pick<Visit, 'languages'> = visit ?? { languages: ['en'] };
+  // In no language that the page itself is not shown in.
+  const say = (text: Localised) =>
+    inLanguage(text, shown, language !== undefined && shown.languages.includes(language) ? language : undefined);
   return {
     questions: own.map(({ id, question, help, hidesPrompt }) => ({
       id,

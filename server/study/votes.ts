@@ -17,6 +17,7 @@ import { isWithdrawn } from '../../db/queries/recruitments.ts';
 import { pairContent, studyFacts, type StudyFacts } from '../../db/queries/immutable.ts';
 import {
   ballotFor,
+  countAnswered,
   isRetracted,
   insertVote,
   lastVotedAssignment,
@@ -103,7 +104,8 @@ async function count(
   };
   await insertVote(tx, vote);
   // Their work, though another's answer counts; once, however often it is answered.
-  if (!counted && input.criterion === criteria.at(-1)) await countSurplusPair(tx, assignment, now);
+  if (!counted && (await countAnswered(tx, assignment.id)) >= criteria.length)
+    await countSurplusPair(tx, assignment, now);
   if (counted) {
     const change = {
       state: remaining.length === 0 ? ('done' as const) : ('leased' as const),

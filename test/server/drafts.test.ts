@@ -7,6 +7,10 @@ import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { fromCommandLine } from '../../server/access/audit.ts';
 import { createToken } from '../../server/access/tokens.ts';
 import { Sessions } from '../../server/http/session.ts';
+import { Previews } from '../../server/socket/previews.ts';
+import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
+import { openPreview, previewMaterial } from '../../server/study/preview.ts';
+import { castVote } from '../../server/study/votes.ts';
 import { TestClient, testServer } from '../support/clients.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -70,7 +74,10 @@ onBothEngines('drafts', (fresh) => {
     expect(
       (await call('PUT', `/drafts/${id}`, { name: 'x', content: { text: 'x'.repeat(2 ** 20) }, version: 3 })).status,
     ).toBe(400);
-    expect((await call('DELETE', `/drafts/${id}`)).json).toEqual({ done: true });
+    // Nobody throws away what they have not seen, and PostgreSQL takes no NUL.
+    expect((await call('DELETE', `/drafts/${id}`, { version: 1 })).status).toBe(409);
+    expect((await call('PUT', `/drafts/${id}`, { name: 'a\0b', content, version: 3 })).status).toBe(400);
+    expect((await call('DELETE', `/drafts/${id}`, { version: 2 })).json).toEqual({ done: true });
     expect((await call('GET', `/drafts/${id}`)).status).toBe(404);
     // A change of what is gone makes nothing.
     expect((await call('PUT', `/drafts/${id}`, { name: 'x', content, version: 3 })).status).toBe(404);
@@ -141,6 +148,67 @@ onBothEngines('drafts', (fresh) => {
     await expect(TestClient.connect(third.url, token, 'preview')).rejects.toThrow('This preview is over');
     expect((await fetch(`${third.url}/annotate/${token}`)).status).toBe(404);
     await third.close();
+    await server.close();
+  });
+
+  it('previews are held for whoever looks: no made-up link puts one away, and none outlives its hours', async () => {
+    const { db, server, call } = await setUp();
+    const { json } = await call('POST', '/studies/preview', { file });
+    const token = /preview-[\w-]+/.exec(json['path'] as string)![0];
+    const previews = await Previews.open(db);
+    const opened = await previews.databaseOf(token);
+    const madeUp = Array.from({ length: 40 }, (_, i) => previews.databaseOf(`preview-none${i}`));
+    expect((await Promise.all(madeUp)).every((found) => found === undefined)).toBe(true);
+    expect(await previews.databaseOf(token)).toBe(opened);
+    expect(await opened!.selectFrom('study').select('name').execute()).toEqual([{ name: 'taste' }]);
+    // More than are held: the one that nobody looked at longest is put away, and is made anew when somebody does.
+    for (let i = 0; i < 12; i++) {
+      const other = await previews.add(await previewMaterial(db, { file }));
+      expect(await previews.databaseOf(other)).toBeDefined();
+    }
+    const again = await previews.databaseOf(token);
+    expect(again).toBeDefined();
+    expect(again).not.toBe(opened);
+    expect(await previews.databaseOf(token, Date.now() + 13 * 3_600_000)).toBeUndefined();
+    previews.close();
+    await server.close();
+  });
+
+  it('a preview is small, whatever the study: a place at each pair, few pairs, checks that come soon', async () => {
+    const { db, server } = await setUp();
+    const material = await previewMaterial(db, {
+      file: {
+        ...file,
+        votesPerPair: 99,
+        visit: {
+          gold: {
+            every: 15,
+            pairs: Array.from({ length: 10 }, (_, i) => ({ prompt: `prompt ${i}`, answers: { general: 'a' } })),
+            screenOut: { after: 9, below: 0.5 },
+          },
+          breakAfter: 20,
+        },
+      },
+    });
+    expect(material.prompts).toHaveLength(6 + 12);
+    const preview = await openPreview(material, 'preview-x');
+    expect(await preview.selectFrom('seat').select('id').execute()).toHaveLength(12);
+    const ann = await joinStudy(preview, { token: 'preview-x', participant: 'ann' });
+    const kinds: string[] = [];
+    for (;;) {
+      const assignment = await nextAssignment(preview, ann, { leaseMs: 60_000, graceMs: 1000 });
+      if (assignment === null) break;
+      const { kind } = await preview
+        .selectFrom('assignment')
+        .select('kind')
+        .where('id', '=', assignment.id)
+        .executeTakeFirstOrThrow();
+      kinds.push(kind);
+      const vote = { assignmentId: assignment.id, criterion: 'general', choice: 'left' as const, responseTimeMs: 900 };
+      await castVote(preview, ann, { voteId: randomUUID(), ...vote }, { leaseMs: 60_000, graceMs: 1000 });
+    }
+    expect(kinds.indexOf('gold')).toBe(4);
+    await preview.destroy();
     await server.close();
   });
 

@@ -13,6 +13,7 @@ import { createStudy } from '../../../server/study/design.ts';
 import { changeState } from '../../../server/study/lifecycle.ts';
 import { changeName } from '../../../server/study/naming.ts';
 import { planHash } from '../../../server/study/plan.ts';
+import { reveal } from '../../../server/study/reveal.ts';
 import { removeStudy } from '../../../server/study/removal.ts';
 import { forgetExpired, forgetStudy } from '../../../server/study/retention.ts';
 import { studyFile } from '../../../server/study/study-file.ts';
@@ -82,18 +83,46 @@ onBothEngines('a study', (fresh) => {
     expect((await findStudy(db, 'better'))!.planSha256).toBe(planSha256);
   });
 
+  it('does not inherit what was done under its name before', async () => {
+    const { db } = await fresh();
+    const { token } = await openStudyOf(db, { pairs: 2 });
+    await changeState(db, 'study', 'closed');
+    await changeState(db, 'study', 'open');
+    await vote(db, token, 'ann');
+    await reveal(db, 'study', 'account 1');
+    await changeState(db, 'study', 'closed');
+    await changeName(db, 'study', 'pilot');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const { study } = await createStudy(db, {
+      ...{ name: 'study', prompts: 'prompts', models: ['aardvark', 'buffalo'], votesPerPair: 1 },
+      ...{ criteria: ['general'], ties: false, seed: 0, plan },
+    });
+    await changeState(db, 'study', 'open');
+    await vote(db, study.inviteToken, 'bob');
+    expect(((await studyReport(db, 'study')) as Report).plan!.departures).toEqual([]);
+    // And a look at this one is told though the same person had looked at the other.
+    await reveal(db, 'study', 'account 1');
+    expect(((await studyReport(db, 'study')) as Report).plan!.departures).toEqual(['running results were seen once']);
+  });
+
   it('has comments, on itself and on pairs; who wrote one takes it away, or an owner', async () => {
     const { db } = await fresh();
     await openStudyOf(db, { pairs: 2 });
-    const one = await addComment(db, 'study', { text: ' Look at the hands. ', pair: 1 }, 'account 1', 1);
-    expect(one).toMatchObject({ text: 'Look at the hands.', pair: 1, author: 'account 1', mine: true });
-    await addComment(db, 'study', { text: 'Paid on Friday.' }, 'account 2', 2);
-    expect(await commentsOf(db, 'study', 'account 2')).toMatchObject([
-      { text: 'Look at the hands.', pair: 1, mine: false },
-      { text: 'Paid on Friday.', pair: null, mine: true },
-    ]);
-    await expect(addComment(db, 'study', { text: 'x', pair: 2 }, 'a')).rejects.toMatchObject({ code: 'not-found' });
     const other = { actor: 'account 2', isOwner: false };
+    const one = await addComment(
+      db,
+      'study',
+      { text: ' Look at the hands. ', pair: 1 },
+      { actor: 'account 1', isOwner: false },
+      1,
+    );
+    expect(one).toMatchObject({ text: 'Look at the hands.', pair: 1, author: 'account 1', removable: true });
+    await addComment(db, 'study', { text: 'Paid on Friday.' }, other, 2);
+    expect(await commentsOf(db, 'study', other)).toMatchObject([
+      { text: 'Look at the hands.', pair: 1, removable: false },
+      { text: 'Paid on Friday.', pair: null, removable: true },
+    ]);
+    await expect(addComment(db, 'study', { text: 'x', pair: 2 }, other)).rejects.toMatchObject({ code: 'not-found' });
     await expect(removeComment(db, 'study', one.id, other)).rejects.toMatchObject({ code: 'forbidden' });
     await removeComment(db, 'study', one.id, { ...other, isOwner: true });
     await expect(removeComment(db, 'study', one.id, other)).rejects.toMatchObject({ code: 'not-found' });
@@ -133,6 +162,8 @@ onBothEngines('a study', (fresh) => {
     expect(((await studyReport(db, 'study')) as Report).criteria).toEqual(criteria);
     const log = (await listAuditEntries(db)).filter(({ action }) => action === 'participant erase');
     expect(log.map(({ actor, subject }) => [actor, subject])).toEqual([['retention', `study: annotator ${ann.id}`]]);
+    // Whoever came again would be somebody new.
+    await expect(changeState(db, 'study', 'open', 'x', now + 31 * dayMs)).rejects.toMatchObject({ code: 'conflict' });
     // Once is enough.
     expect((await forgetExpired(db, now + 32 * dayMs)).forgotten).toEqual([]);
   });

@@ -133,8 +133,8 @@ onBothEngines('questions', (fresh) => {
     const { content } = await exportVotes(db, 'study', { format: 'votes-csv', out, dataFolder: temporaryFolder() });
     await writeFile(out, content);
     const again = (await analyzeAny(out)) as Report;
-    const rates = ({ criteria }: Report) =>
-      Object.fromEntries(criteria.map(({ criterion, wins, losses }) => [criterion, [wins, losses]]));
+    // In the order in which they are asked.
+    const rates = ({ criteria }: Report) => criteria.map(({ criterion, wins, losses }) => [criterion, wins, losses]);
     expect(rates(again)).toEqual(rates(report));
   });
 
@@ -278,6 +278,51 @@ onBothEngines('questions', (fresh) => {
     expect(now.map((row) => `${row.pair_id} ${row.criterion}`).sort()).toEqual(theirs.sort());
   });
 
+  it('split leaves nothing to turn and nothing to stand together', async () => {
+    const { db } = await fresh();
+    for (const visit of [{ order: 'rotated' }, { oneScreen: true }] as const)
+      await expect(
+        openStudyOf((await fresh()).db, {
+          pairs: 2,
+          criteria: ['general', 'alignment'],
+          split: true,
+          visit: visitSchema.parse(visit),
+        }),
+      ).rejects.toThrow('nobody sees two of a pair');
+    await db.destroy();
+  });
+
+  it('on one screen are answered in any order; work whose seat has gone counts for who did it', async () => {
+    const { db } = await fresh();
+    const { token } = await openStudyOf(db, {
+      pairs: 2,
+      votesPerPair: 1,
+      criteria: ['general', 'alignment'],
+      visit: visitSchema.parse({ oneScreen: true }),
+    });
+    const short = { leaseMs: 1000, graceMs: 500 };
+    const ann = await joinStudy(db, { token, participant: 'ann' });
+    const first = (await nextAssignment(db, ann, short, 1000))!;
+    const answer = (criterion: string, now: number) =>
+      castVote(
+        db,
+        ann,
+        { voteId: randomUUID(), assignmentId: first.id, criterion, choice: 'left', responseTimeMs: 900 },
+        short,
+        now,
+      );
+    expect((await answer('alignment', 1100)).remaining).toEqual(['general']);
+    // Their lease runs out, and somebody else takes both pairs.
+    const bob = await joinStudy(db, { token, participant: 'bob' });
+    for (let i = 0; i < 2; i++) {
+      const pair = (await nextAssignment(db, bob, short, 9000 + i))!;
+      for (const criterion of pair.criteria) await cast(db, bob, pair, { criterion });
+    }
+    expect((await answer('general', 9500)).counted).toBe(false);
+    const { done } = await db.selectFrom('annotator').select('done').where('id', '=', ann.id).executeTakeFirstOrThrow();
+    expect(done).toBe(1);
+  });
+
   it('split: a pair that comes again asks what was asked before', async () => {
     const { db } = await fresh();
     const { token } = await openStudyOf(db, {
@@ -313,6 +358,7 @@ it.each([
     'criteria: [general, { id: beauty, question: Q, hidesPrompt: true }]',
     'those that hide the prompt before the others',
   ],
+  ['criteria: [{ id: beauty, question: {} }]', 'criteria[0].question: has a text in no language'],
   ['bothBad: true', 'bothBad: goes with ties'],
   ['criteria: [{ id: beauty, question: Q }]\nplan: { primary: general }', 'plan.primary: is not asked'],
 ])('%s is refused', (text, said) => {
