@@ -20,7 +20,7 @@ class FakeServer {
       return Promise.resolve(new Response(JSON.stringify(body), { status }));
     };
     const refuse = (status: number) => reply(status, { error: { message: `no (${status})` } });
-    const body = init?.body === undefined ? {} : (JSON.parse(init.body as string) as StoredDraft);
+    const body = JSON.parse((init?.body as string | undefined) ?? '{}') as StoredDraft;
     if (init?.method === 'PUT') {
       const isSame =
         known?.version === body.version &&

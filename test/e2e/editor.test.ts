@@ -1,6 +1,7 @@
 /** @file From two folders of images to a running study, on the page alone. Slow: it drives a browser. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { zipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../db/open.ts';
@@ -43,6 +44,14 @@ async function imagesOf(name: string, fileOf: (position: number) => string, colo
   return folder;
 }
 
+/** The folder as a zip beside it. */
+function zipOf(folder: string): string {
+  const files = readdirSync(folder).map((name) => [`${basename(folder)}/${name}`, readFileSync(join(folder, name))]);
+  const path = `${folder}.zip`;
+  writeFileSync(path, zipSync(Object.fromEntries(files) as Record<string, Uint8Array>));
+  return path;
+}
+
 describe.skipIf(chromiumPath === undefined)('the study editor', () => {
   let folder: string;
   let db: Database;
@@ -82,7 +91,9 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
         await imagesOf(two, (position) => `${prompts[position]!.replaceAll(' ', '_')}.png`, '#2040a0'),
       ];
       for (const [i, source] of folders.entries()) {
-        await page.getByLabel('A folder').setInputFiles(source);
+        // The first as a folder, the second as a zip.
+        if (i === 0) await page.getByLabel('A folder').setInputFiles(source);
+        else await page.getByLabel('Or files, or a zip').setInputFiles(zipOf(source));
         await page.getByText(`6 images, matched by their ${i === 0 ? 'number' : 'name'}.`).waitFor();
         await page.getByText('1 other file is left out: notes.txt.').waitFor();
         await page.getByRole('button', { name: 'Import', exact: true }).click();
