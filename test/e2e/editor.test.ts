@@ -161,12 +161,18 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
       await page.reload();
       await page.getByText('1 gold pair:').waitFor();
       expect(await page.getByLabel('Name of the study').inputValue()).toBe(name);
+      await page.getByLabel('Who asks').fill('Image lab');
+      await page.getByLabel('Minutes that it takes').fill('12');
+      await page.getByLabel('Width of the page').fill('360');
+      await page.getByLabel('Days after its end').fill('90');
+      await page.getByRole('button', { name: 'Add a question at the end' }).click();
+      await page.getByLabel('Question at the end').fill('Clear?');
+      await page.getByLabel('Choices, with a comma').fill('yes, no');
       // What the form has no field for is written in the file.
       const yaml = page.getByLabel('YAML');
-      await page.locator('dd').first().waitFor();
-      await yaml.fill(
-        (await yaml.inputValue()).replace('visit:\n', 'visit:\n  survey:\n    - question: How was it?\n'),
-      );
+      await page.getByLabel('Days after its end').click();
+      await expect.poll(() => yaml.inputValue()).toContain('choices:');
+      await yaml.fill((await yaml.inputValue()).replace('  survey:\n', '  survey:\n    - question: How was it?\n'));
       await page.getByRole('button', { name: 'Use this YAML' }).click();
       await page.getByText('The form has what the YAML says.').waitFor();
       await page.getByRole('button', { name: 'Make and open it' }).click();
@@ -192,7 +198,10 @@ describe.skipIf(chromiumPath === undefined)('the study editor', () => {
           consent: 'You *agree*.',
           pairsPerAnnotator: 4,
           gold: { every: 10, pairs: [{ prompt: 'a kite', answers: { appeal: 'b' } }] },
-          survey: [{ question: 'How was it?' }],
+          about: { researcher: 'Image lab', minutes: 12 },
+          device: { minWidth: 360 },
+          retentionDays: 90,
+          survey: [{ question: 'How was it?' }, { question: 'Clear?', choices: ['yes', 'no'] }],
           ends: { finished: { code: 'C1D2' } },
         },
       });
