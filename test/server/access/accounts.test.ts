@@ -5,11 +5,15 @@ import { visitSchema, type Visit } from '../../../contract/visit.ts';
 import type { Database } from '../../../db/open.ts';
 import { inTransaction } from '../../../db/transactions.ts';
 import { findAccount } from '../../../db/queries/accounts.ts';
+import { findStudy } from '../../../db/queries/studies.ts';
 import { createAccount, linkOf } from '../../../server/access/accounts.ts';
 import { readAudit } from '../../../server/access/audit.ts';
 import { hashPassword, isPassword } from '../../../server/access/passwords.ts';
 import { Sessions } from '../../../server/http/session.ts';
 import type { RunningServer } from '../../../server/start.ts';
+import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
+import { changeState } from '../../../server/study/lifecycle.ts';
+import { castVote } from '../../../server/study/votes.ts';
 import { testServer } from '../../support/clients.ts';
 import { onBothEngines } from '../../support/databases.ts';
 import { openStudyOf } from '../../support/studies.ts';
@@ -308,6 +312,30 @@ onBothEngines('accounts', (fresh) => {
       expect(shown).toContain('aardvark');
       expect(shown).not.toMatch(/SECRET|answers/);
     }
+    await server.close();
+  });
+
+  it('while people vote a viewer reads no comment, which may tell of results; names stand beside comments', async () => {
+    const { db } = await fresh();
+    const { server, name, owner, join } = await setUp(db);
+    const { visitor: researcher } = await join('rosa', 'researcher');
+    const { visitor: viewer } = await join('victor', 'viewer');
+    const comments = `/api/studies/${name}/comments`;
+    expect(await researcher.status('POST', comments, { text: 'A wins clearly.' })).toBe(201);
+    expect((await viewer.send('GET', comments)).json).toMatchObject({
+      comments: [{ text: 'A wins clearly.', author: 'rosa', removable: false }],
+    });
+    expect((await owner.send('GET', comments)).json).toMatchObject({ comments: [{ author: 'rosa', removable: true }] });
+    const { inviteToken } = (await findStudy(db, name))!;
+    const ann = await joinStudy(db, { token: inviteToken, participant: 'ann' });
+    const times = { leaseMs: 60_000, graceMs: 1000 };
+    const pair = (await nextAssignment(db, ann, times))!;
+    const vote = { assignmentId: pair.id, criterion: 'appeal', choice: 'left' as const, responseTimeMs: 900 };
+    await castVote(db, ann, { voteId: crypto.randomUUID(), ...vote }, times);
+    expect(await viewer.status('GET', comments)).toBe(403);
+    expect(await researcher.status('GET', comments)).toBe(200);
+    await changeState(db, name, 'closed');
+    expect(await viewer.status('GET', comments)).toBe(200);
     await server.close();
   });
 
