@@ -171,7 +171,8 @@ export const routes = [
   {
     method: 'get',
     path: '/api/studies/{name}/annotators',
-    summary: 'How annotators worked, and whom the rule on exclusions names; nothing of which model wins',
+    summary:
+      'How annotators worked, and whom the rule on exclusions names; nothing of which model wins. ?reliability=false leaves out what takes longest',
     answer: qualitySchema,
   },
   {

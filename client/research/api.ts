@@ -57,7 +57,8 @@ export const addShare = (name: string, share: { days: number; label: string }) =
   send<{ id: string; path: string; url?: string }>('POST', `${study(name)}/shares`, share);
 export const endShare = (name: string, id: string) => send('DELETE', `${study(name)}/shares/${id}`);
 export const readLive = (name: string) => request<Live>(`${study(name)}/live`);
-export const readQuality = (name: string) => request<Quality>(`${study(name)}/annotators`);
+export const readQuality = (name: string, isQuick = false) =>
+  request<Quality>(`${study(name)}/annotators${isQuick ? '?reliability=false' : ''}`);
 export const setExcluded = (name: string, annotator: string, excluded: boolean, reason: string) =>
   send('POST', `${person(name, annotator)}/${excluded ? 'exclude' : 'include'}`, { reason });
 export const reopenSeats = (name: string) => send<Reopened>('POST', `${study(name)}/annotators/reopen`);

@@ -22,48 +22,75 @@ export interface DawidSkeneFit {
   logLikelihood: number;
 }
 
-/** An annotator may answer an item more than once. Stops when the log-likelihood gains less than 1e-10. */
+/** Gained by an iteration, of the whole log-likelihood: below it only the last digits of the sum move. */
+const relativeGain = 1e-12;
+const smallestGain = 1e-10;
+
+/**
+ * An annotator may answer an item more than once. Stops when the log-likelihood gains less than 1e-10, or than `tolerance` of itself
+ * where that is more.
+ */
 export function dawidSkene(
   { items, annotators, classes }: { items: number; annotators: number; classes: number },
   responses: readonly Response[],
+  tolerance = relativeGain,
 ): DawidSkeneFit {
-  const posterior = Array.from({ length: items }, () => new Float64Array(classes));
-  for (const { item, label } of responses) posterior[item]![label]!++;
-  for (const row of posterior) normalise(row);
-  let marginals: number[] = [];
-  let confusion: Float64Array[] = [];
+  // Columns, since every iteration goes through all responses: [response], [item · classes + class], [annotator · classes² + class · classes + label].
+  const itemOf = Int32Array.from(responses, ({ item }) => item * classes);
+  const cellOf = Int32Array.from(responses, ({ annotator, label }) => annotator * classes * classes + label);
+  const posterior = new Float64Array(items * classes);
+  for (const { item, label } of responses) posterior[item * classes + label]!++;
+  normaliseRows(posterior, classes);
+  const marginals = new Float64Array(classes);
+  const confusion = new Float64Array(annotators * classes * classes);
+  const logConfusion = new Float64Array(confusion.length);
   let logLikelihood = -Infinity;
   for (let iteration = 0; iteration < 10_000; iteration++) {
     // M: counts weighted by how probable each class is for each item.
-    marginals = Array.from({ length: classes }, (_, c) => posterior.reduce((sum, row) => sum + row[c]!, 0) / items);
-    confusion = Array.from({ length: annotators }, () => new Float64Array(classes * classes));
-    for (const { item, annotator, label } of responses) {
-      for (let c = 0; c < classes; c++) confusion[annotator]![c * classes + label]! += posterior[item]![c]!;
+    marginals.fill(0);
+    for (let i = 0; i < posterior.length; i += classes)
+      for (let c = 0; c < classes; c++) marginals[c]! += posterior[i + c]! / items;
+    confusion.fill(0);
+    for (let r = 0; r < itemOf.length; r++) {
+      const [item, cell] = [itemOf[r]!, cellOf[r]!];
+      for (let c = 0; c < classes; c++) confusion[cell + c * classes]! += posterior[item + c]!;
     }
-    for (const matrix of confusion) {
-      for (let c = 0; c < classes; c++) normalise(matrix.subarray(c * classes, (c + 1) * classes));
-    }
+    normaliseRows(confusion, classes);
     // E: the classes' probabilities from everybody's answers, in logarithms.
-    const logs = posterior.map(() => Float64Array.from(marginals, Math.log));
-    for (const { item, annotator, label } of responses) {
-      for (let c = 0; c < classes; c++) logs[item]![c]! += Math.log(confusion[annotator]![c * classes + label]!);
+    for (let i = 0; i < confusion.length; i++) logConfusion[i] = Math.log(confusion[i]!);
+    for (let i = 0; i < posterior.length; i += classes)
+      for (let c = 0; c < classes; c++) posterior[i + c] = Math.log(marginals[c]!);
+    for (let r = 0; r < itemOf.length; r++) {
+      const [item, cell] = [itemOf[r]!, cellOf[r]!];
+      for (let c = 0; c < classes; c++) posterior[item + c]! += logConfusion[cell + c * classes]!;
     }
     let next = 0;
-    logs.forEach((row, item) => {
-      const top = row.reduce((a, b) => Math.max(a, b));
+    for (let i = 0; i < posterior.length; i += classes) {
+      let top = -Infinity;
+      for (let c = 0; c < classes; c++) top = Math.max(top, posterior[i + c]!);
       let sum = 0;
-      for (let c = 0; c < classes; c++) sum += posterior[item]![c] = Math.exp(row[c]! - top);
-      for (let c = 0; c < classes; c++) posterior[item]![c]! /= sum;
+      for (let c = 0; c < classes; c++) sum += posterior[i + c] = Math.exp(posterior[i + c]! - top);
+      for (let c = 0; c < classes; c++) posterior[i + c]! /= sum;
       next += top + Math.log(sum);
-    });
+    }
     const gain = next - logLikelihood;
     logLikelihood = next;
-    if (gain < 1e-10) break;
+    if (gain < Math.max(smallestGain, tolerance * Math.abs(next))) break;
   }
-  return { marginals, confusion, posterior, logLikelihood };
+  const rows = (flat: Float64Array, size: number, count: number) =>
+    Array.from({ length: count }, (_, i) => flat.slice(i * size, (i + 1) * size));
+  return {
+    marginals: [...marginals],
+    confusion: rows(confusion, classes * classes, annotators),
+    posterior: rows(posterior, classes, items),
+    logLikelihood,
+  };
 }
 
-function normalise(row: Float64Array): void {
-  const sum = row.reduce((a, b) => a + b, 0);
-  if (sum > 0) for (let i = 0; i < row.length; i++) row[i]! /= sum;
+function normaliseRows(flat: Float64Array, size: number): void {
+  for (let i = 0; i < flat.length; i += size) {
+    let sum = 0;
+    for (let c = 0; c < size; c++) sum += flat[i + c]!;
+    if (sum > 0) for (let c = 0; c < size; c++) flat[i + c]! /= sum;
+  }
 }

@@ -191,7 +191,10 @@ export function researchApi({
   });
   router.get('/studies/:name/annotators', async (request, response) => {
     allowed(response, 'research');
-    response.json(await aside.run('quality', { name: request.params.name }));
+    const isQuick = request.query['reliability'] === 'false';
+    // What takes longest keeps nobody waiting who looks at something else.
+    const thread = isQuick ? aside : imports;
+    response.json(await thread.run('quality', { name: request.params.name, isQuick }));
   });
   router.post('/studies/:name/annotators/reopen', async (request, response) => {
     const { actor } = allowed(response, 'research');

@@ -104,7 +104,7 @@ export async function simulate(db: Database, request: SimulationRequest): Promis
         ),
       ),
     );
-    const { annotators } = await studyQuality(db, study.name, 'simulated');
+    const { annotators } = await studyQuality(db, study.name, { population: 'simulated', isQuick: true });
     const isNamed = new Set(annotators.filter(({ suggestion }) => suggestion !== null).map(({ id }) => id));
     const found = mix.map(({ behaviour }) => {
       const own = names.filter((_, i) => roles[i] === behaviour);

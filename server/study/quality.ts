@@ -3,7 +3,7 @@ import type { Quality } from '../../contract/quality.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import type { Study } from '../../db/queries/studies.ts';
-import { countedVotes } from '../../db/queries/votes.ts';
+import { conductOfVotes } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import { qualityOf, ruleInWords, usualRule } from '../../evaluator/votes/quality.ts';
 import { checksPassed } from './checks.ts';
@@ -16,18 +16,24 @@ import { populationOf } from './summary.ts';
 /**
  * Says nothing of which model wins: it may be seen while people vote.
  * @param population whose; people's where there are any when it is left out
+ * @param isQuick leaves the reliability out, which takes longest
  * @throws ServiceError not-found
  */
-export async function studyQuality(db: Database, name: string, population?: Population): Promise<Quality> {
+export async function studyQuality(
+  db: Database,
+  name: string,
+  { population, isQuick = false }: { population?: Population; isQuick?: boolean } = {},
+): Promise<Quality> {
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const rule = planOf(study)?.exclusionRule;
-  const votes = await countedVotes(db, study.id, whose);
+  const votes = await conductOfVotes(db, study.id, whose);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
   const { annotators, ...times } = qualityOf(
     votes.map((vote) => ({ ...vote, pair: String(vote.pair), outcome: choiceOf(vote) })),
     await checksPassed(db, await studyFacts(db, study.id), whose),
     rule,
+    isQuick,
   );
   return {
     study: study.name,
@@ -42,7 +48,7 @@ export async function studyQuality(db: Database, name: string, population?: Popu
 /** What was done otherwise than the plan's rule says; nothing where it has none. */
 export async function ruleDepartures(db: Database, study: Study): Promise<string[]> {
   if (planOf(study)?.exclusionRule === undefined) return [];
-  const { annotators } = await studyQuality(db, study.name, 'people');
+  const { annotators } = await studyQuality(db, study.name, { population: 'people', isQuick: true });
   const count = (n: number, one: string, more: string) =>
     n === 0 ? [] : [n === 1 ? `one annotator ${one}` : `${n} annotators ${more}`];
   const without = annotators.filter(({ excluded, suggestion }) => excluded !== null && suggestion === null).length;
