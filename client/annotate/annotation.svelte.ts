@@ -15,6 +15,7 @@ import type {
 import { hidesPrompt, isBuiltIn, type Criterion } from '../../contract/criteria.ts';
 import type { Language, VisitStep, VisitView } from '../../contract/visit.ts';
 import type { CopySize } from '../../contract/copies.ts';
+import { freshUuid } from '../uuid.ts';
 import { copyFor } from './fit.ts';
 import { addressOf, decodeImage, decodeTime } from './images.ts';
 import { Line, Refusal } from './line.ts';
@@ -172,7 +173,7 @@ export class Annotation {
       return;
     }
     const given: VoteInput = {
-      voteId: crypto.randomUUID?.() ?? randomUuid(),
+      voteId: freshUuid(),
       assignmentId: assignment.id,
       criterion,
       choice: choice === 'bad' ? 'tie' : choice,
@@ -663,13 +664,4 @@ async function painted(): Promise<void> {
     new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
     new Promise((resolve) => setTimeout(resolve, 100)),
   ]);
-}
-
-/** Version 4; for pages served without TLS from another host, where crypto.randomUUID does not exist. */
-function randomUuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6]! & 15) | 64;
-  bytes[8] = (bytes[8]! & 63) | 128;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

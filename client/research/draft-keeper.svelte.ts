@@ -1,4 +1,5 @@
 /** @file Keeps on the server what is being written: a moment after each change, and again until it gets through. */
+import { freshUuid } from '../uuid.ts';
 import { dropDraft, keepDraft, readDraft } from './api.ts';
 
 /** As long as nobody types. */
@@ -92,7 +93,7 @@ export class DraftKeeper {
     const next = this.#sent ?? this.#next;
     if (next === undefined) return;
     const isNew = this.#version === 0;
-    const id = this.id ?? crypto.randomUUID();
+    const id = this.id ?? freshUuid();
     // From now on it has this id, also if the answer is lost.
     this.id = id;
     this.#sent = next;
