@@ -167,9 +167,6 @@ export interface CountedVote {
   /** Position of the pair, and of its pairing. */
   pair: number;
   pairing: number;
-  prompt: string;
-  category: string | null;
-  challenge: string | null;
   annotator: string;
   criterion: string;
   choice: Choice;
@@ -185,19 +182,15 @@ export interface CountedVote {
 /** Every vote that counts, in an order that depends on the study alone. */
 export function countedVotes(db: Database, studyId: string, population: Population): Promise<CountedVote[]> {
   return db
-    .selectFrom('slot as s')
+    .selectFrom('seat as t')
+    .innerJoin('slot as s', 's.seat_id', 't.id')
     .innerJoin('vote as v', 'v.id', 's.vote_id')
-    .innerJoin('seat as t', 't.id', 's.seat_id')
     .innerJoin('assignment as x', 'x.id', 'v.assignment_id')
     .innerJoin('pair as p', 'p.id', 't.pair_id')
-    .innerJoin('prompt as q', 'q.id', 'p.prompt_id')
     .innerJoin('annotator as n', 'n.id', 'v.annotator_id')
     .select([
       'p.position as pair',
       'p.pairing',
-      'q.text as prompt',
-      'q.category',
-      'q.challenge',
       'n.participant as annotator',
       'v.criterion',
       'v.choice',
@@ -211,32 +204,6 @@ export function countedVotes(db: Database, studyId: string, population: Populati
     .where('t.population', '=', population)
     .where('t.position', '>=', 0)
     .orderBy('p.position')
-    .orderBy('v.criterion')
-    .orderBy('t.seat_index')
-    .execute();
-}
-
-/** How every vote that counts was cast, without what it was about: in a large study half of the time that countedVotes takes. */
-export function conductOfVotes(db: Database, studyId: string, population: Population) {
-  return db
-    .selectFrom('seat as t')
-    .innerJoin('slot as s', 's.seat_id', 't.id')
-    .innerJoin('vote as v', 'v.id', 's.vote_id')
-    .innerJoin('assignment as x', 'x.id', 'v.assignment_id')
-    .innerJoin('annotator as n', 'n.id', 'v.annotator_id')
-    .select([
-      't.position as pair',
-      'n.participant as annotator',
-      'v.criterion',
-      'v.choice',
-      'x.side_a as sideA',
-      'v.response_time_ms as responseTimeMs',
-      'v.created_at as createdAt',
-    ])
-    .where('t.study_id', '=', studyId)
-    .where('t.population', '=', population)
-    .where('t.position', '>=', 0)
-    .orderBy('t.position')
     .orderBy('v.criterion')
     .orderBy('t.seat_index')
     .execute();

@@ -24,7 +24,9 @@ export async function galleryOf(db: Database, name: string): Promise<Gallery> {
   for (const vote of await countedVotes(db, study.id, whose)) {
     if (excluded.has(vote.annotator)) continue;
     counts.get(vote.pair)![criteria.indexOf(vote.criterion as (typeof criteria)[number])]![choiceOf(vote)] += 1;
-    times.set(vote.pair, [...(times.get(vote.pair) ?? []), vote.responseTimeMs]);
+    const own = times.get(vote.pair);
+    if (own === undefined) times.set(vote.pair, [vote.responseTimeMs]);
+    else own.push(vote.responseTimeMs);
   }
   const scores = new Map<number, Gallery['pairs'][number]['scores']>();
   for (const { position, reward, scoreA, scoreB } of await listPairScores(db, study.id))

@@ -3,7 +3,7 @@ import type { Quality } from '../../contract/quality.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import type { Study } from '../../db/queries/studies.ts';
-import { conductOfVotes } from '../../db/queries/votes.ts';
+import { countedVotes } from '../../db/queries/votes.ts';
 import type { Population } from '../../db/tables.ts';
 import { qualityOf, ruleInWords, usualRule } from '../../evaluator/votes/quality.ts';
 import { checksPassed } from './checks.ts';
@@ -27,7 +27,7 @@ export async function studyQuality(
   const study = await requireStudy(db, name);
   const whose = population ?? (await populationOf(db, study.id));
   const rule = planOf(study)?.exclusionRule;
-  const votes = await conductOfVotes(db, study.id, whose);
+  const votes = await countedVotes(db, study.id, whose);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
   const { annotators, ...times } = qualityOf(
     votes.map((vote) => ({ ...vote, pair: String(vote.pair), outcome: choiceOf(vote) })),

@@ -278,7 +278,7 @@ onBothEngines('accounts', (fresh) => {
     expect(statuses[100]).toBe(429);
     expect(await owner.status('GET', '/api/me')).toBe(200);
     await server.close();
-  }, 60_000);
+  }, 300_000);
 
   it('open links end with a new password, with signing out everywhere, and with everybody’s sessions', async () => {
     const { db } = await fresh();

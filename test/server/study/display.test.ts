@@ -8,9 +8,6 @@ function vote(annotator: string, pair: number, forA: boolean, what: object | nul
   return {
     pair,
     pairing: 0,
-    prompt: `prompt ${pair}`,
-    category: null,
-    challenge: null,
     annotator,
     criterion: 'general',
     choice: forA ? 'left' : 'right',

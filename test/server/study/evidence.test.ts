@@ -5,7 +5,7 @@ import { evidenceOverTime } from '../../../server/study/evidence.ts';
 
 function vote(pair: number, choice: 'a' | 'b' | 'tie', createdAt: number, criterion = 'general'): CountedVote {
   return {
-    ...{ pair, pairing: 0, prompt: '', category: null, challenge: null, annotator: `p${createdAt}`, criterion },
+    ...{ pair, pairing: 0, annotator: `p${createdAt}`, criterion },
     ...{ choice: choice === 'tie' ? 'tie' : choice === 'a' ? 'right' : 'left', sideA: 'right' },
     ...{ bothBad: 0, responseTimeMs: 1, seen: null, createdAt },
   };
