@@ -275,18 +275,44 @@ describe.skipIf(chromiumPath === undefined)("the annotator's page", () => {
   }, 40_000);
 
   it('ignores a second press that comes before its question could be read, and a key that is held', async () => {
-    const { db, visit } = await setUp();
-    for (const [i, gap] of [5, 40, 120, 200].entries()) {
-      const { page } = await visit(`?participant=p${gap}`);
-      await ready(page);
-      await page.waitForTimeout(pauseMs);
-      await page.keyboard.press('ArrowLeft');
-      await page.waitForTimeout(gap);
-      await page.keyboard.press('ArrowLeft');
-      await page.waitForTimeout(800);
-      expect(await question(page)).toBe(questions['general']);
-      expect(await votes(db)).toHaveLength(i + 1);
+    const { db, visit } = await setUp({ pairs: 30 });
+    // Both presses come from within the page: on a busy machine the way there takes longer than the gap.
+    const pressTwice = (page: Page, gap: number) =>
+      page.evaluate(async (ms) => {
+        const press = () => {
+          for (const type of ['keydown', 'keyup'])
+            document.body.dispatchEvent(
+              new KeyboardEvent(type, { key: 'ArrowLeft', code: 'ArrowLeft', bubbles: true, cancelable: true }),
+            );
+        };
+        press();
+        const pressed = performance.now();
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        press();
+        return performance.now() - pressed;
+      }, gap);
+    let judged = 0;
+    for (const gap of [5, 40, 120, 200]) {
+      // Where the page itself was held up the second press may have been meant.
+      for (let attempt = 0, real = Infinity; real >= 240 && attempt < 5; attempt++) {
+        const { page } = await visit(`?participant=p${gap}-${attempt}`);
+        await ready(page);
+        await page.waitForTimeout(pauseMs);
+        real = await pressTwice(page, gap);
+        await page.waitForTimeout(800);
+        if (real >= 240) continue;
+        judged += 1;
+        expect(await question(page)).toBe(questions['general']);
+        const own = await db
+          .selectFrom('vote as v')
+          .innerJoin('annotator as n', 'n.id', 'v.annotator_id')
+          .select('v.id')
+          .where('n.participant', '=', `p${gap}-${attempt}`)
+          .execute();
+        expect(own).toHaveLength(1);
+      }
     }
+    expect(judged).toBe(4);
     const { page } = await visit('?participant=held');
     await ready(page);
     await page.waitForTimeout(pauseMs);
