@@ -13,6 +13,7 @@ import { methods } from '../../../server/report/methods.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
 import { excludeAnnotator } from '../../../server/study/exclusions.ts';
 import { exportVotes } from '../../../server/study/exports.ts';
+import { seatsOf } from '../../../server/study/seats.ts';
 import { reopenSeats } from '../../../server/study/extra-seats.ts';
 import { parseStudyFile, studyFile, yamlOf } from '../../../server/study/study-file.ts';
 import { studyReport } from '../../../server/study/study-report.ts';
@@ -65,6 +66,18 @@ describe('the order of questions', () => {
       ...['General preference', 'Fewer artefacts', 'Counting', 'CLIP_score', ''],
     ]);
   });
+});
+
+it('the places at a pair: the criteria in turn, and within each A’s side in turn', () => {
+  const pair = { id: 'p', studyId: 's', position: 4 } as Parameters<typeof seatsOf>[1];
+  const places = (study: Parameters<typeof seatsOf>[0], leftFirst: boolean) =>
+    seatsOf(study, pair, leftFirst).map(({ criterion, sideA }) => `${criterion} ${sideA}`);
+  expect(places({ votesPerPair: 2, split: true, criteria: ['appeal', 'general'] }, true)).toEqual([
+    ...['appeal left', 'general left', 'appeal right', 'general right'],
+  ]);
+  expect(places({ votesPerPair: 3, split: false, criteria: ['appeal', 'general'] }, false)).toEqual([
+    ...['null right', 'null left', 'null right'],
+  ]);
 });
 
 onBothEngines('questions', (fresh) => {
