@@ -186,8 +186,8 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
       .toBe(8);
     await first.locator('summary').click();
     // Three votes on two criteria.
-    await expect.poll(() => first.locator('details > p').count()).toBe(6);
-    expect(await first.locator('details > p').first().textContent()).toMatch(
+    await expect.poll(() => first.locator('details > p.soft').count()).toBe(6);
+    expect(await first.locator('details > p.soft').first().textContent()).toMatch(
       /simulated-\d, General preference:\s+(ape|cat|tie)\s+\((ape|cat) left/,
     );
     await live.selectOption('label:has-text("Outcome") select', '');
