@@ -12,36 +12,29 @@ export async function insertPool(db: Database, candidates: readonly Candidate[])
   await insertRows(db, 'pool', candidates.map(rowOf<PoolTable>));
 }
 
-/**
- * Takes the right to draw so many more of at most `all`, which nobody else has until the transaction ends.
- * @returns how many were drawn before
- */
-export async function claimDraws(
-  db: Database,
-  studyId: string,
-  count: number,
-  all: number,
-): Promise<number | undefined> {
-  const row = await db
-    .updateTable('study')
-    .set((e) => ({ active_drawn: e('active_drawn', '+', count) }))
-    .where('id', '=', studyId)
-    .where(sql<boolean>`active_drawn + ${count} <= ${all}`)
-    .returning('active_drawn')
-    .executeTakeFirst();
-  return row && Number(row.active_drawn) - count;
+export interface Draws {
+  /** Pairs that were drawn. */
+  drawn: number;
+  /** Of each pairing how likely it comes next; null: even. */
+  odds: number[] | null;
 }
 
-export async function drawsOf(db: Database, studyId: string): Promise<{ drawn: number; odds: number[] | null }> {
+/** How far a study's draws are. Nobody else draws until the transaction ends. */
+export async function lockDraws(db: Database, studyId: string): Promise<Draws> {
   const row = await db
-    .selectFrom('study')
-    .select(['active_drawn', 'active_odds'])
+    .updateTable('study')
+    .set((e) => ({ active_drawn: e.ref('active_drawn') }))
     .where('id', '=', studyId)
+    .returning(['active_drawn', 'active_odds'])
     .executeTakeFirstOrThrow();
   return {
     drawn: Number(row.active_drawn),
     odds: row.active_odds === null ? null : (JSON.parse(row.active_odds) as number[]),
   };
+}
+
+export async function setDrawn(db: Database, studyId: string, drawn: number): Promise<void> {
+  await db.updateTable('study').set({ active_drawn: drawn }).where('id', '=', studyId).execute();
 }
 
 export async function setOdds(db: Database, studyId: string, odds: readonly number[]): Promise<void> {

@@ -6,7 +6,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import type { Active } from '../../contract/study-file.ts';
 import type { Database } from '../../db/open.ts';
 import type { StudyFacts } from '../../db/queries/immutable.ts';
-import { candidateAt, claimDraws, countDraws, drawsOf, setOdds, votesByPairing } from '../../db/queries/pool.ts';
+import { candidateAt, countDraws, lockDraws, setDrawn, setOdds, votesByPairing } from '../../db/queries/pool.ts';
 import { insertPairs, insertSeats, listPairings, listStudies, type Pair, type Seat } from '../../db/queries/studies.ts';
 import { activeOdds } from '../../evaluator/statistics/active.ts';
 import type { Battle } from '../../evaluator/statistics/bradley-terry.ts';
@@ -30,17 +30,14 @@ export function activeOf({ active }: Pick<StudyFacts, 'active'>): Active | null 
 export async function drawPairs(tx: Database, study: Drawing, count = drawsAtOnce): Promise<number> {
   const active = activeOf(study);
   if (active === null) return 0;
-  let wanted = Math.min(count, study.pairs - (await drawsOf(tx, study.id)).drawn);
+  const { drawn: before, odds } = await lockDraws(tx, study.id);
+  const wanted = Math.min(count, study.pairs - before);
   if (wanted <= 0) return 0;
-  const before = await claimDraws(tx, study.id, wanted, study.pairs);
-  // Others have drawn the last ones meanwhile.
-  if (before === undefined) return 0;
-  const { odds } = await drawsOf(tx, study.id);
   const counts = await countDraws(tx, study.id);
   const generator = seededGenerator((study.seed + before) ^ 0xac71);
   const uniform = () => uniformInt(generator, 0, 2 ** 31 - 1) / 2 ** 31;
   const [pairs, seats]: [Pair[], Seat[]] = [[], []];
-  for (; wanted > 0; wanted--) {
+  while (pairs.length < wanted) {
     const chances = chancesOf(counts, odds, active.random);
     const pairing = drawn(chances, uniform());
     const own = counts[pairing]!;
@@ -64,6 +61,7 @@ export async function drawPairs(tx: Database, study: Drawing, count = drawsAtOnc
   }
   await insertPairs(tx, pairs);
   await insertSeats(tx, seats);
+  await setDrawn(tx, study.id, before + pairs.length);
   return pairs.length;
 }
 

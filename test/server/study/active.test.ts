@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { ManyModelsReport } from '../../../contract/report.ts';
 import type { Database } from '../../../db/open.ts';
 import { studyFacts } from '../../../db/queries/immutable.ts';
-import { drawsOf, setOdds } from '../../../db/queries/pool.ts';
+import { lockDraws, setOdds } from '../../../db/queries/pool.ts';
 import { listPairsWithPrompts } from '../../../db/queries/studies.ts';
 import { inTransaction } from '../../../db/transactions.ts';
 import { ImageStore } from '../../../evaluator/engine/images/store.ts';
@@ -110,7 +110,7 @@ onBothEngines('an active study', (fresh) => {
     // The end is the end, whoever asks for more.
     expect(await inTransaction(db, (tx) => drawPairs(tx, facts, 50))).toBe(7);
     expect(await inTransaction(db, (tx) => drawPairs(tx, facts, 1))).toBe(0);
-    expect((await drawsOf(db, id)).drawn).toBe(12);
+    expect((await lockDraws(db, id)).drawn).toBe(12);
   });
 
   it('draws many at once never more than it has, in whichever order they come', async () => {
@@ -125,6 +125,14 @@ onBothEngines('an active study', (fresh) => {
     expect((await drawn(db)).pairs.map(({ position }) => position)).toEqual([...Array(12).keys()]);
   });
 
+  it('who draws at the same moment gets what is left', async () => {
+    const { db } = await fresh();
+    await setUp(db, 12);
+    const facts = await studyFacts(db, (await drawn(db)).id);
+    const counts = await Promise.all([8, 8, 8].map((count) => inTransaction(db, (tx) => drawPairs(tx, facts, count))));
+    expect(counts.sort((x, y) => y - x)).toEqual([8, 4, 0]);
+  });
+
   it('renews its odds from the votes, weights its ratings, and the export and the bundle say the same', async () => {
     const { db } = await fresh();
     const { token, dataFolder } = await setUp(db, 12);
@@ -134,7 +142,7 @@ onBothEngines('an active study', (fresh) => {
     const vote = { voteId: randomUUID(), assignmentId: first.id, criterion: 'general', responseTimeMs: 900 };
     await castVote(db, ann, { ...vote, choice: 'left' }, times);
     await renewOdds(db);
-    const { odds } = await drawsOf(db, id);
+    const { odds } = await lockDraws(db, id);
     expect(odds!.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12);
     await workThrough(db, token, 'ann');
     await workThrough(db, token, 'bob');
