@@ -25,7 +25,7 @@ import { dropDraft, keepDraft, requireDraft } from '../study/drafts.ts';
 import { studyFile } from '../study/study-file.ts';
 import type { Previews } from '../socket/previews.ts';
 import { studySummary } from '../study/summary.ts';
-import { copySize } from './images.ts';
+import { copySize, sendCopy } from './images.ts';
 import { bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
@@ -87,12 +87,7 @@ export function editorApi({
     if (!which.success) throw new ServiceError('not-found', 'There is no such image.');
     const { name: promptSet, ...rest } = which.data;
     const sha256 = await imageOfPrompt(db, { promptSet, ...rest });
-    const image = await images.copy(sha256, copySize(request.query['at'])).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      throw new ServiceError('not-found', 'This image is missing on the server.');
-    });
-    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400' });
-    response.end(image);
+    await sendCopy(response, images, sha256, { longest: copySize(request.query['at']), cache: 'max-age=86400' });
   });
   router.post('/prompt-sets', drafting, large, async (request, response) => {
     const { name, format, text } = bodyOf(newPromptsSchema, request);

@@ -1,5 +1,5 @@
 /** @file Images for annotators, under the id of an assignment and the side that they are shown on. */
-import { Router } from 'express';
+import { Router, type Response } from 'express';
 import type { Database } from '../../db/open.ts';
 import { imagesOfAssignment } from '../../db/queries/assignments.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
@@ -14,6 +14,25 @@ export function copySize(at: unknown): number | undefined {
   const size = copySizes.find((each) => String(each) === at);
   if (size === undefined) throw new ServiceError('bad-request', `at must be one of ${copySizes.join(', ')}.`);
   return size;
+}
+
+/**
+ * An image for who may know whose it is.
+ * @param cache beside `private`: for good where the address is always of this image
+ * @throws ServiceError not-found
+ */
+export async function sendCopy(
+  response: Response,
+  store: ImageStore,
+  sha256: string,
+  { longest, cache = 'max-age=86400, immutable' }: { longest: number | undefined; cache?: string },
+): Promise<void> {
+  const image = await store.copy(sha256, longest).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new ServiceError('not-found', 'This image is missing on the server.');
+  });
+  response.set({ 'Content-Type': 'image/png', 'Cache-Control': `private, ${cache}` });
+  response.end(image);
 }
 
 export function annotatorImages(db: Database, previews: Previews, store: ImageStore, health: Health): Router {
@@ -39,12 +58,7 @@ export function annotatorImages(db: Database, previews: Previews, store: ImageSt
     const { token, sha256 } = request.params;
     const longest = copySize(request.query['at']);
     if (!(await previews.shows(token, sha256))) throw new ServiceError('not-found', 'There is no such image.');
-    const image = await store.copy(sha256, longest).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      throw new ServiceError('not-found', 'This image is missing on the server.');
-    });
-    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400, immutable' });
-    response.end(image);
+    await sendCopy(response, store, sha256, { longest });
   });
   return router;
 }

@@ -23,7 +23,7 @@ import { removeStudy } from '../study/removal.ts';
 import { figureName, sendFigure } from './figures.ts';
 import type { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { imagesOfPair } from '../study/gallery.ts';
-import { copySize } from './images.ts';
+import { copySize, sendCopy } from './images.ts';
 import { isRunning, requireRevealed, reveal } from '../study/reveal.ts';
 import { endSharing, shareReport, sharesOf } from '../study/shares.ts';
 import type { Recruiting } from '../prolific/recruiting.ts';
@@ -224,12 +224,7 @@ export function researchApi({
     if (side !== 'a' && side !== 'b') throw new ServiceError('not-found', 'A pair has the images a and b.');
     const longest = copySize(request.query['at']);
     const sides = await imagesOfPair(db, name, positionIn(request.params));
-    const image = await images.copy(sides[side], longest).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      throw new ServiceError('not-found', 'This image is missing on the server.');
-    });
-    response.set({ 'Content-Type': 'image/png', 'Cache-Control': 'private, max-age=86400, immutable' });
-    response.end(image);
+    await sendCopy(response, images, sides[side], { longest });
   });
   /** Running results are seen on demand alone, and the log tells of it. */
   async function revealAsked(request: Request<{ name: string }>, response: Response): Promise<void> {

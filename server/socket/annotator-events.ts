@@ -21,6 +21,7 @@ import {
   type AssignmentView,
   type Preload,
 } from '../../contract/annotate.ts';
+import { isPreviewToken } from '../../contract/participant.ts';
 import { visitLookSchema, visitStepSchema } from '../../contract/visit.ts';
 import { logFailure, ServiceError, TooManyBegin, toFailure } from '../errors.ts';
 import type { Health } from '../health.ts';
@@ -40,7 +41,7 @@ import {
 import { lookAtVisit, takeStep } from '../study/visit.ts';
 import { arrive } from '../prolific/submissions.ts';
 import { castVote, undoLast } from '../study/votes.ts';
-import { isPreviewToken, type Previews } from './previews.ts';
+import type { Previews } from './previews.ts';
 
 /** Who asks. */
 export interface Visitor {

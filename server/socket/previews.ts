@@ -3,21 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { imagesOfAssignment } from '../../db/queries/assignments.ts';
 import { countPreviews, findPreview, insertPreview } from '../../db/queries/drafts.ts';
 import { openInMemory, type Database } from '../../db/open.ts';
+import { isPreviewToken, previewPrefix } from '../../contract/participant.ts';
 import { ServiceError } from '../errors.ts';
 import { openPreview, type PreviewMaterial } from '../study/preview.ts';
 
-const prefix = 'preview-';
 /** How long a preview's link is good. */
 const livesMs = 12 * 3_600_000;
 /** So many are held at once; the one that was asked for longest ago goes first, and is made again when it is asked for. */
 const held = 12;
 /** Whose links are good at once. */
 const most = 500;
-
-/** Whether a link's token is of a preview, good or not. */
-export function isPreviewToken(token: string): boolean {
-  return token.startsWith(prefix);
-}
 
 /** How long what was asked of a preview that is put away may take. */
 const closesAfterMs = 10_000;
@@ -46,7 +41,7 @@ export class Previews {
   async add(material: PreviewMaterial, now = Date.now()): Promise<string> {
     if ((await countPreviews(this.#db, now - livesMs)) >= most)
       throw new ServiceError('rate-limited', `There are ${most} previews already; their links end after twelve hours.`);
-    const token = prefix + randomBytes(18).toString('base64url');
+    const token = previewPrefix + randomBytes(18).toString('base64url');
     // On record, so that another server of the same database can show it too.
     await insertPreview(this.#db, { token, material: JSON.stringify(material), createdAt: now }, now - livesMs);
     return token;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Material, PromptList, StudyCheck } from '../../contract/editor.ts';
 import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
 import type { Database } from '../../db/open.ts';
-import { countRenders, findModel, listModels } from '../../db/queries/models.ts';
+import { countRenders, findModel, listModels, type Model } from '../../db/queries/models.ts';
 import { countCategories, findPromptSet, listPromptSets, listPrompts } from '../../db/queries/prompts.ts';
 import { findImage, listRenders, type Render } from '../../db/queries/renders.ts';
 import { findStudy } from '../../db/queries/studies.ts';
@@ -81,6 +81,30 @@ export function fileFrom({ yaml, file }: { yaml?: string | undefined; file?: unk
   throw new ServiceError('bad-request', `${place === '' ? '' : `${place}: `}${message}.`);
 }
 
+/**
+ * What a study of this file would be made of: the two renders of each prompt for each pairing, and what serves as checks.
+ * @throws ServiceError for what createStudy would refuse of it
+ */
+export async function materialOf(db: Database, file: StudyFile) {
+  const design = designOf(file);
+  const compared = comparedPairs(design);
+  requirePlan(design, compared.length);
+  requireAsked(design);
+  const promptSet = await requireSet(db, file.promptSet);
+  const prompts = await listPrompts(db, promptSet.id);
+  const models: Model[] = [];
+  const renders = new Map<string, Map<string, Render[]>>();
+  for (const name of new Set(compared.flat())) {
+    const model = await findModel(db, name);
+    if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
+    models.push(model);
+    renders.set(name, groupByPrompt(await listRenders(db, { promptSetId: promptSet.id, modelId: model.id })));
+  }
+  const couples = compared.map(([a, b]) => couplesOf(prompts, renders.get(a)!, renders.get(b)!));
+  const checks = checksAmong(design.visit, prompts, couples[0]!);
+  return { design, compared, promptSet, prompts, models, couples, checks };
+}
+
 /** What the file would make. @throws ServiceError for what createStudy would refuse */
 export async function checkStudy(
   db: Database,
@@ -89,20 +113,7 @@ export async function checkStudy(
   const file = fileFrom(request);
   if ((await findStudy(db, file.name)) !== undefined)
     throw new ServiceError('conflict', `A study named "${file.name}" exists already; choose another name.`);
-  const design = designOf(file);
-  const compared = comparedPairs(design);
-  requirePlan(design, compared.length);
-  requireAsked(design);
-  const { id } = await requireSet(db, file.promptSet);
-  const prompts = await listPrompts(db, id);
-  const renders = new Map<string, Map<string, Render[]>>();
-  for (const name of new Set(compared.flat())) {
-    const model = await findModel(db, name);
-    if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
-    renders.set(name, groupByPrompt(await listRenders(db, { promptSetId: id, modelId: model.id })));
-  }
-  const couples = compared.map(([a, b]) => couplesOf(prompts, renders.get(a)!, renders.get(b)!));
-  const checks = checksAmong(design.visit, prompts, couples[0]!);
+  const { design, compared, prompts, couples, checks } = await materialOf(db, file);
   const open = prompts.filter((prompt) => !checks.has(prompt.id));
   const missing = compared.flatMap(([modelA, modelB], i) => {
     const without = prompts.length - couples[i]!.size;

@@ -3,22 +3,13 @@
  * images: everything is as it will be, and no seat is taken. Arrow: a study's file → pairs, apart from all others.
  */
 import { openInMemory, type Database } from '../../db/open.ts';
-import { findModel, insertModel, type Model } from '../../db/queries/models.ts';
-import { findPromptSet, insertPromptSet, listPrompts, type Prompt, type PromptSet } from '../../db/queries/prompts.ts';
-import { insertRender, listRenders, type Render } from '../../db/queries/renders.ts';
+import { insertModel, type Model } from '../../db/queries/models.ts';
+import { insertPromptSet, type Prompt, type PromptSet } from '../../db/queries/prompts.ts';
+import { insertRender, type Render } from '../../db/queries/renders.ts';
 import type { Visit } from '../../contract/visit.ts';
 import { studyFileSchema, type StudyFile } from '../../contract/study-file.ts';
-import { ServiceError } from '../errors.ts';
-import {
-  checksAmong,
-  comparedPairs,
-  couplesOf,
-  createStudy,
-  groupByPrompt,
-  requireAsked,
-  requirePlan,
-} from './design.ts';
-import { fileFrom } from './editor.ts';
+import { checksAmong, createStudy } from './design.ts';
+import { fileFrom, materialOf } from './editor.ts';
 import { changeState } from './lifecycle.ts';
 import { designOf } from './study-file.ts';
 
@@ -40,25 +31,11 @@ export interface PreviewMaterial {
 /** What a preview needs. @throws ServiceError for a file of which no study could be made */
 export async function previewMaterial(db: Database, { file: given }: { file: unknown }): Promise<PreviewMaterial> {
   const whole = fileFrom({ file: given });
-  const compared = comparedPairs(designOf(whole));
-  requirePlan(designOf(whole), compared.length);
-  requireAsked(designOf(whole));
+  // The whole one is checked, whatever of it is shown.
+  const { compared, promptSet, prompts, models, couples, checks: all } = await materialOf(db, whole);
   const file = shortened(whole);
-  const design = designOf(file);
-  const promptSet = await findPromptSet(db, file.promptSet);
-  if (promptSet === undefined) throw new ServiceError('not-found', `There is no prompt set named "${file.promptSet}".`);
-  const prompts = await listPrompts(db, promptSet.id);
-  const models: Model[] = [];
-  const renders = new Map<string, Map<string, Render[]>>();
-  for (const name of new Set(compared.flat())) {
-    const model = await findModel(db, name);
-    if (model === undefined) throw new ServiceError('not-found', `There is no model named "${name}".`);
-    models.push(model);
-    renders.set(name, groupByPrompt(await listRenders(db, { promptSetId: promptSet.id, modelId: model.id })));
-  }
-  const couples = compared.map(([a, b]) => couplesOf(prompts, renders.get(a)!, renders.get(b)!));
-  const checks = checksAmong(design.visit, prompts, couples[0]!);
-  const asked = prompts.filter(({ id }) => !checks.has(id) && couples.some((of) => of.has(id)));
+  const checks = checksAmong(file.visit, prompts, couples[0]!);
+  const asked = prompts.filter(({ id }) => !all.has(id) && couples.some((of) => of.has(id)));
   const some = new Set([
     ...checks.keys(),
     ...spread(asked, Math.max(1, Math.min(shownPrompts, Math.floor(shownPairs / compared.length)))).map(({ id }) => id),
