@@ -4,14 +4,11 @@ import { expect, it } from 'vitest';
 import type { AssignmentView, Preload } from '../../contract/annotate.ts';
 import type { VisitView } from '../../contract/visit.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
-import { fromCommandLine } from '../../server/access/audit.ts';
-import { createToken } from '../../server/access/tokens.ts';
-import { Sessions } from '../../server/http/session.ts';
 import { Previews } from '../../server/socket/previews.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { openPreview, previewMaterial } from '../../server/study/preview.ts';
 import { castVote } from '../../server/study/votes.ts';
-import { TestClient, testServer } from '../support/clients.ts';
+import { apiCaller, TestClient, testServer } from '../support/clients.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { addRenderedModel, importNumberedPrompts } from '../support/studies.ts';
@@ -25,23 +22,7 @@ onBothEngines('drafts', (fresh) => {
     await addRenderedModel(db, images, { name: 'ape', prompts: 'prompts', colour: [9, 9, 9] });
     await addRenderedModel(db, images, { name: 'bee', prompts: 'prompts', colour: [99, 9, 9] });
     const server = await testServer(db, dataFolder);
-    const { token } = await createToken(
-      db,
-      await Sessions.open(db),
-      { expires: Date.now() + 60_000, scope: 'all', label: '' },
-      fromCommandLine,
-    );
-    const call = async (method: string, path: string, body?: object) => {
-      const response = await fetch(`${server.url}/api${path}`, {
-        method,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        ...(body && { body: JSON.stringify(body) }),
-      });
-      return {
-        status: response.status,
-        json: (await response.json()) as Record<string, unknown> & { error?: { message: string } },
-      };
-    };
+    const call = await apiCaller(db, server);
     return { db, dataFolder, server, call };
   }
   const file = {

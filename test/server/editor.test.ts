@@ -7,13 +7,10 @@ import { expect, it } from 'vitest';
 import { studyCheckSchema, materialSchema } from '../../contract/editor.ts';
 import type { Database } from '../../db/open.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
-import { fromCommandLine } from '../../server/access/audit.ts';
-import { createToken } from '../../server/access/tokens.ts';
-import { Sessions } from '../../server/http/session.ts';
 import { createStudy } from '../../server/study/design.ts';
 import { imageOfPrompt } from '../../server/study/editor.ts';
 import { designOf, parseStudyFile } from '../../server/study/study-file.ts';
-import { testServer } from '../support/clients.ts';
+import { apiCaller, testServer } from '../support/clients.ts';
 import { onBothEngines } from '../support/databases.ts';
 import { addRenderedModel, importNumberedPrompts } from '../support/studies.ts';
 import { temporaryFolder } from '../support/folders.ts';
@@ -30,24 +27,8 @@ onBothEngines('the editor', (fresh) => {
     const seedsOf = (position: number) => (position < 2 ? [] : position < 4 ? [7] : [0]);
     await addRenderedModel(db, images, { name: 'cat', prompts: 'prompts', colour: [9, 99, 9], seedsOf });
     const server = await testServer(db, dataFolder);
-    const { token } = await createToken(
-      db,
-      await Sessions.open(db),
-      { expires: Date.now() + 60_000, scope: 'all', label: '' },
-      fromCommandLine,
-    );
-    const authorization = `Bearer ${token}`;
-    const call = async (path: string, body?: object | FormData) => {
-      const isForm = body instanceof FormData;
-      const response = await fetch(`${server.url}/api${path}`, {
-        headers: { authorization, ...(isForm ? {} : { 'content-type': 'application/json' }) },
-        ...(body && { method: 'POST', body: isForm ? body : JSON.stringify(body) }),
-      });
-      return {
-        status: response.status,
-        json: (await response.json()) as Record<string, unknown> & { error?: { message: string } },
-      };
-    };
+    const ask = await apiCaller(db, server);
+    const call = (path: string, body?: object | FormData) => ask(body === undefined ? 'GET' : 'POST', path, body);
     return { db, dataFolder, server, call };
   }
 

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import type { Database } from '../../db/open.ts';
 import type { Acknowledgement, AssignmentView, VoteResult } from '../../contract/annotate.ts';
+import { fromCommandLine } from '../../server/access/audit.ts';
+import { createToken } from '../../server/access/tokens.ts';
+import { Sessions } from '../../server/http/session.ts';
 import type { LeaseTimes } from '../../server/study/assignments.ts';
 import type { ServerConfig } from '../../server/config.ts';
 import { trustedProxies } from '../../server/http/origins.ts';
@@ -123,4 +126,28 @@ export class TestClient {
   close(): void {
     this.socket.disconnect();
   }
+}
+
+export interface ApiAnswer {
+  status: number;
+  json: Record<string, unknown> & { error?: { message: string } };
+}
+
+/** Asks the HTTP API with a token that may do everything. */
+export async function apiCaller(db: Database, { url }: RunningServer) {
+  const { token } = await createToken(
+    db,
+    await Sessions.open(db),
+    { expires: Date.now() + 60_000, scope: 'all', label: '' },
+    fromCommandLine,
+  );
+  return async (method: string, path: string, body?: object | FormData): Promise<ApiAnswer> => {
+    const isForm = body instanceof FormData;
+    const response = await fetch(`${url}/api${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...(isForm ? {} : { 'content-type': 'application/json' }) },
+      ...(body && { body: isForm ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, json: (await response.json()) as ApiAnswer['json'] };
+  };
 }
