@@ -192,7 +192,7 @@ export const routes = [
     method: 'get',
     path: '/api/studies/{name}/pairs',
     summary:
-      'Every pair with its votes, as counts; ?reveal=true as for the report. Its images: /pairs/POSITION/a and /b (?at=384)',
+      'Every pair with its votes, as counts; ?first=N for the first N alone, ?reveal=true as for the report. Its images: /pairs/POSITION/a and /b (?at=384)',
     answer: gallerySchema,
   },
   {

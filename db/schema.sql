@@ -24,7 +24,8 @@ CREATE TABLE "annotator" (
   "secret_hash" text,
   "end_reason" text check (end_reason in ('finished', 'full', 'no-consent', 'device', 'checks')),
   "connection" text,
-  "withdrawn_at" bigint, constraint "annotator_once" unique ("study_id",
+  "withdrawn_at" bigint,
+  "vote_changes" integer default 0 not null, constraint "annotator_once" unique ("study_id",
   "population",
   "participant"));
 
@@ -363,7 +364,8 @@ CREATE TRIGGER slot_emptied after delete on slot begin
   where v.id = old.vote_id and s.position >= 0
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
-  update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);
+  update annotator set votes = votes - 1, vote_changes = vote_changes + 1
+  where id = (select annotator_id from vote where id = old.vote_id);
 end;
 
 CREATE TRIGGER slot_filled after insert on slot begin
@@ -375,7 +377,7 @@ CREATE TRIGGER slot_filled after insert on slot begin
   where v.id = new.vote_id and s.position >= 0
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;
-  update annotator set votes = votes + 1,
+  update annotator set votes = votes + 1, vote_changes = vote_changes + 1,
     last_assignment_id = (select assignment_id from vote where id = new.vote_id)
   where id = (select annotator_id from vote where id = new.vote_id);
 end;

@@ -211,6 +211,8 @@ export interface AnnotatorTable {
   /** Votes that count, by triggers; pairs finished, by triggers too but for those whose seat had gone (surplus). */
   votes: Generated<number>;
   done: Generated<number>;
+  /** How often `votes` has moved, up or down, by triggers: equal at two times, the same votes count. */
+  vote_changes: Generated<number>;
   /** Of the pair that they got last. */
   last_position: Generated<number>;
   /** Of their newest vote that counted. */

@@ -62,8 +62,11 @@ export const readQuality = (name: string, isQuick = false) =>
 export const setExcluded = (name: string, annotator: string, excluded: boolean, reason: string) =>
   send('POST', `${person(name, annotator)}/${excluded ? 'exclude' : 'include'}`, { reason });
 export const reopenSeats = (name: string) => send<Reopened>('POST', `${study(name)}/annotators/reopen`);
-export const readGallery = (name: string, reveal: boolean) =>
-  request<Gallery>(`${study(name)}/pairs${revealing(reveal)}`);
+/** @param first so many pairs alone, from the start */
+export const readGallery = (name: string, reveal: boolean, first?: number) =>
+  request<Gallery>(
+    `${study(name)}/pairs?${new URLSearchParams({ ...(reveal && { reveal: 'true' }), ...(first !== undefined && { first: String(first) }) })}`,
+  );
 export const readPairVotes = (name: string, position: number, reveal: boolean) =>
   request<PairVotes>(`${study(name)}/pairs/${position}${revealing(reveal)}`);
 export const pairImage = (name: string, position: number, side: 'a' | 'b', at: CopySize) =>

@@ -2,11 +2,11 @@
 import { io, type Socket } from 'socket.io-client';
 import type { ManyModelsReport, Report } from '../../contract/report.ts';
 import type { ResearchClientEvents, ResearchServerEvents, StudySummary } from '../../contract/research.ts';
-import { readInvite, readReport, setState } from './api.ts';
+import { readInvite, readReport, readStudy, setState } from './api.ts';
 
 export class LiveStudy {
-  study = $state<StudySummary>();
-  report = $state<Report | ManyModelsReport>();
+  study = $state.raw<StudySummary>();
+  report = $state.raw<Report | ManyModelsReport>();
   /** Running results are shown on demand. */
   isRevealed = $state(false);
   error = $state<Error>();
@@ -19,11 +19,20 @@ export class LiveStudy {
     this.#name = name;
     this.#socket = io('/research', { transports: ['websocket', 'polling'] });
     this.#socket.on('connect', () => this.#socket.emit('study:watch', { name }));
-    this.#socket.on('study:progress', (study) => {
-      const changed = study.votes !== this.study?.votes || study.running !== this.study?.running;
-      this.study = study;
-      if (changed) void this.#readReport();
-    });
+    this.#socket.on('study:progress', (study) => this.#take(study));
+    // The socket tells it too, some round trips later.
+    readStudy(name).then(
+      (study) => {
+        if (this.study === undefined) this.#take(study);
+      },
+      (error: unknown) => (this.error ??= error as Error),
+    );
+  }
+
+  #take(study: StudySummary): void {
+    const changed = study.votes !== this.study?.votes || study.running !== this.study?.running;
+    this.study = study;
+    if (changed) void this.#readReport();
   }
 
   /** Shows running results, which the server's log tells of. */

@@ -49,19 +49,20 @@ export const visit: Migration = {
       .addColumn('created_at', 'bigint', (c) => c.notNull())
       .addPrimaryKeyConstraint('visit_step_pk', ['annotator_id', 'position'])
       .execute();
-    for (const statement of isPostgres(db) ? postgres : sqlite) await sql.raw(statement).execute(db);
+    for (const statement of replaced(rules, isPostgres(db) ? 'postgres' : 'sqlite'))
+      await sql.raw(statement).execute(db);
   },
 };
 
-interface Dialect {
+export interface Dialect {
   shard: string;
   /** A comparison as 0 or 1. */
   int(comparison: string): string;
 }
 
-/** As in 0012, but for seats outside the plan: they are in no tally, and do not move the search for the next pair. */
-function rules({ shard, int }: Dialect) {
-  const count = (sign: '+' | '-', row: 'new' | 'old') => `
+/** Adds a slot's vote to the tally, or takes it away, unless its seat lies outside the plan. @param row of the slot */
+export function count(sign: '+' | '-', row: 'new' | 'old', { shard, int }: Dialect): string {
+  return `
   insert into tally (study_id, population, criterion, shard, a, b, tie)
     select v.study_id, s.population, v.criterion, ${shard}, ${sign}${int('v.choice = x.side_a')},
            ${sign}${int("v.choice <> x.side_a and v.choice <> 'tie'")}, ${sign}${int("v.choice = 'tie'")}
@@ -69,12 +70,17 @@ function rules({ shard, int }: Dialect) {
     where v.id = ${row}.vote_id and s.position >= 0
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;`;
+}
+
+/** As in 0012, but for seats outside the plan: they are in no tally, and do not move the search for the next pair. */
+function rules(dialect: Dialect): Rule[] {
+  const { int } = dialect;
   return [
     {
       name: 'slot_filled',
       event: 'after insert on slot',
       when: '',
-      body: `${count('+', 'new')}
+      body: `${count('+', 'new', dialect)}
   update annotator set votes = votes + 1,
     last_assignment_id = (select assignment_id from vote where id = new.vote_id)
   where id = (select annotator_id from vote where id = new.vote_id);`,
@@ -83,7 +89,7 @@ function rules({ shard, int }: Dialect) {
       name: 'slot_emptied',
       event: 'after delete on slot',
       when: '',
-      body: `${count('-', 'old')}
+      body: `${count('-', 'old', dialect)}
   update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);`,
     },
     {
@@ -99,12 +105,23 @@ function rules({ shard, int }: Dialect) {
   ];
 }
 
-const sqlite = rules({ shard: '0', int: (comparison) => `(${comparison})` }).flatMap(({ name, event, when, body }) => [
-  `drop trigger ${name}`,
-  `create trigger ${name} ${event}${when === '' ? '' : ` when ${when}`} begin\n  ${body}\nend`,
-]);
+export interface Rule {
+  name: string;
+  event: string;
+  /** Empty: always. */
+  when: string;
+  body: string;
+}
 
-const postgres = rules({ shard: 'pg_backend_pid() % 16', int: (comparison) => `(${comparison})::int` }).map(
-  ({ name, body }) =>
-    `create or replace function ${name}() returns trigger language plpgsql as $$ begin\n  ${body}\n  return null; end $$`,
-);
+/** The statements that put rules in the place of those of the same names. @param isOn which engine */
+export function replaced(rules: (dialect: Dialect) => Rule[], isOn: 'sqlite' | 'postgres'): string[] {
+  if (isOn === 'sqlite')
+    return rules({ shard: '0', int: (comparison) => `(${comparison})` }).flatMap(({ name, event, when, body }) => [
+      `drop trigger ${name}`,
+      `create trigger ${name} ${event}${when === '' ? '' : ` when ${when}`} begin\n  ${body}\nend`,
+    ]);
+  return rules({ shard: 'pg_backend_pid() % 16', int: (comparison) => `(${comparison})::int` }).map(
+    ({ name, body }) =>
+      `create or replace function ${name}() returns trigger language plpgsql as $$ begin\n  ${body}\n  return null; end $$`,
+  );
+}

@@ -1,6 +1,6 @@
 /** @file What never changes once it is made, read once and kept by its id: ids are random, so no two databases share one. */
 import type { Database } from '../open.ts';
-import { studyOf } from './studies.ts';
+import { listPairsWithPrompts, studyOf } from './studies.ts';
 
 /** Keeps the newest `size` values; what is older is read again. */
 class Recent<T> {
@@ -105,4 +105,15 @@ export function pairContent(db: Database, pairId: string): Promise<PairContent> 
       .where('p.id', '=', pairId)
       .executeTakeFirstOrThrow(),
   );
+}
+
+export type PairWithPrompt = Awaited<ReturnType<typeof listPairsWithPrompts>>[number];
+
+/** Some megabytes each where pairs are many. */
+const pairLists = new Recent<readonly PairWithPrompt[]>(16);
+
+/** The pairs that are asked, in the study's order; of a study that draws them while people vote they are read each time. */
+export function studyPairs(db: Database, study: { id: string; active: unknown }): Promise<readonly PairWithPrompt[]> {
+  const read = () => listPairsWithPrompts(db, study.id);
+  return study.active === null ? pairLists.get(study.id, read) : read();
 }

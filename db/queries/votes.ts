@@ -1,7 +1,7 @@
 /** @file Queries on votes, slots and retractions. Votes are only inserted. */
 import type { Database } from '../open.ts';
 import { prepared } from '../prepared.ts';
-import type { Choice, Population, Side, StudyState, VoteTable } from '../tables.ts';
+import type { Population, StudyState, VoteTable } from '../tables.ts';
 import { assignmentOf, type Assignment } from './assignments.ts';
 import { objectOf, rowOf, type ObjectOf } from './objects.ts';
 import type { Seat } from './studies.ts';
@@ -161,52 +161,6 @@ export async function retractVotes(
     await db.insertInto('retraction').values({ vote_id: voteId, created_at: now }).execute();
     await db.deleteFrom('slot').where('seat_id', '=', seatId).where('criterion', '=', criterion).execute();
   }
-}
-
-export interface CountedVote {
-  /** Position of the pair, and of its pairing. */
-  pair: number;
-  pairing: number;
-  annotator: string;
-  criterion: string;
-  choice: Choice;
-  /** 1: a tie because neither image will do. */
-  bothBad: number;
-  sideA: Side;
-  responseTimeMs: number;
-  /** JSON of the contract's Seen. */
-  seen: string | null;
-  createdAt: number;
-}
-
-/** Every vote that counts, in an order that depends on the study alone. */
-export function countedVotes(db: Database, studyId: string, population: Population): Promise<CountedVote[]> {
-  return db
-    .selectFrom('seat as t')
-    .innerJoin('slot as s', 's.seat_id', 't.id')
-    .innerJoin('vote as v', 'v.id', 's.vote_id')
-    .innerJoin('assignment as x', 'x.id', 'v.assignment_id')
-    .innerJoin('pair as p', 'p.id', 't.pair_id')
-    .innerJoin('annotator as n', 'n.id', 'v.annotator_id')
-    .select([
-      'p.position as pair',
-      'p.pairing',
-      'n.participant as annotator',
-      'v.criterion',
-      'v.choice',
-      'v.both_bad as bothBad',
-      'x.side_a as sideA',
-      'v.response_time_ms as responseTimeMs',
-      'v.seen',
-      'v.created_at as createdAt',
-    ])
-    .where('t.study_id', '=', studyId)
-    .where('t.population', '=', population)
-    .where('t.position', '>=', 0)
-    .orderBy('p.position')
-    .orderBy('v.criterion')
-    .orderBy('t.seat_index')
-    .execute();
 }
 
 /** The whole log: every vote ever cast, or those on one pair, with what became of it, oldest first. */

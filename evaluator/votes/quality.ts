@@ -12,14 +12,15 @@ import type { AnnotatorQuality, Quality } from '../../contract/quality.ts';
 import { clopperPearson } from '../statistics/clopper-pearson.ts';
 import { binomialTest } from '../statistics/binomial-test.ts';
 import { dawidSkene } from '../statistics/dawid-skene.ts';
+import { groupBy } from '../statistics/group-by.ts';
 import { median } from '../statistics/median.ts';
 import { wilson } from '../statistics/wilson.ts';
 
 /** One vote that counts. */
 export interface Conduct {
   annotator: string;
-  /** The pair. */
-  pair: string;
+  /** The pair's position. */
+  pair: number;
   criterion: string;
   choice: 'left' | 'right' | 'tie';
   /** What was chosen, whichever side it was on. */
@@ -41,25 +42,19 @@ export const usualRule = { gold: 0.8, repeats: 0.6, fast: 1 / 3, falseAlarms: 0.
 const coursePoints = 24;
 
 /**
- * @param isQuick leaves the reliability out, which takes longest: seconds at tens of thousands of votes
+ * @param reliability as `reliabilities` has it, which takes seconds at tens of thousands of votes
  * @returns the annotators, those who are suggested first, then by name
  */
 export function qualityOf(
   votes: readonly Conduct[],
   checks: ReadonlyMap<string, Passed>,
   rule: ExclusionRule = usualRule,
-  isQuick = false,
+  reliability: ReadonlyMap<string, number> = new Map(),
 ): Pick<Quality, 'medianMs' | 'fastMs'> & { annotators: AnnotatorQuality[] } {
-  const people = new Map<string, Conduct[]>();
-  for (const vote of votes) {
-    const own = people.get(vote.annotator);
-    if (own === undefined) people.set(vote.annotator, [vote]);
-    else own.push(vote);
-  }
+  const people = groupBy(votes, ({ annotator }) => annotator);
   for (const own of people.values()) own.sort((x, y) => x.createdAt - y.createdAt);
   const medianMs = median([...people.values()].flatMap((own) => medianTime(own) ?? []));
   const fastMs = medianMs === null ? null : medianMs * (rule.fast ?? usualRule.fast);
-  const reliability = isQuick ? new Map<string, number>() : reliabilities(votes);
   const confirmed = agreements(votes);
   const ids = [...new Set([...people.keys(), ...checks.keys()])].sort((x, y) => (x < y ? -1 : 1));
   const annotators = ids.map((id): AnnotatorQuality => {
@@ -92,9 +87,7 @@ export function qualityOf(
 
 /** Somebody's pairs in their order: the side that most of the answers are for, and the median time of an answer. */
 function pairsOf(own: readonly Conduct[]): { side: 'left' | 'right' | undefined; ms: number }[] {
-  const pairs = new Map<string, Conduct[]>();
-  for (const vote of own) pairs.set(vote.pair, [...(pairs.get(vote.pair) ?? []), vote]);
-  return [...pairs.values()].map((votes) => {
+  return [...groupBy(own, ({ pair }) => pair).values()].map((votes) => {
     const balance = votes.reduce((sum, { choice }) => sum + (choice === 'left' ? 1 : choice === 'right' ? -1 : 0), 0);
     return { side: balance === 0 ? undefined : balance > 0 ? 'left' : 'right', ms: medianTime(votes)! };
   });
@@ -174,51 +167,64 @@ export function runAtLeast(length: number, n: number): number {
   return Math.min(1, reached);
 }
 
+const labels = { a: 0, b: 1, tie: 2 } as const;
+
+/** Each vote's item, a criterion of a pair; items are numbered in the order of the pairs. */
+interface Items {
+  of: Int32Array;
+  count: number;
+}
+
+function itemsOf(votes: readonly Conduct[]): Items {
+  const criteria = numbered(votes.map(({ criterion }) => criterion));
+  const places = Float64Array.from(votes, ({ pair, criterion }) => pair * criteria.size + criteria.get(criterion)!);
+  // Without those that nobody voted on.
+  const items = new Map(Array.from(new Set(Float64Array.from(places).sort()), (place, i) => [place, i]));
+  return { of: Int32Array.from(places, (place) => items.get(place)!), count: items.size };
+}
+
+const numbered = (names: readonly string[]) => new Map([...new Set(names)].sort().map((name, i) => [name, i]));
+
 /** Of each annotator's votes, on items where the others have a majority, how many say the same. */
 function agreements(votes: readonly Conduct[]): Map<string, Count> {
-  const items = new Map<string, Record<Conduct['outcome'], number>>();
-  for (const { pair, criterion, outcome } of votes) {
-    const item = `${pair} ${criterion}`;
-    const counts = items.get(item) ?? { a: 0, b: 0, tie: 0 };
-    counts[outcome]++;
-    items.set(item, counts);
-  }
+  const items = itemsOf(votes);
+  const counts = new Int32Array(3 * items.count);
+  votes.forEach(({ outcome }, i) => counts[3 * items.of[i]! + labels[outcome]]!++);
   const people = new Map<string, Count>();
-  for (const { annotator, pair, criterion, outcome } of votes) {
-    const others = { ...items.get(`${pair} ${criterion}`)! };
-    others[outcome]--;
-    const total = others.a + others.b + others.tie;
-    const majority = (['a', 'b', 'tie'] as const).find((which) => 2 * others[which] > total);
-    if (majority === undefined) continue;
-    const { right, n } = people.get(annotator) ?? none;
-    people.set(annotator, { right: right + (majority === outcome ? 1 : 0), n: n + 1 });
-  }
+  votes.forEach(({ annotator, outcome }, i) => {
+    const at = 3 * items.of[i]!;
+    const own = at + labels[outcome];
+    counts[own]! -= 1;
+    const half = (counts[at]! + counts[at + 1]! + counts[at + 2]!) / 2;
+    if (Math.max(counts[at]!, counts[at + 1]!, counts[at + 2]!) > half) {
+      let count = people.get(annotator);
+      if (count === undefined) people.set(annotator, (count = { right: 0, n: 0 }));
+      count.n += 1;
+      if (counts[own]! > half) count.right += 1;
+    }
+    counts[own]! += 1;
+  });
   return people;
 }
 
 /** The share of answers that Dawid & Skene's model expects to be right: Σ p_j π_jj. Null to all when there is nothing to compare. */
-function reliabilities(votes: readonly Conduct[]): Map<string, number> {
-  const index = (names: string[]) => new Map([...new Set(names)].sort().map((name, i) => [name, i]));
-  const itemOf = ({ pair, criterion }: Conduct) => `${pair} ${criterion}`;
-  const items = index(votes.map(itemOf));
-  const people = index(votes.map(({ annotator }) => annotator));
-  const labels = index(votes.map(({ outcome }) => outcome));
-  if (labels.size < 2 || votes.length < 2 * items.size) return new Map();
+export function reliabilities(votes: readonly Conduct[]): Map<string, number> {
+  const items = itemsOf(votes);
+  const people = numbered(votes.map(({ annotator }) => annotator));
+  const used = numbered(votes.map(({ outcome }) => outcome));
+  if (used.size < 2 || votes.length < 2 * items.count) return new Map();
   const { marginals, confusion } = dawidSkene(
-    { items: items.size, annotators: people.size, classes: labels.size },
-    votes.map((vote) => ({
-      item: items.get(itemOf(vote))!,
+    { items: items.count, annotators: people.size, classes: used.size },
+    votes.map((vote, i) => ({
+      item: items.of[i]!,
       annotator: people.get(vote.annotator)!,
-      label: labels.get(vote.outcome)!,
+      label: used.get(vote.outcome)!,
     })),
     // Told in whole percents.
     1e-10,
   );
   return new Map(
-    [...people].map(([id, i]) => [
-      id,
-      marginals.reduce((sum, p, c) => sum + p * confusion[i]![c * labels.size + c]!, 0),
-    ]),
+    [...people].map(([id, i]) => [id, marginals.reduce((sum, p, c) => sum + p * confusion[i]![c * used.size + c]!, 0)]),
   );
 }
 

@@ -15,12 +15,14 @@ export interface Call {
   id: number;
   method: Method;
   argument: unknown;
+  /** Whether the result is sent on as it is: its JSON comes back, in UTF-8. */
+  asJson: boolean;
 }
 export type Reply =
   { id: number; result: unknown } | { id: number; error: { name: string; message: string; code?: string } };
 
 interface Pending {
-  resolve(result: never): void;
+  resolve(result: unknown): void;
   reject(error: Error): void;
 }
 
@@ -37,11 +39,24 @@ export class Aside {
 
   /** @throws what the call throws: a ServiceError stays one; Error when the thread ends before it answers */
   run<M extends Method>(method: M, argument: Argument<M>): Promise<Result<M>> {
+    return this.#call(method, argument, false) as Promise<Result<M>>;
+  }
+
+  /**
+   * The result as JSON, which the thread writes: what is large would hold up the votes, read from the thread and written here.
+   * @throws as run
+   */
+  async json<M extends Method>(method: M, argument: Argument<M>): Promise<Buffer> {
+    const bytes = (await this.#call(method, argument, true)) as Uint8Array;
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  #call(method: Method, argument: unknown, asJson: boolean): Promise<unknown> {
     this.#worker ??= this.#start();
     const id = this.#nextId++;
-    return new Promise<Result<M>>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#worker!.postMessage({ id, method, argument } satisfies Call);
+      this.#worker!.postMessage({ id, method, argument, asJson } satisfies Call);
     });
   }
 
@@ -61,7 +76,7 @@ export class Aside {
   #settle(reply: Reply): void {
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
-    if ('result' in reply) pending?.resolve(reply.result as never);
+    if ('result' in reply) pending?.resolve(reply.result);
     else pending?.reject(revive(reply.error));
   }
 

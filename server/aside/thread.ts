@@ -33,7 +33,7 @@ export const calls = {
   forgetExpired: (db: Database) => forgetExpired(db),
   votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>
     votesOnPair(db, name, position),
-  gallery: (db: Database, { name }: { name: string }) => galleryOf(db, name),
+  gallery: (db: Database, { name, first }: { name: string; first?: number | undefined }) => galleryOf(db, name, first),
   figure: async (db: Database, { name, figure, ending }: { name: string; figure: string; ending: FigureEnding }) =>
     figureFile(await studyReport(db, name), figure, ending),
   prescreenFigure: async (db: Database, { id, figure, ending }: { id: string; figure: string; ending: FigureEnding }) =>
@@ -60,10 +60,14 @@ if (parentPort !== null) {
   const port = parentPort;
   const db = connect((workerData as { location: string }).location);
   let queue = Promise.resolve();
-  port.on('message', ({ id, method, argument }: Call) => {
+  port.on('message', ({ id, method, argument, asJson }: Call) => {
     queue = queue.then(async () => {
       try {
-        port.postMessage({ id, result: await calls[method](db, argument as never) } satisfies Reply);
+        const result: unknown = await calls[method](db, argument as never);
+        if (asJson) {
+          const bytes = new TextEncoder().encode(JSON.stringify(result));
+          port.postMessage({ id, result: bytes } satisfies Reply, [bytes.buffer as ArrayBuffer]);
+        } else port.postMessage({ id, result } satisfies Reply);
       } catch (error) {
         port.postMessage({ id, error: plain(error) } satisfies Reply);
       }

@@ -26,7 +26,7 @@ import { studyFile } from '../study/study-file.ts';
 import type { Previews } from '../socket/previews.ts';
 import { studySummary } from '../study/summary.ts';
 import { copySize, sendCopy } from './images.ts';
-import { bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
+import { bodyOf, identityOf, requireResearcher, sendJson, type Asking } from './researcher.ts';
 import { receiveUpload, type UploadLimits } from './upload.ts';
 
 const name = textSchema.min(1).max(200);
@@ -77,10 +77,10 @@ export function editorApi({
   const large = json({ limit: '8mb' });
 
   router.get('/material', drafting, async (_request, response) => {
-    response.json(await aside.run('material', undefined));
+    sendJson(response, await aside.json('material', undefined));
   });
   router.get('/prompt-sets/:name', drafting, async (request, response) => {
-    response.json(await aside.run('promptsOf', nameIn(request)));
+    sendJson(response, await aside.json('promptsOf', nameIn(request)));
   });
   router.get('/prompt-sets/:name/images/:position', drafting, async (request, response) => {
     const which = imageAskedSchema.safeParse({ ...request.params, ...request.query });

@@ -34,7 +34,7 @@ import { editorApi } from './editor.ts';
 import { prolificApi, recruitmentApi } from './prolific.ts';
 import { jobsApi } from './jobs.ts';
 import { prescreenApi, type PrescreenParts } from './prescreens.ts';
-import { allowed, bodyOf, identityOf, requireResearcher, type Asking } from './researcher.ts';
+import { allowed, bodyOf, identityOf, requireResearcher, sendJson, type Asking } from './researcher.ts';
 
 export interface ResearchParts extends Asking {
   db: Database;
@@ -179,7 +179,7 @@ export function researchApi({
   });
   router.get('/studies/:name/report', async (request, response) => {
     await revealAsked(request, response);
-    response.json(await aside.run('report', { name: request.params.name }));
+    sendJson(response, await aside.json('report', { name: request.params.name }));
   });
   router.get('/studies/:name/figures/:file', async (request, response) => {
     const file = figureName(request.params.file);
@@ -187,14 +187,14 @@ export function researchApi({
     sendFigure(response, file, await aside.run('figure', { name: request.params.name, ...file }));
   });
   router.get('/studies/:name/live', async (request, response) => {
-    response.json(await aside.run('live', { name: request.params.name }));
+    sendJson(response, await aside.json('live', { name: request.params.name }));
   });
   router.get('/studies/:name/annotators', async (request, response) => {
     allowed(response, 'research');
     const isQuick = request.query['reliability'] === 'false';
     // What takes longest keeps nobody waiting who looks at something else.
     const thread = isQuick ? aside : imports;
-    response.json(await thread.run('quality', { name: request.params.name, isQuick }));
+    sendJson(response, await thread.json('quality', { name: request.params.name, isQuick }));
   });
   router.post('/studies/:name/annotators/reopen', async (request, response) => {
     const { actor } = allowed(response, 'research');
@@ -213,11 +213,23 @@ export function researchApi({
     });
   router.get('/studies/:name/pairs', async (request, response) => {
     await revealAsked(request, response);
-    response.json(await aside.run('gallery', { name: request.params.name }));
+    const first = request.query['first'];
+    if (first !== undefined && !(typeof first === 'string' && /^[1-9]\d{0,8}$/.test(first)))
+      throw new ServiceError('bad-request', 'first must be a number of pairs, 1 or more.');
+    sendJson(
+      response,
+      await aside.json('gallery', {
+        name: request.params.name,
+        first: first === undefined ? undefined : Number(first),
+      }),
+    );
   });
   router.get('/studies/:name/pairs/:position', async (request, response) => {
     await revealAsked(request, response);
-    response.json(await aside.run('votesOnPair', { name: request.params.name, position: positionIn(request.params) }));
+    sendJson(
+      response,
+      await aside.json('votesOnPair', { name: request.params.name, position: positionIn(request.params) }),
+    );
   });
   router.get('/studies/:name/pairs/:position/:side', async (request, response) => {
     const { name, side } = request.params;

@@ -71,3 +71,8 @@ export function bodyOf<T extends z.ZodType>(schema: T, { body }: { body?: unknow
   const { path, message } = parsed.error.issues[0]!;
   throw new ServiceError('bad-request', `${path.map(String).join('.') || 'The body'}: ${message}.`);
 }
+
+/** @param content JSON in UTF-8, as Aside.json has it */
+export function sendJson(response: Response, content: Buffer): void {
+  response.type('json').send(content);
+}

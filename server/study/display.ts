@@ -1,5 +1,5 @@
 /** @file What people had on screen while they voted, from what the page told with each vote: how often, and what it changes. */
-import type { CountedVote } from '../../db/queries/votes.ts';
+import type { CountedVote } from '../../db/queries/counted-votes.ts';
 import type { Seen } from '../../contract/annotate.ts';
 import type { Report } from '../../contract/report.ts';
 import { twoWayMean } from '../../evaluator/statistics/two-way.ts';

@@ -1,6 +1,6 @@
 /** @file How the evidence grew while the study ran: the e-value after each pair, in the order in which pairs were decided. */
 import type { Report } from '../../contract/report.ts';
-import type { CountedVote } from '../../db/queries/votes.ts';
+import type { CountedVote } from '../../db/queries/counted-votes.ts';
 import { decide } from '../../evaluator/statistics/majority.ts';
 import { eValue } from '../../evaluator/statistics/sequential.ts';
 import { choiceOf } from './exports.ts';

@@ -1,55 +1,73 @@
 /** @file Every pair of a study with what people said of it: for looking at what a number is made of. */
 import type { Gallery, PairVotes } from '../../contract/research.ts';
 import type { Database } from '../../db/open.ts';
-import { listPairings, listPairImages, listPairScores } from '../../db/queries/studies.ts';
-import { countedVotes, voteLog } from '../../db/queries/votes.ts';
+import { studyPairs, type PairWithPrompt } from '../../db/queries/immutable.ts';
+import { listPairings, listPairImages, listPairScores, type Study } from '../../db/queries/studies.ts';
+import { countedVotes, type CountedVote } from '../../db/queries/counted-votes.ts';
+import { voteLog } from '../../db/queries/votes.ts';
+import { groupBy } from '../../evaluator/statistics/group-by.ts';
 import { decide } from '../../evaluator/statistics/majority.ts';
 import { median } from '../../evaluator/statistics/median.ts';
 import { ServiceError } from '../errors.ts';
 import { excludedNow } from './exclusions.ts';
 import { choiceOf, statusOf } from './exports.ts';
+import { keptWith } from './kept-results.ts';
 import { requireStudy } from './lifecycle.ts';
 import { populationOf } from './summary.ts';
 
-/** @throws ServiceError not-found */
-export async function galleryOf(db: Database, name: string): Promise<Gallery> {
+/** @param first so many pairs alone, from the start; all of them when it is left out @throws ServiceError not-found */
+export async function galleryOf(db: Database, name: string, first?: number): Promise<Gallery> {
   const study = await requireStudy(db, name);
   const whose = await populationOf(db, study.id);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
-  const { criteria } = study;
+  // Before the pairs: of a study that draws them while people vote, the next vote may be on a new one.
+  const votes = await countedVotes(db, study.id, whose);
+  const pairs = await studyPairs(db, study);
+  const said = keptWith(votes, 'said', [pairs, JSON.stringify([study, [...excluded.keys()]])], () =>
+    pairsSaid(
+      study,
+      pairs,
+      votes.filter(({ annotator }) => !excluded.has(annotator)),
+    ),
+  );
   const pairings = await listPairings(db, study.id);
-  const pairs = await listPairImages(db, study.id);
-  const counts = new Map(pairs.map(({ position }) => [position, criteria.map(() => ({ a: 0, b: 0, tie: 0 }))]));
-  const times = new Map<number, number[]>();
-  for (const vote of await countedVotes(db, study.id, whose)) {
-    if (excluded.has(vote.annotator)) continue;
-    counts.get(vote.pair)![criteria.indexOf(vote.criterion as (typeof criteria)[number])]![choiceOf(vote)] += 1;
-    const own = times.get(vote.pair);
-    if (own === undefined) times.set(vote.pair, [vote.responseTimeMs]);
-    else own.push(vote.responseTimeMs);
-  }
-  const scores = new Map<number, Gallery['pairs'][number]['scores']>();
-  for (const { position, reward, scoreA, scoreB } of await listPairScores(db, study.id))
-    scores.set(position, [...(scores.get(position) ?? []), { reward, a: scoreA, b: scoreB }]);
+  const scores = groupBy(await listPairScores(db, study.id), ({ position }) => position);
   return {
     study: study.name,
     simulated: whose === 'simulated',
     pairings: pairings.map(({ modelA, modelB }) => ({ modelA, modelB })),
-    pairs: pairs.map(({ position, pairing, prompt, category, challenge }) => ({
-      position,
-      pairing,
-      prompt,
-      category,
-      challenge,
-      criteria: counts.get(position)!.map((count, i) => ({
-        criterion: criteria[i]!,
-        ...count,
-        decision: decide(count.a, count.b, count.tie, study.votesPerPair),
-      })),
-      medianResponseTimeMs: median(times.get(position) ?? []),
-      scores: scores.get(position) ?? [],
+    pairs: said.slice(0, first).map((pair) => ({
+      ...pair,
+      scores: (scores.get(pair.position) ?? []).map(({ reward, scoreA, scoreB }) => ({ reward, a: scoreA, b: scoreB })),
     })),
   };
+}
+
+/** What people said of each pair. */
+function pairsSaid(
+  { criteria, votesPerPair }: Pick<Study, 'criteria' | 'votesPerPair'>,
+  pairs: readonly PairWithPrompt[],
+  votes: readonly CountedVote[],
+): Omit<Gallery['pairs'][number], 'scores'>[] {
+  const counts = new Map(pairs.map(({ position }) => [position, criteria.map(() => ({ a: 0, b: 0, tie: 0 }))]));
+  const times = new Map(pairs.map(({ position }) => [position, [] as number[]]));
+  for (const vote of votes) {
+    counts.get(vote.pair)![criteria.indexOf(vote.criterion)]![choiceOf(vote)] += 1;
+    times.get(vote.pair)!.push(vote.responseTimeMs);
+  }
+  return pairs.map(({ position, pairing, prompt, category, challenge }) => ({
+    position,
+    pairing,
+    prompt,
+    category,
+    challenge,
+    criteria: counts.get(position)!.map((count, i) => ({
+      criterion: criteria[i]!,
+      ...count,
+      decision: decide(count.a, count.b, count.tie, votesPerPair),
+    })),
+    medianResponseTimeMs: median(times.get(position)!),
+  }));
 }
 
 /** All votes ever cast on a pair, oldest first. @throws ServiceError not-found */

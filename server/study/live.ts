@@ -2,19 +2,14 @@
 import type { Live } from '../../contract/research.ts';
 import type { Step } from '../../contract/visit.ts';
 import type { Database } from '../../db/open.ts';
-import {
-  countAtWork,
-  countEnds,
-  countPairsDone,
-  countSteps,
-  recentVotes,
-  votesByCriterion,
-} from '../../db/queries/live.ts';
+import { countedVotes, type CountedVote } from '../../db/queries/counted-votes.ts';
+import { countAtWork, countEnds, countSteps, votesByCriterion } from '../../db/queries/live.ts';
 import { problemsOfStudy } from '../../db/queries/assignments.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import { studyProgress } from '../../db/queries/studies.ts';
 import { median } from '../../evaluator/statistics/median.ts';
 import { visitOf } from './checks.ts';
+import { excludedNow } from './exclusions.ts';
 import { votesNeeded } from './extra-seats.ts';
 import { requireStudy } from './lifecycle.ts';
 import { stepsOf } from './steps.ts';
@@ -29,8 +24,13 @@ export async function studyLive(db: Database, name: string, now = Date.now()): P
   const { pairs } = await studyFacts(db, study.id);
   const { criteria } = study;
   const votes = await votesByCriterion(db, study.id);
-  const done = await countPairsDone(db, study.id, study.votesPerPair);
-  const { first, times } = await recentVotes(db, study.id, now - hourMs);
+  const everybodys = await countedVotes(db, study.id, 'people');
+  const done = pairsDone(everybodys, await excludedNow(db, study.id), study.votesPerPair);
+  const first = everybodys.reduce<number | null>(
+    (least, { createdAt }) => Math.min(least ?? createdAt, createdAt),
+    null,
+  );
+  const times = everybodys.flatMap((vote) => (vote.createdAt >= now - hourMs ? [vote.responseTimeMs] : []));
   const spanMs = first === null ? 0 : Math.max(shortestMs, Math.min(hourMs, now - first));
   const votesPerHour = first === null ? null : (times.length * hourMs) / spanMs;
   const { votes: counted, annotators } = await studyProgress(db, study.id, 'people');
@@ -66,4 +66,21 @@ export async function studyLive(db: Database, name: string, now = Date.now()): P
     },
     flagged: (await problemsOfStudy(db, study.id)).reduce((sum, { count }) => sum + Number(count), 0),
   };
+}
+
+/** Of each criterion the pairs that have all their votes, of people who are not left out. @param votes in their order */
+function pairsDone(
+  votes: readonly CountedVote[],
+  excluded: ReadonlyMap<string, string>,
+  votesPerPair: number,
+): Map<string, number> {
+  const done = new Map<string, number>();
+  let [pair, criterion, count] = [NaN, '', 0];
+  for (const vote of votes) {
+    if (excluded.has(vote.annotator)) continue;
+    if (vote.pair !== pair || vote.criterion !== criterion) [pair, criterion, count] = [vote.pair, vote.criterion, 0];
+    count += 1;
+    if (count === votesPerPair) done.set(criterion, (done.get(criterion) ?? 0) + 1);
+  }
+  return done;
 }

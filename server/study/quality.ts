@@ -3,12 +3,13 @@ import type { Quality } from '../../contract/quality.ts';
 import type { Database } from '../../db/open.ts';
 import { studyFacts } from '../../db/queries/immutable.ts';
 import type { Study } from '../../db/queries/studies.ts';
-import { countedVotes } from '../../db/queries/votes.ts';
+import { countedVotes, type CountedVote } from '../../db/queries/counted-votes.ts';
 import type { Population } from '../../db/tables.ts';
-import { qualityOf, ruleInWords, usualRule } from '../../evaluator/votes/quality.ts';
+import { qualityOf, reliabilities, ruleInWords, usualRule, type Conduct } from '../../evaluator/votes/quality.ts';
 import { checksPassed } from './checks.ts';
 import { excludedNow } from './exclusions.ts';
 import { choiceOf } from './exports.ts';
+import { keptWith } from './kept-results.ts';
 import { requireStudy } from './lifecycle.ts';
 import { planOf } from './plan.ts';
 import { populationOf } from './summary.ts';
@@ -29,11 +30,12 @@ export async function studyQuality(
   const rule = planOf(study)?.exclusionRule;
   const votes = await countedVotes(db, study.id, whose);
   const excluded = whose === 'people' ? await excludedNow(db, study.id) : new Map<string, string>();
-  const { annotators, ...times } = qualityOf(
-    votes.map((vote) => ({ ...vote, pair: String(vote.pair), outcome: choiceOf(vote) })),
-    await checksPassed(db, await studyFacts(db, study.id), whose),
-    rule,
-    isQuick,
+  const checks = await checksPassed(db, await studyFacts(db, study.id), whose);
+  const reliability = isQuick
+    ? undefined
+    : keptWith(votes, 'reliability', [], () => reliabilities(votes.map(conductOf)));
+  const { annotators, ...times } = keptWith(votes, 'quality', [JSON.stringify([[...checks], rule]), reliability], () =>
+    qualityOf(votes.map(conductOf), checks, rule, reliability),
   );
   return {
     study: study.name,
@@ -43,6 +45,11 @@ export async function studyQuality(
     ...times,
     annotators: annotators.map((person) => ({ ...person, excluded: excluded.get(person.id) ?? null })),
   };
+}
+
+function conductOf(vote: CountedVote): Conduct {
+  const { annotator, pair, criterion, choice, responseTimeMs, createdAt } = vote;
+  return { annotator, pair, criterion, choice, outcome: choiceOf(vote), responseTimeMs, createdAt };
 }
 
 /** What was done otherwise than the plan's rule says; nothing where it has none. */

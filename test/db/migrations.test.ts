@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(33);
+    expect(rows).toHaveLength(34);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -103,6 +103,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0031-draft',
         '0032-comment',
         '0033-active',
+        '0034-vote-changes',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

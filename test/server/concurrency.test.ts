@@ -1,6 +1,6 @@
 /** @file Exactly k, at any concurrency, through real sockets. Slow: 64 clients on each engine. */
 import { expect, it } from 'vitest';
-import { countedVotes } from '../../db/queries/votes.ts';
+import { countedVotes } from '../../db/queries/counted-votes.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { joinStudy, nextAssignment } from '../../server/study/assignments.ts';
 import { onBothEngines } from '../support/databases.ts';

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
-import { countedVotes } from '../../db/queries/votes.ts';
+import { countedVotes } from '../../db/queries/counted-votes.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { projectRoot, temporaryFolder } from '../support/folders.ts';
 import { TestClient } from '../support/clients.ts';

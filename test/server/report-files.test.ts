@@ -225,6 +225,9 @@ onBothEngines('running results', (fresh) => {
     // What people said of each pair, and its images, are there too.
     const { pairs } = (await (await get('/pairs')).json()) as Gallery;
     const said = pairs.map(({ criteria: [row] }) => row!.decision);
+    const first = (await (await get('/pairs?first=2')).json()) as Gallery;
+    expect(first).toEqual({ ...first, pairs: pairs.slice(0, 2) });
+    expect((await get('/pairs?first=0')).status).toBe(400);
     const open = said.indexOf('incomplete');
     expect(said).toEqual(said.map((_, pair) => (pair === open ? 'incomplete' : pair % 4 === 3 ? 'b' : 'a')));
     const asked = open === 0 ? 1 : 0;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { openDatabase } from '../../db/open.ts';
-import { countedVotes } from '../../db/queries/votes.ts';
+import { countedVotes } from '../../db/queries/counted-votes.ts';
 import { findStudy } from '../../db/queries/studies.ts';
 import { recount } from '../../server/study/recount.ts';
 import { TestClient } from '../support/clients.ts';

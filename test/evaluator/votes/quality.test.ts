@@ -1,7 +1,15 @@
 /** @file How annotators worked: hand-made cases, closed forms, and the share of false alarms that the rule promises. */
 import { describe, expect, it } from 'vitest';
 import { logChoose } from '../../../evaluator/statistics/special.ts';
-import { qualityOf, ruleInWords, runAtLeast, suggestionFor, type Conduct } from '../../../evaluator/votes/quality.ts';
+import {
+  qualityOf,
+  reliabilities,
+  ruleInWords,
+  runAtLeast,
+  suggestionFor,
+  usualRule,
+  type Conduct,
+} from '../../../evaluator/votes/quality.ts';
 
 const none = { right: 0, n: 0 };
 const gold = (right: number, n: number) => ({ gold: { right, n }, repeats: none, fast: none });
@@ -88,7 +96,7 @@ describe('annotators', () => {
   let clock = 0;
   const vote = (
     annotator: string,
-    pair: string,
+    pair: number,
     outcome: Conduct['outcome'],
     more: Partial<Conduct> = {},
   ): Conduct => ({
@@ -99,8 +107,8 @@ describe('annotators', () => {
 
   it('agreement leaves the own vote out, and counts where the others have a majority', () => {
     const votes = [
-      ...[vote('ann', '1', 'a'), vote('bob', '1', 'a'), vote('cyd', '1', 'b')],
-      ...[vote('ann', '2', 'a'), vote('bob', '2', 'b'), vote('cyd', '2', 'b')],
+      ...[vote('ann', 1, 'a'), vote('bob', 1, 'a'), vote('cyd', 1, 'b')],
+      ...[vote('ann', 2, 'a'), vote('bob', 2, 'b'), vote('cyd', 2, 'b')],
     ];
     const of = (id: string) => qualityOf(votes, new Map()).annotators.find((person) => person.id === id)!.agreement;
     // Item 1 without ann: a 1, b 1, no majority; item 2 without ann: b 2. She says a.
@@ -113,7 +121,7 @@ describe('annotators', () => {
   it('sides, runs, times and their course follow the order of the votes', () => {
     const sides = ['left', 'left', 'right', 'left', 'left', 'left', 'tie', 'left'] as const;
     const own = sides.map((choice, i) =>
-      vote('ann', `${i}`, choice === 'tie' ? 'tie' : 'a', { choice, responseTimeMs: 100 * (i + 1), createdAt: i }),
+      vote('ann', i, choice === 'tie' ? 'tie' : 'a', { choice, responseTimeMs: 100 * (i + 1), createdAt: i }),
     );
     // Given in another order, told in the votes' own.
     const { annotators, medianMs, fastMs } = qualityOf([...own].reverse(), new Map());
@@ -131,7 +139,7 @@ describe('annotators', () => {
   it('answers to one pair are one trial: three criteria answered alike make no run and no proof', () => {
     const own = Array.from({ length: 8 }, (_, i) =>
       ['general', 'appeal', 'alignment'].map((criterion, k) =>
-        vote('ann', `${i}`, 'a', {
+        vote('ann', i, 'a', {
           ...{ criterion, choice: i % 2 === 0 ? 'left' : 'right', createdAt: 10 * i + k },
           responseTimeMs: i < 4 && k < 2 ? 100 : 4000,
         }),
@@ -143,16 +151,16 @@ describe('annotators', () => {
     expect(ann.fast).toMatchObject({ value: 0.5, n: 8 });
     // Two of three answers for the left make the pair left; one each makes it neither.
     const mixed = [
-      ...[vote('bob', '1', 'a', { choice: 'left' }), vote('bob', '1', 'b', { choice: 'right', criterion: 'appeal' })],
-      ...[vote('bob', '2', 'a', { choice: 'left' }), vote('bob', '2', 'tie', { choice: 'tie', criterion: 'appeal' })],
+      ...[vote('bob', 1, 'a', { choice: 'left' }), vote('bob', 1, 'b', { choice: 'right', criterion: 'appeal' })],
+      ...[vote('bob', 2, 'a', { choice: 'left' }), vote('bob', 2, 'tie', { choice: 'tie', criterion: 'appeal' })],
     ];
     expect(qualityOf(mixed, new Map()).annotators[0]!.left).toMatchObject({ value: 1, n: 1 });
   });
 
   it('the usual time is everybody’s median, not every vote’s: one who votes much does not set it', () => {
     const votes = [
-      ...Array.from({ length: 50 }, (_, i) => vote('hasty', `${i}`, 'a', { responseTimeMs: 200 })),
-      ...['ann', 'bob'].flatMap((name) => [0, 1].map((i) => vote(name, `${i}`, 'a', { responseTimeMs: 3000 }))),
+      ...Array.from({ length: 50 }, (_, i) => vote('hasty', i, 'a', { responseTimeMs: 200 })),
+      ...['ann', 'bob'].flatMap((name) => [0, 1].map((i) => vote(name, i, 'a', { responseTimeMs: 3000 }))),
     ];
     const { annotators, medianMs } = qualityOf(votes, new Map());
     expect(medianMs).toBe(3000);
@@ -168,11 +176,11 @@ describe('annotators', () => {
 
   it('taste is no ground: who disagrees with everybody on every pair is not named', () => {
     const votes = Array.from({ length: 60 }, (_, i) => [
-      ...['ann', 'bob', 'cyd'].map((name) => vote(name, `${i}`, i % 2 === 0 ? 'a' : 'b')),
-      vote('odd', `${i}`, i % 2 === 0 ? 'b' : 'a'),
+      ...['ann', 'bob', 'cyd'].map((name) => vote(name, i, i % 2 === 0 ? 'a' : 'b')),
+      vote('odd', i, i % 2 === 0 ? 'b' : 'a'),
     ]).flat();
     const checks = new Map([['odd', { gold: { right: 12, n: 12 }, repeats: { right: 12, n: 12 } }]]);
-    const odd = qualityOf(votes, checks).annotators.find(({ id }) => id === 'odd')!;
+    const odd = qualityOf(votes, checks, usualRule, reliabilities(votes)).annotators.find(({ id }) => id === 'odd')!;
     expect(odd.agreement!.value).toBe(0);
     expect(odd.reliability!).toBeLessThan(0.1);
     expect(odd.suggestion).toBeNull();

@@ -1,6 +1,6 @@
 /** @file What was on screen: who belongs where, and the shares by hand. */
 import { expect, it } from 'vitest';
-import type { CountedVote } from '../../../db/queries/votes.ts';
+import type { CountedVote } from '../../../db/queries/counted-votes.ts';
 import { displayReport } from '../../../server/study/display.ts';
 
 const seen = { viewport: [1440, 900], devicePixelRatio: 1, scale: 1, zoom: 1, decodeMs: 1, hidden: false };
@@ -8,6 +8,7 @@ function vote(annotator: string, pair: number, forA: boolean, what: object | nul
   return {
     pair,
     pairing: 0,
+    seat: 0,
     annotator,
     criterion: 'general',
     choice: forA ? 'left' : 'right',

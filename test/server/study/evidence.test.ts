@@ -1,11 +1,11 @@
 /** @file How the evidence grew: e-values by hand, in the order in which pairs were decided. */
 import { expect, it } from 'vitest';
-import type { CountedVote } from '../../../db/queries/votes.ts';
+import type { CountedVote } from '../../../db/queries/counted-votes.ts';
 import { evidenceOverTime } from '../../../server/study/evidence.ts';
 
 function vote(pair: number, choice: 'a' | 'b' | 'tie', createdAt: number, criterion = 'general'): CountedVote {
   return {
-    ...{ pair, pairing: 0, annotator: `p${createdAt}`, criterion },
+    ...{ pair, pairing: 0, seat: 0, annotator: `p${createdAt}`, criterion },
     ...{ choice: choice === 'tie' ? 'tie' : choice === 'a' ? 'right' : 'left', sideA: 'right' },
     ...{ bothBad: 0, responseTimeMs: 1, seen: null, createdAt },
   };
