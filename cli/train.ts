@@ -6,7 +6,13 @@ import { findSlice } from '../db/queries/jobs.ts';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
 import { adapterStyles, type AdapterStyle } from '../evaluator/engine/diffusion/adapter-styles.ts';
-import { featureNames, objectiveNames, type ObjectiveName } from '../evaluator/preference/objectives.ts';
+import {
+  featureNames,
+  lossOf,
+  objectiveNames,
+  objectiveOf,
+  type ObjectiveName,
+} from '../evaluator/preference/objectives/objectives.ts';
 import { readJson } from '../evaluator/engine/files/read-json.ts';
 import { filesOf } from '../evaluator/preference/run-folder.ts';
 import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
@@ -18,9 +24,10 @@ import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 
-type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds'>;
+type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta'>;
 interface Options extends DataOption, Settings {
   objective?: ObjectiveName;
+  beta?: number;
   pipeline: string;
   preferences?: string;
   out?: string;
@@ -45,7 +52,11 @@ export function trainCommand(): Command {
     .option('--verify <dir>', 'recompute reference cases instead of training')
     .option('--rank <n>', 'rank of the adapter', wholeNumber(1), 64)
     .option('--alpha <n>', 'its scale is alpha / rank', realNumber(0), 64)
-    .option('--beta <n>', 'how much a difference of errors counts', realNumber(0), 2500)
+    .option(
+      '--beta <n>',
+      'how much a difference of errors counts (2500; mapo: weight of its ratio term)',
+      realNumber(0),
+    )
     .option('--lambda <n>', 'weight of CPO’s second term', realNumber(0), 1)
     .addOption(
       new Option('--features <where>', 'of the frozen encoder, for ncp-*').choices(featureNames).default('down'),
@@ -102,7 +113,10 @@ function askedFor(options: Options) {
 }
 
 function settingsOf(options: Options, objective: ObjectiveName): TrainingSettings {
-  const { rank, alpha, beta, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
+  const beta = options.beta ?? lossOf(objectiveOf(objective)).usualBeta;
+  if (beta === null)
+    throw new BadInput(`--objective ${objective} has no usual --beta; give one (it weighs the ratio term).`);
+  const { rank, alpha, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
   const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
   return {
     ...{ objective, features, rank, alpha, beta, lambda, learningRate, warmup, steps, batch, accumulate },

@@ -6,7 +6,7 @@ import { TorchGenerator } from '../engine/diffusion/torch-random.ts';
 import { mixPair } from '../statistics/mix.ts';
 import { Random } from '../statistics/random.ts';
 import type { EncodedPairs } from './encoded-pairs.ts';
-import { objectiveOf, type ObjectiveName } from './objectives.ts';
+import { objectiveOf, type ObjectiveName } from './objectives/objectives.ts';
 import type { Batch } from './training-session.ts';
 
 export interface BatchSettings {

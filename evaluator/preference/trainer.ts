@@ -6,7 +6,7 @@ import type { Device } from '../engine/onnx/device.ts';
 import { Batches, type BatchSettings } from './batches.ts';
 import type { EncodedPairs } from './encoded-pairs.ts';
 import { LossWatch } from './loss-watch.ts';
-import { objectiveOf, type FeatureName } from './objectives.ts';
+import { objectiveOf, type FeatureName } from './objectives/objectives.ts';
 import { noiseSchedule } from './reverse-step.ts';
 import { claimRunFolder, filesOf, openLog } from './run-folder.ts';
 import { TrainingSession } from './training-session.ts';

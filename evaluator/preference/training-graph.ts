@@ -8,7 +8,7 @@ import { backward } from '../engine/autodiff/backward.ts';
 import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical.ts';
 import { Graph } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
-import { lossGraph, type FeatureName, type Objective } from './objectives.ts';
+import { lossGraph, type FeatureName, type Objective } from './objectives/objectives.ts';
 
 export interface TrainingSpec {
   objective: Objective;

@@ -3,7 +3,7 @@ import type { LogRow } from '../../contract/training.ts';
 import { adamWDefaults, globalNorm } from './adamw.ts';
 import type { Batches } from './batches.ts';
 import type { LossWatch } from './loss-watch.ts';
-import { cpoLogits, dpoLogits, objectiveOf } from './objectives.ts';
+import { lossOf, objectiveOf } from './objectives/objectives.ts';
 import type { TrainingSettings } from './trainer.ts';
 import type { StepResult, TrainingSession } from './training-session.ts';
 import type { TrainingState } from './training-state.ts';
@@ -66,12 +66,15 @@ function logitsOf(
   { objective, batch }: StepSettings,
   { modelErrors, referenceErrors }: Pick<StepResult, 'modelErrors' | 'referenceErrors'>,
 ): Float64Array | [] {
-  const { loss } = objectiveOf(objective);
-  if (loss === 'sft') return [];
-  // [2 · batch], winners first, to one side's [batch]
-  const half = (errors: Float32Array, side: 0 | 1) =>
-    Float64Array.from(errors.subarray(side * batch, (side + 1) * batch));
-  const model = { modelWinner: half(modelErrors, 0), modelLoser: half(modelErrors, 1) };
-  if (loss === 'cpo' || referenceErrors === undefined) return cpoLogits(model);
-  return dpoLogits({ ...model, referenceWinner: half(referenceErrors, 0), referenceLoser: half(referenceErrors, 1) });
+  const { logits } = lossOf(objectiveOf(objective));
+  if (logits === null) return [];
+  // [2 · batch], winners first, to one side's [batch]; the reference's are there where the loss reads them
+  const half = (errors: Float32Array | undefined, side: 0 | 1) =>
+    Float64Array.from(errors?.subarray(side * batch, (side + 1) * batch) ?? []);
+  return logits({
+    modelWinner: half(modelErrors, 0),
+    modelLoser: half(modelErrors, 1),
+    referenceWinner: half(referenceErrors, 0),
+    referenceLoser: half(referenceErrors, 1),
+  });
 }

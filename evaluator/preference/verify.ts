@@ -9,7 +9,7 @@ import type { Device } from '../engine/onnx/device.ts';
 import { readSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import { readJson } from '../engine/files/read-json.ts';
 import { AdamW, adamWDefaults } from './adamw.ts';
-import { objectiveOf, type FeatureName, type ObjectiveName } from './objectives.ts';
+import { lossNames, objectiveOf, type FeatureName, type ObjectiveName } from './objectives/objectives.ts';
 import { noiseSchedule } from './reverse-step.ts';
 import { TrainingSession, type Batch } from './training-session.ts';
 
@@ -35,7 +35,7 @@ const casesSchema = z.object({
   cases: z.array(
     z.object({
       name: z.string(),
-      objective: z.enum(['sft', 'dpo', 'cpo']),
+      objective: z.enum(lossNames),
       perceptual: z.boolean(),
       features: z.enum(['down', 'mid', 'multi']).nullable(),
       beta: z.number(),

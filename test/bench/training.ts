@@ -13,7 +13,7 @@ import type { AttentionLimits } from '../../evaluator/engine/autodiff/attention.
 import { Graph } from '../../evaluator/engine/autodiff/graph.ts';
 import { encodeModel } from '../../evaluator/engine/onnx/model-file.ts';
 import { createSession, createSessionFromBytes, type Value } from '../../evaluator/engine/onnx/session.ts';
-import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives.ts';
+import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives/objectives.ts';
 import { noiseSchedule } from '../../evaluator/preference/reverse-step.ts';
 import { TrainingSession, type Batch } from '../../evaluator/preference/training-session.ts';
 import { starter } from '../../evaluator/starter/starter.ts';

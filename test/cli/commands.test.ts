@@ -28,6 +28,10 @@ describe('command line', () => {
       [['plan', '--win-rate', '0.6', '--prompts', '3'], 'not both'],
       [['study', 'create', 's', '--prompts', 'x', '--a', 'x', '--a', 'y', '--b', 'z'], "'--a <model>' is given twice"],
       [['analyze', 'x.csv', '--map', 'thing=x'], '"thing=x" must be FIELD=COLUMN'],
+      [
+        ['train', '--objective', 'mapo', '--pipeline', 'x', '--preferences', 'y', '--out', join(folder, 'out')],
+        '--objective mapo has no usual --beta',
+      ],
       [['report', 'none'], 'There is no study named "none".'],
     ] as [string[], string][]) {
       const { code, stderr } = await visavis(folder, ...argv);

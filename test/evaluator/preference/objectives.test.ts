@@ -1,17 +1,22 @@
 /** @file The losses of both forms, numbers and graph, against the equations worked out by hand. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { backward } from '../../../evaluator/engine/autodiff/backward.ts';
 import { Graph } from '../../../evaluator/engine/autodiff/graph.ts';
 import { encodeModel } from '../../../evaluator/engine/onnx/model-file.ts';
 import { createSessionFromBytes } from '../../../evaluator/engine/onnx/session.ts';
+import { cpoLogits } from '../../../evaluator/preference/objectives/cpo.ts';
+import { dpoLogits } from '../../../evaluator/preference/objectives/dpo.ts';
+import { mapoLogits } from '../../../evaluator/preference/objectives/mapo.ts';
 import {
-  cpoLogits,
-  dpoLogits,
   lossGraph,
-  logisticLoss,
+  lossNames,
   objectiveNames,
   objectiveOf,
   type ObjectiveName,
-} from '../../../evaluator/preference/objectives.ts';
+} from '../../../evaluator/preference/objectives/objectives.ts';
+import { golden as goldenFolder } from '../../support/folders.ts';
 
 const softplus = (x: number) => Math.log(1 + Math.exp(x));
 // Two pairs. Winners' gaps to losers: θ −.1, +.3; reference −.03, +.2. So θ − ref: −.07 (better), +.1 (worse).
@@ -30,9 +35,12 @@ describe('objectives', () => {
       ['sft', 'sft', false, false, false, 0],
       ['dpo', 'dpo', false, true, true, 0],
       ['cpo', 'cpo', false, true, false, 0],
+      ['ipo', 'ipo', false, true, true, 0],
+      ['mapo', 'mapo', false, true, false, 0],
       ['ncp-sft', 'sft', true, false, false, 1],
       ['ncp-dpo', 'dpo', true, true, true, 1],
       ['ncp-cpo', 'cpo', true, true, false, 1],
+      ['ncp-ipo', 'ipo', true, true, true, 1],
     ]);
   });
 
@@ -43,11 +51,16 @@ describe('objectives', () => {
     expect([...cpoLogits(errors)]).toEqual([expect.closeTo(0.1, 12), expect.closeTo(-0.3, 12)]);
   });
 
-  it('−log σ(βx), its mean, without overflow', () => {
-    expect(logisticLoss(Float64Array.of(0), 2500)).toBeCloseTo(Math.LN2, 12);
-    expect(logisticLoss(Float64Array.of(-1), 2500)).toBeCloseTo(2500, 9);
-    expect(logisticLoss(Float64Array.of(1), 2500)).toBe(0);
-    expect(logisticLoss(Float64Array.of(0.07, -0.1), 2)).toBeCloseTo((softplus(-0.14) + softplus(0.2)) / 2, 12);
+  it('MaPO’s logits are T times the difference of φ', () => {
+    // φ(.3) = .15/(e^.15 − 1), φ(.4) = .2/(e^.2 − 1)
+    const phi = (x: number) => x / 2 / (Math.exp(x / 2) - 1);
+    expect([...mapoLogits(errors)]).toEqual([
+      expect.closeTo(1000 * (phi(0.3) - phi(0.4)), 9),
+      expect.closeTo(1000 * (phi(0.5) - phi(0.2)), 9),
+    ]);
+    expect(mapoLogits(errors)[0]).toBeGreaterThan(0);
+    // φ(0) is its limit.
+    expect([...mapoLogits({ modelWinner: Float64Array.of(0), modelLoser: Float64Array.of(0) })]).toEqual([0]);
   });
 
   const supervised = (0.3 + 0.5) / 2;
@@ -56,6 +69,8 @@ describe('objectives', () => {
     ['dpo', 1, (softplus(-0.14) + softplus(0.2)) / 2],
     ['cpo', 0, (softplus(-0.2) + softplus(0.6)) / 2],
     ['cpo', 0.5, (softplus(-0.2) + softplus(0.6)) / 2 + 0.5 * supervised],
+    // (β·logits − ½)²: .14 − .5, −.2 − .5
+    ['ipo', 1, (0.36 ** 2 + 0.7 ** 2) / 2],
     ['ncp-dpo', 1, (softplus(-0.14) + softplus(0.2)) / 2],
   ] as [ObjectiveName, number, number][])(
     '%s with λ = %d as a graph gives the number by hand',
@@ -79,4 +94,51 @@ describe('objectives', () => {
       await session.release();
     },
   );
+
+  describe('as PyTorch has them', () => {
+    interface Golden {
+      errors: Record<keyof typeof errors, number[]>;
+      cases: {
+        objective: ObjectiveName;
+        beta: number;
+        lambda_: number;
+        loss: number;
+        gradientWinner: number[];
+        gradientLoser: number[];
+      }[];
+    }
+    const golden = JSON.parse(readFileSync(join(goldenFolder, 'objectives.json'), 'utf8')) as Golden;
+
+    it('there is a case of every loss', () => {
+      expect(golden.cases.map(({ objective }) => objective)).toEqual(lossNames);
+    });
+    it.each(golden.cases)('$objective: the loss and its slope in every error', async (one) => {
+      const { modelWinner, modelLoser, referenceWinner, referenceLoser } = golden.errors;
+      const pairs = modelWinner.length;
+      const graph = new Graph();
+      const model = graph.input('model', [2 * pairs]);
+      const reference = graph.input('reference', [2 * pairs]);
+      const settings = { pairs, beta: one.beta, lambda: one.lambda_ };
+      const loss = lossGraph(graph, objectiveOf(one.objective), { model, reference }, settings);
+      const [gradient] = backward(graph, loss, [model]);
+      graph.output(loss, 'loss');
+      graph.output(gradient!, 'gradient');
+      const session = await createSessionFromBytes(encodeModel(graph.toModel()), { kind: 'cpu' });
+      const feed = (values: number[]) => ({
+        type: 'float32' as const,
+        data: Float32Array.from(values),
+        dims: [2 * pairs],
+      });
+      const result = await session.run({
+        model: feed([...modelWinner, ...modelLoser]),
+        reference: feed([...referenceWinner, ...referenceLoser]),
+      });
+      await session.release();
+      const found = [...(result['gradient']!.data as Float32Array)];
+      const expected = [...one.gradientWinner, ...one.gradientLoser];
+      const largest = Math.max(...expected.map(Math.abs));
+      expect(Math.abs((result['loss']!.data as Float32Array)[0]! / one.loss - 1)).toBeLessThan(2e-6);
+      expect(Math.max(...found.map((slope, i) => Math.abs(slope - expected[i]!))) / largest).toBeLessThan(5e-6);
+    });
+  });
 });

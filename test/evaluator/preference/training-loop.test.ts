@@ -9,7 +9,7 @@ import { readSafeTensors } from '../../../evaluator/engine/onnx/safetensors.ts';
 import { AdamW } from '../../../evaluator/preference/adamw.ts';
 import { Batches, type BatchSource } from '../../../evaluator/preference/batches.ts';
 import { Diverged, LossWatch } from '../../../evaluator/preference/loss-watch.ts';
-import type { ObjectiveName } from '../../../evaluator/preference/objectives.ts';
+import type { ObjectiveName } from '../../../evaluator/preference/objectives/objectives.ts';
 import { claimRunFolder, filesOf, openLog } from '../../../evaluator/preference/run-folder.ts';
 import type { Batch, StepResult } from '../../../evaluator/preference/training-session.ts';
 import { TrainingState } from '../../../evaluator/preference/training-state.ts';
