@@ -25,13 +25,16 @@ export class LiveStudy {
       (study) => {
         if (this.study === undefined) this.#take(study);
       },
-      (error: unknown) => (this.error ??= error as Error),
+      (error: unknown) => {
+        if (this.study === undefined) this.error = error as Error;
+      },
     );
   }
 
   #take(study: StudySummary): void {
     const changed = study.votes !== this.study?.votes || study.running !== this.study?.running;
     this.study = study;
+    this.error = undefined;
     if (changed) void this.#readReport();
   }
 

@@ -49,20 +49,19 @@ export const visit: Migration = {
       .addColumn('created_at', 'bigint', (c) => c.notNull())
       .addPrimaryKeyConstraint('visit_step_pk', ['annotator_id', 'position'])
       .execute();
-    for (const statement of replaced(rules, isPostgres(db) ? 'postgres' : 'sqlite'))
-      await sql.raw(statement).execute(db);
+    for (const statement of isPostgres(db) ? postgres : sqlite) await sql.raw(statement).execute(db);
   },
 };
 
-export interface Dialect {
+interface Dialect {
   shard: string;
   /** A comparison as 0 or 1. */
   int(comparison: string): string;
 }
 
-/** Adds a slot's vote to the tally, or takes it away, unless its seat lies outside the plan. @param row of the slot */
-export function count(sign: '+' | '-', row: 'new' | 'old', { shard, int }: Dialect): string {
-  return `
+/** As in 0012, but for seats outside the plan: they are in no tally, and do not move the search for the next pair. */
+function rules({ shard, int }: Dialect) {
+  const count = (sign: '+' | '-', row: 'new' | 'old') => `
   insert into tally (study_id, population, criterion, shard, a, b, tie)
     select v.study_id, s.population, v.criterion, ${shard}, ${sign}${int('v.choice = x.side_a')},
            ${sign}${int("v.choice <> x.side_a and v.choice <> 'tie'")}, ${sign}${int("v.choice = 'tie'")}
@@ -70,17 +69,12 @@ export function count(sign: '+' | '-', row: 'new' | 'old', { shard, int }: Diale
     where v.id = ${row}.vote_id and s.position >= 0
     on conflict (study_id, population, criterion, shard)
     do update set a = tally.a + excluded.a, b = tally.b + excluded.b, tie = tally.tie + excluded.tie;`;
-}
-
-/** As in 0012, but for seats outside the plan: they are in no tally, and do not move the search for the next pair. */
-function rules(dialect: Dialect): Rule[] {
-  const { int } = dialect;
   return [
     {
       name: 'slot_filled',
       event: 'after insert on slot',
       when: '',
-      body: `${count('+', 'new', dialect)}
+      body: `${count('+', 'new')}
   update annotator set votes = votes + 1,
     last_assignment_id = (select assignment_id from vote where id = new.vote_id)
   where id = (select annotator_id from vote where id = new.vote_id);`,
@@ -89,7 +83,7 @@ function rules(dialect: Dialect): Rule[] {
       name: 'slot_emptied',
       event: 'after delete on slot',
       when: '',
-      body: `${count('-', 'old', dialect)}
+      body: `${count('-', 'old')}
   update annotator set votes = votes - 1 where id = (select annotator_id from vote where id = old.vote_id);`,
     },
     {
@@ -105,23 +99,12 @@ function rules(dialect: Dialect): Rule[] {
   ];
 }
 
-export interface Rule {
-  name: string;
-  event: string;
-  /** Empty: always. */
-  when: string;
-  body: string;
-}
+const sqlite = rules({ shard: '0', int: (comparison) => `(${comparison})` }).flatMap(({ name, event, when, body }) => [
+  `drop trigger ${name}`,
+  `create trigger ${name} ${event}${when === '' ? '' : ` when ${when}`} begin\n  ${body}\nend`,
+]);
 
-/** The statements that put rules in the place of those of the same names. @param isOn which engine */
-export function replaced(rules: (dialect: Dialect) => Rule[], isOn: 'sqlite' | 'postgres'): string[] {
-  if (isOn === 'sqlite')
-    return rules({ shard: '0', int: (comparison) => `(${comparison})` }).flatMap(({ name, event, when, body }) => [
-      `drop trigger ${name}`,
-      `create trigger ${name} ${event}${when === '' ? '' : ` when ${when}`} begin\n  ${body}\nend`,
-    ]);
-  return rules({ shard: 'pg_backend_pid() % 16', int: (comparison) => `(${comparison})::int` }).map(
-    ({ name, body }) =>
-      `create or replace function ${name}() returns trigger language plpgsql as $$ begin\n  ${body}\n  return null; end $$`,
-  );
-}
+const postgres = rules({ shard: 'pg_backend_pid() % 16', int: (comparison) => `(${comparison})::int` }).map(
+  ({ name, body }) =>
+    `create or replace function ${name}() returns trigger language plpgsql as $$ begin\n  ${body}\n  return null; end $$`,
+);

@@ -27,10 +27,14 @@ export interface CountedVote {
 /** A vote with the id of its annotator, whose name in the study may become a pseudonym. */
 type KeptVote = Omit<CountedVote, 'annotator'> & { annotatorId: string };
 
+/** Of annotators, by their id. */
+type People = ReadonlyMap<string, { name: string; changes: number }>;
+
 interface Kept {
-  /** Of each annotator, `vote_changes` before their votes were read. */
-  changes: Map<string, number>;
-  names: Map<string, string>;
+  /** Of each annotator `vote_changes` as of these votes or earlier; none: 0. */
+  changes: ReadonlyMap<string, number>;
+  /** Of those who have votes. */
+  names: ReadonlyMap<string, string>;
   votes: readonly KeptVote[];
   /** What was answered last; the same array while nothing changes. */
   named: readonly CountedVote[];
@@ -39,8 +43,10 @@ interface Kept {
 /** Of each connection, by study and population; the one that was asked for last is at the end. */
 const keptOf = new WeakMap<Database, Map<string, Kept>>();
 
-/** Votes kept for each connection: some 200 bytes each. The study that was just read is kept whatever its size. */
+/** Votes kept for each connection, half a kilobyte each; the study that was just read is kept whatever its size. */
 const most = 500_000;
+/** What is kept with a study's votes (kept-results.ts) is bounded by this. */
+export const mostStudies = 8;
 
 /** From this share of the annotators on, everything is read in one go. */
 const manyChanged = 1 / 4;
@@ -48,8 +54,12 @@ const manyChanged = 1 / 4;
 /** Of PostgreSQL's parameters a query can have 65,535, of SQLite's 32,766. */
 const mostIds = 5000;
 
+/** So often others voted while those were read who had; then everything is read. */
+const tries = 3;
+
 /**
- * Every vote that counts, by pair, criterion and seat: an order that depends on the study alone. Whoever gets it shares it with others.
+ * Every vote that counts, by pair, criterion and seat: an order that depends on the study alone. As of one moment, while people vote
+ * too. Whoever gets it shares it with others.
  * @param db a transaction reads everything
  */
 export async function countedVotes(
@@ -57,23 +67,54 @@ export async function countedVotes(
   studyId: string,
   population: Population,
 ): Promise<readonly CountedVote[]> {
-  const people = await db
-    .selectFrom('annotator')
-    .select(['id', 'participant', 'vote_changes as changes'])
-    .where('study_id', '=', studyId)
-    .where('population', '=', population)
-    .execute();
-  const changes = new Map(people.map((person) => [person.id, person.changes]));
-  const names = new Map(people.map(({ id, participant }) => [id, participant]));
-  const kept = db.isTransaction ? undefined : studiesOf(db).get(`${studyId} ${population}`);
-  const votes = await upToDate(db, { studyId, population, changes, kept });
-  if (kept !== undefined && votes === kept.votes && sameEntries(names, kept.names)) {
-    keep(db, `${studyId} ${population}`, { ...kept, changes });
-    return kept.named;
+  const key = `${studyId} ${population}`;
+  const before = db.isTransaction ? undefined : studiesOf(db).get(key);
+  const now =
+    (before === undefined ? undefined : await renewed(db, { studyId, population }, before)) ??
+    (await readWhole(db, { studyId, population }));
+  if (!db.isTransaction) keep(db, key, now);
+  return now.named;
+}
+
+interface Asked {
+  studyId: string;
+  population: Population;
+}
+
+/** What is kept with the votes of those read again who have voted since; undefined when all has to be read. */
+async function renewed(db: Database, asked: Asked, kept: Kept): Promise<Kept | undefined> {
+  for (let i = 0; i < tries; i++) {
+    const people = await peopleOf(db, asked);
+    const changed = [...people].flatMap(([id, { changes }]) => (changes === (kept.changes.get(id) ?? 0) ? [] : [id]));
+    if (changed.length === 0) return named(kept.votes, people, changesOf(people), kept);
+    if (changed.length > Math.min(mostIds, Math.max(1, manyChanged * people.size))) return undefined;
+    const gone = new Set(changed);
+    const fresh = (await votesOf(db, changed, asked.population)).sort(inOrder);
+    // The others' votes are those of the same moment if they are the same a moment later.
+    const later = await peopleOf(db, asked);
+    const isWhole = [...later].every(([id, { changes }]) => gone.has(id) || changes === (kept.changes.get(id) ?? 0));
+    if (!isWhole) continue;
+    const others = kept.votes.filter(({ annotatorId }) => !gone.has(annotatorId));
+    return named(merged(others, fresh), later, changesOf(people), kept);
   }
-  const named = votes.map((vote) => withName(vote, names.get(vote.annotatorId)!));
-  if (!db.isTransaction) keep(db, `${studyId} ${population}`, { changes, names, votes, named });
-  return named;
+  return undefined;
+}
+
+/** In one statement: votes, and who had cast them and how often they had changed. */
+async function readWhole(db: Database, asked: Asked): Promise<Kept> {
+  const rows = await allVotes(db, asked);
+  const people = new Map(rows.map(({ annotatorId, name, changes }) => [annotatorId, { name, changes }]));
+  return named([...rows].sort(inOrder), people, changesOf(people));
+}
+
+const changesOf = (people: People) => new Map([...people].map(([id, { changes }]) => [id, changes]));
+
+/** @param before whose array is given again where it says the same */
+function named(votes: readonly KeptVote[], people: People, changes: ReadonlyMap<string, number>, before?: Kept): Kept {
+  if (before?.votes === votes && [...before.names].every(([id, name]) => people.get(id)?.name === name))
+    return { ...before, changes };
+  const names = new Map(votes.map(({ annotatorId }) => [annotatorId, people.get(annotatorId)!.name]));
+  return { votes, names, changes, named: votes.map((vote) => withName(vote, names.get(vote.annotatorId)!)) };
 }
 
 /** Written out: what a spread makes takes several times as long to read, and these are read in many loops. */
@@ -93,25 +134,6 @@ function withName(vote: KeptVote, annotator: string): CountedVote {
   };
 }
 
-/** @returns what is kept, the same array, when nobody's votes have changed */
-async function upToDate(
-  db: Database,
-  {
-    studyId,
-    population,
-    changes,
-    kept,
-  }: { studyId: string; population: Population; changes: ReadonlyMap<string, number>; kept: Kept | undefined },
-): Promise<readonly KeptVote[]> {
-  const changed = [...changes].flatMap(([id, now]) => (now === (kept?.changes.get(id) ?? 0) ? [] : [id]));
-  if (kept !== undefined && changed.length === 0) return kept.votes;
-  if (kept === undefined || changed.length > Math.min(mostIds, Math.max(1, manyChanged * changes.size)))
-    return (await allVotes(db, studyId, population)).sort(inOrder);
-  const gone = new Set(changed);
-  const others = kept.votes.filter(({ annotatorId }) => !gone.has(annotatorId));
-  return merged(others, (await votesOf(db, changed, population)).sort(inOrder));
-}
-
 function studiesOf(db: Database): Map<string, Kept> {
   let studies = keptOf.get(db);
   if (studies === undefined) {
@@ -127,7 +149,7 @@ function keep(db: Database, key: string, kept: Kept): void {
   studies.set(key, kept);
   let total = [...studies.values()].reduce((sum, { votes }) => sum + votes.length, 0);
   for (const [oldest, { votes }] of studies) {
-    if (total <= most || oldest === key) return;
+    if (oldest === key || (total <= most && studies.size <= mostStudies)) return;
     studies.delete(oldest);
     total -= votes.length;
   }
@@ -147,8 +169,14 @@ function merged(x: readonly KeptVote[], y: readonly KeptVote[]): KeptVote[] {
   return all.concat(x.slice(i), y.slice(j));
 }
 
-function sameEntries(x: ReadonlyMap<string, string>, y: ReadonlyMap<string, string>): boolean {
-  return x.size === y.size && [...x].every(([key, value]) => y.get(key) === value);
+async function peopleOf(db: Database, { studyId, population }: Asked): Promise<People> {
+  const rows = await db
+    .selectFrom('annotator')
+    .select(['id', 'participant as name', 'vote_changes as changes'])
+    .where('study_id', '=', studyId)
+    .where('population', '=', population)
+    .execute();
+  return new Map(rows.map(({ id, name, changes }) => [id, { name, changes }]));
 }
 
 const columns = [
@@ -165,14 +193,16 @@ const columns = [
   'v.created_at as createdAt',
 ] as const;
 
-function allVotes(db: Database, studyId: string, population: Population): Promise<KeptVote[]> {
+function allVotes(db: Database, { studyId, population }: Asked) {
   return db
     .selectFrom('seat as t')
     .innerJoin('slot as s', 's.seat_id', 't.id')
     .innerJoin('vote as v', 'v.id', 's.vote_id')
     .innerJoin('assignment as x', 'x.id', 'v.assignment_id')
     .innerJoin('pair as p', 'p.id', 't.pair_id')
+    .innerJoin('annotator as n', 'n.id', 'v.annotator_id')
     .select(columns)
+    .select(['n.participant as name', 'n.vote_changes as changes'])
     .where('t.study_id', '=', studyId)
     .where('t.population', '=', population)
     .where('t.position', '>=', 0)

@@ -212,10 +212,10 @@ export function researchApi({
       response.json({ done: true });
     });
   router.get('/studies/:name/pairs', async (request, response) => {
-    await revealAsked(request, response);
     const first = request.query['first'];
     if (first !== undefined && !(typeof first === 'string' && /^[1-9]\d{0,8}$/.test(first)))
       throw new ServiceError('bad-request', 'first must be a number of pairs, 1 or more.');
+    await revealAsked(request, response);
     sendJson(
       response,
       await aside.json('gallery', {

@@ -1,7 +1,9 @@
 /** @file A report, annotators' quality and a gallery that were computed before are what computing them anew gives. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import type { Gallery } from '../../../contract/research.ts';
 import { connect } from '../../../db/open.ts';
+import { insertReward, insertScores } from '../../../db/queries/rewards.ts';
 import { joinStudy, nextAssignment } from '../../../server/study/assignments.ts';
 import { excludeAnnotator, includeAnnotator } from '../../../server/study/exclusions.ts';
 import { galleryOf } from '../../../server/study/gallery.ts';
@@ -69,7 +71,17 @@ onBothEngines('what is kept of a study', (fresh) => {
     await look();
     await changeState(db, name, 'closed');
     await look();
-    // Each step but the last two, which change neither votes nor who counts of what was before, says something else.
+    const renders = await db.selectFrom('render').select('id').execute();
+    const reward = { id: 'pick', name: 'pick', kind: 'pickscore' as const, networkSha256: 'n', createdAt: 1 };
+    await insertReward(db, { ...reward, settings: {} });
+    await insertScores(
+      db,
+      renders.map(({ id }, i) => ({ renderId: id, rewardId: 'pick', networkSha256: 'n', value: i, createdAt: 1 })),
+    );
+    await look();
+    expect((told.at(-1) as { gallery: Gallery }).gallery.pairs[0]!.scores).toHaveLength(1);
+    expect(JSON.stringify((told.at(-1) as { report: unknown }).report)).toContain('"reward":"pick"');
+    // Each step but two, which change neither votes nor who counts of what was before, says something else.
     const reports = told.map((each) => JSON.stringify((each as { report: unknown }).report));
     expect(new Set(reports).size).toBe(told.length - 2);
   });
