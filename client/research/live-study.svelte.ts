@@ -33,8 +33,9 @@ export class LiveStudy {
 
   #take(study: StudySummary): void {
     const changed = study.votes !== this.study?.votes || study.running !== this.study?.running;
+    // That it could not be read a moment ago is over.
+    if (this.study === undefined) this.error = undefined;
     this.study = study;
-    this.error = undefined;
     if (changed) void this.#readReport();
   }
 
