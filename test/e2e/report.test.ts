@@ -220,6 +220,14 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
     await live.click('a:text-is("study")');
     await live.waitForSelector('text=results are hidden');
     expect(await live.locator('text=Majority win rate').count()).toBe(0);
+    // A link that is shown once stays while the study ends and its report comes.
+    await live.click('button:has-text("Make a link")');
+    const link = live.getByLabel('The link, shown this once');
+    await link.waitFor();
+    await live.getByRole('button', { name: 'Close', exact: true }).click();
+    await live.waitForSelector('h2:has-text("Majority win rate of aardvark")');
+    expect(await link.isVisible()).toBe(true);
+    await live.getByRole('button', { name: 'Open', exact: true }).click();
     await live.click('button:has-text("Show them now")');
     await live.waitForSelector('h2:has-text("Majority win rate of aardvark")');
     await changeState(other.db, 'study', 'closed');
@@ -227,5 +235,32 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
     await live.waitForSelector('h2:has-text("Majority win rate of aardvark")');
     await live.context().close();
     await running.close();
+  });
+
+  it('a gallery’s first pairs are there while the others are on their way, and are not filtered alone', async () => {
+    const other = await freshSqlite();
+    const fixture = await openStudyOf(other.db, { pairs: 24, votesPerPair: 1, criteria: ['general'] });
+    await changeState(other.db, fixture.name, 'closed');
+    const closed = await testServer(other.db, fixture.dataFolder);
+    const { page } = await openPage(browser, await closed.researcherLink());
+    await page.click('button:has-text("Sign in")');
+    await page.waitForSelector('table');
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    await page.route(/\/pairs\?$/, async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(`${closed.url}/research/studies/study/pairs`);
+    await page.getByText('The first 20 pairs; the others are on their way.').waitFor();
+    expect(await page.getByLabel('Outcome').isDisabled()).toBe(true);
+    letGo();
+    await page.getByText('24 of 24 pairs').waitFor();
+    await page.getByLabel('Outcome').selectOption('incomplete');
+    await page.getByText('24 of 24 pairs').waitFor();
+    await page.getByLabel('Outcome').selectOption('a');
+    await page.getByText('0 of 24 pairs').waitFor();
+    await page.context().close();
+    await closed.close();
   });
 });
