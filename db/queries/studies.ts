@@ -338,8 +338,11 @@ export async function listPairsForBundle(db: Database, studyId: string) {
   }));
 }
 
-/** Each pair's two scores by every reward whose present network has scored both renders. */
-export function listPairScores(db: Database, studyId: string) {
+/**
+ * Each pair's two scores by every reward whose present network has scored both renders.
+ * @param upTo position of the last pair that is asked for; all when it is left out
+ */
+export function listPairScores(db: Database, studyId: string, upTo?: number) {
   return db
     .selectFrom('pair as p')
     .innerJoin('score as a', 'a.render_id', 'p.render_a_id')
@@ -355,6 +358,7 @@ export function listPairScores(db: Database, studyId: string) {
     .select(['w.name as reward', 'p.position', 'a.value as scoreA', 'b.value as scoreB'])
     .where('p.study_id', '=', studyId)
     .where('p.position', '>=', 0)
+    .$if(upTo !== undefined, (query) => query.where('p.position', '<=', upTo!))
     .orderBy('w.name')
     .orderBy('p.position')
     .execute();

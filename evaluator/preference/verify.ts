@@ -9,7 +9,7 @@ import type { Device } from '../engine/onnx/device.ts';
 import { readSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import { readJson } from '../engine/files/read-json.ts';
 import { AdamW, adamWDefaults } from './adamw.ts';
-import { lossNames, objectiveOf, type FeatureName, type ObjectiveName } from './objectives/objectives.ts';
+import { lossNames, objectiveNames, objectiveOf, type FeatureName } from './objectives/objectives.ts';
 import { noiseSchedule } from './reverse-step.ts';
 import { TrainingSession, type Batch } from './training-session.ts';
 
@@ -92,7 +92,9 @@ export async function verifyCases(
   const verified: VerifiedCase[] = [];
   for (const one of parsed.data.cases) {
     const { rank, alpha } = parsed.data;
-    const name = (one.perceptual ? `ncp-${one.objective}` : one.objective) as ObjectiveName;
+    const asked = one.perceptual ? (`ncp-${one.objective}` as const) : one.objective;
+    const name = objectiveNames.find((known) => known === asked);
+    if (name === undefined) throw new BadInput(`${folder}: there is no objective ${asked} (case ${one.name}).`);
     const spec = { objective: objectiveOf(name), features: (one.features ?? 'down') as FeatureName, rank, alpha };
     const session = await TrainingSession.create(
       unet,

@@ -15,6 +15,7 @@ import { dawidSkene } from '../statistics/dawid-skene.ts';
 import { groupBy } from '../statistics/group-by.ts';
 import { median } from '../statistics/median.ts';
 import { wilson } from '../statistics/wilson.ts';
+import { outcomes } from './vote-table.ts';
 
 /** One vote that counts. */
 export interface Conduct {
@@ -167,8 +168,6 @@ export function runAtLeast(length: number, n: number): number {
   return Math.min(1, reached);
 }
 
-const labels = { a: 0, b: 1, tie: 2 } as const;
-
 /** Each vote's item, a criterion of a pair; items are numbered in the order of the pairs. */
 interface Items {
   of: Int32Array;
@@ -189,11 +188,11 @@ const numbered = (names: readonly string[]) => new Map([...new Set(names)].sort(
 function agreements(votes: readonly Conduct[]): Map<string, Count> {
   const items = itemsOf(votes);
   const counts = new Int32Array(3 * items.count);
-  votes.forEach(({ outcome }, i) => counts[3 * items.of[i]! + labels[outcome]]!++);
+  votes.forEach(({ outcome }, i) => counts[3 * items.of[i]! + outcomes[outcome]]!++);
   const people = new Map<string, Count>();
   votes.forEach(({ annotator, outcome }, i) => {
     const at = 3 * items.of[i]!;
-    const own = at + labels[outcome];
+    const own = at + outcomes[outcome];
     counts[own]! -= 1;
     const half = (counts[at]! + counts[at + 1]! + counts[at + 2]!) / 2;
     if (Math.max(counts[at]!, counts[at + 1]!, counts[at + 2]!) > half) {

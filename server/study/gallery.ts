@@ -31,12 +31,13 @@ export async function galleryOf(db: Database, name: string, first?: number): Pro
     ),
   );
   const pairings = await listPairings(db, study.id);
-  const scores = groupBy(await listPairScores(db, study.id), ({ position }) => position);
+  const shown = said.slice(0, first);
+  const scores = groupBy(await listPairScores(db, study.id, shown.at(-1)?.position), ({ position }) => position);
   return {
     study: study.name,
     simulated: whose === 'simulated',
     pairings: pairings.map(({ modelA, modelB }) => ({ modelA, modelB })),
-    pairs: said.slice(0, first).map((pair) => ({
+    pairs: shown.map((pair) => ({
       ...pair,
       scores: (scores.get(pair.position) ?? []).map(({ reward, scoreA, scoreB }) => ({ reward, a: scoreA, b: scoreB })),
     })),

@@ -10,7 +10,6 @@ export function cpoLogits({ modelWinner, modelLoser }: Pick<Errors, 'modelWinner
 export const cpo: Loss = {
   usesLoser: true,
   usesReference: false,
-  hasPerceptual: true,
   usualBeta: 2500,
   graph(graph, errors, { beta, lambda }) {
     const gap = graph.minus(errors.winner(), errors.loser());

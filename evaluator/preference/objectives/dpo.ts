@@ -17,7 +17,6 @@ export function negatedDpoLogits(graph: Graph, errors: GraphErrors): string {
 export const dpo: Loss = {
   usesLoser: true,
   usesReference: true,
-  hasPerceptual: true,
   usualBeta: 2500,
   graph: (graph, errors, { beta }) =>
     meanOf(graph, logistic(graph, graph.times(negatedDpoLogits(graph, errors), beta))),

@@ -11,7 +11,6 @@ import { meanOf, type Loss } from './objective.ts';
 export const ipo: Loss = {
   usesLoser: true,
   usesReference: true,
-  hasPerceptual: true,
   usualBeta: 2500,
   graph(graph, errors, { beta }) {
     const negated = graph.times(negatedDpoLogits(graph, errors), beta);

@@ -35,7 +35,6 @@ function phiBelowOne(graph: Graph, error: string): string {
 export const mapo: Loss = {
   usesLoser: true,
   usesReference: false,
-  hasPerceptual: false,
   usualBeta: null,
   graph(graph, errors, { beta }) {
     const negated = graph.minus(phiBelowOne(graph, errors.loser()), phiBelowOne(graph, errors.winner()));

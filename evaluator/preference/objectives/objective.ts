@@ -26,8 +26,6 @@ export interface GraphErrors {
 export interface Loss {
   usesLoser: boolean;
   usesReference: boolean;
-  /** Whether errors between features may stand for those between noises. */
-  hasPerceptual: boolean;
   /** β where none is asked for; null: it has to be. */
   usualBeta: number | null;
   /** A value of shape [1]. @param lambda weight of CPO's second term */

@@ -4,7 +4,6 @@ import { meanOf, type Loss } from './objective.ts';
 export const sft: Loss = {
   usesLoser: false,
   usesReference: false,
-  hasPerceptual: true,
   usualBeta: 2500,
   graph: (graph, errors) => meanOf(graph, errors.winner()),
   logits: null,

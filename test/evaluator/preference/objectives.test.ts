@@ -12,6 +12,7 @@ import { mapoLogits } from '../../../evaluator/preference/objectives/mapo.ts';
 import {
   lossGraph,
   lossNames,
+  lossOf,
   objectiveNames,
   objectiveOf,
   type ObjectiveName,
@@ -41,6 +42,16 @@ describe('objectives', () => {
       ['ncp-dpo', 'dpo', true, true, true, 1],
       ['ncp-cpo', 'cpo', true, true, false, 1],
       ['ncp-ipo', 'ipo', true, true, true, 1],
+    ]);
+  });
+
+  it('β is 2500 where none is given; MaPO’s, another thing, has to be', () => {
+    expect(lossNames.map((loss) => [loss, lossOf({ loss }).usualBeta])).toEqual([
+      ['sft', 2500],
+      ['dpo', 2500],
+      ['cpo', 2500],
+      ['ipo', 2500],
+      ['mapo', null],
     ]);
   });
 
