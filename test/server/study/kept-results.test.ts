@@ -81,6 +81,12 @@ onBothEngines('what is kept of a study', (fresh) => {
     await look();
     expect((told.at(-1) as { gallery: Gallery }).gallery.pairs[0]!.scores).toHaveLength(1);
     expect(JSON.stringify((told.at(-1) as { report: unknown }).report)).toContain('"reward":"pick"');
+    // The first pairs alone have all of theirs.
+    const first = (await galleryOf(db, name, 2)).pairs;
+    expect(first.map(({ position, scores }) => [position, scores.length])).toEqual([
+      [0, 1],
+      [1, 1],
+    ]);
     // Each step but two, which change neither votes nor who counts of what was before, says something else.
     const reports = told.map((each) => JSON.stringify((each as { report: unknown }).report));
     expect(new Set(reports).size).toBe(told.length - 2);
