@@ -148,6 +148,12 @@ export const gallerySchema = z.object({
           )
           .describe('In the order in which they are asked.'),
         medianResponseTimeMs: z.number().nullable().describe('Of its votes; null without one.'),
+        difference: z
+          .number()
+          .nullable()
+          .describe(
+            'Mean absolute difference of both images in 8 × 8 colours, 0 to 1; null where one was made before it was kept.',
+          ),
         scores: z
           .array(
             z.object({

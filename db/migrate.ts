@@ -33,6 +33,7 @@ import { draft } from './migrations/0031-draft.ts';
 import { comment } from './migrations/0032-comment.ts';
 import { active } from './migrations/0033-active.ts';
 import { voteChanges } from './migrations/0034-vote-changes.ts';
+import { thumbnail } from './migrations/0035-thumbnail.ts';
 import { recruitment } from './migrations/0028-recruitment.ts';
 import { participant } from './migrations/0013-participant.ts';
 import { tally } from './migrations/0012-tally.ts';
@@ -72,6 +73,7 @@ export const migrations: Record<string, Migration> = {
   '0032-comment': comment,
   '0033-active': active,
   '0034-vote-changes': voteChanges,
+  '0035-thumbnail': thumbnail,
 };
 
 /**

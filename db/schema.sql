@@ -268,7 +268,8 @@ CREATE TABLE "render" (
   "width" integer not null,
   "height" integer not null,
   "provenance" text not null,
-  "created_at" bigint not null, constraint "render_once" unique ("model_id",
+  "created_at" bigint not null,
+  "thumbnail" text, constraint "render_once" unique ("model_id",
   "prompt_id",
   "seed"));
 

@@ -41,6 +41,8 @@ export interface RenderTable {
   /** JSON: what made the image (hashes, sampler, steps, guidance, library, device), or where it was imported from. */
   provenance: string;
   created_at: number;
+  /** Base64 of [8, 8, 3]: the image's colours from afar; null of what was made before they were kept. */
+  thumbnail: string | null;
 }
 
 export interface RenderFailureTable {

@@ -7,19 +7,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pipeline } from '../evaluator/engine/diffusion/pipeline.ts';
 import { encodePng } from '../evaluator/engine/images/png.ts';
-import { readNetworkFolder } from '../evaluator/rewards/network-folder.ts';
-import { RewardModel } from '../evaluator/rewards/reward-model.ts';
-import { SceneJudge } from '../evaluator/starter/judge.ts';
+import { likeness } from '../evaluator/starter/judge.ts';
 import { randomScene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
 import { Random } from '../evaluator/statistics/random.ts';
 
 const samples = 4;
-/** Of likeness. Above it the judge and the reward agree on 72 % of pairs, on all pairs on 66 %. */
-const margin = 0.022;
+const size = 128;
+/** Of likeness: images nearer to each other are no pair. */
+const margin = 2;
 const captionsAtOnce = 8;
-/** Fewer steps than for show: the pairs' own flaws are what is learnt from. */
-const settings = { sampler: 'ddim', steps: 12, guidance: 3.5, negativePrompt: null, width: 64, height: 64 };
+/** As for show. */
+const settings = { ...starter.settings, negativePrompt: null, width: size, height: size };
 /** What decides the pairs besides captions and seed. */
 export const pairSettings = { samples, margin, ...settings };
 const device = { kind: 'cpu' } as const;
@@ -39,8 +38,6 @@ export async function makePairs(
   }
   await mkdir(join(folder, 'images'), { recursive: true });
   const pipeline = await Pipeline.load({ folder: starter.pipeline, adapters: [] }, device);
-  const network = await readNetworkFolder(starter.reward.network, starter.reward.kind);
-  const judge = await SceneJudge.create(new RewardModel(network, device), network.preprocessing);
   const lines: string[] = [];
   for (let start = 0; start < scenes.length; start += captionsAtOnce) {
     const part = scenes.slice(start, start + captionsAtOnce);
@@ -52,13 +49,13 @@ export async function makePairs(
     });
     for (const [i, scene] of part.entries()) {
       const own = images.slice(i * samples, (i + 1) * samples).map(({ pixels }) => pixels);
-      const likeness = await judge.likeness(scene, own);
+      const ranked = likeness(scene, own, size);
       const names = own.map((_, k) => `images/${String(start + i).padStart(5, '0')}-${k}.png`);
       for (const [k, pixels] of own.entries())
-        await writeFile(join(folder, names[k]!), await encodePng(pixels, 64, 64));
+        await writeFile(join(folder, names[k]!), await encodePng(pixels, size, size));
       for (let first = 0; first < samples; first++) {
         for (let second = first + 1; second < samples; second++) {
-          const lead = likeness[first]! - likeness[second]!;
+          const lead = ranked[first]! - ranked[second]!;
           if (Math.abs(lead) < margin) continue;
           const label = lead > 0 ? 1 : 0;
           lines.push(

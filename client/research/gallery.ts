@@ -19,7 +19,13 @@ export interface Filter {
   order: string;
 }
 
-export const orders = { position: 'as asked', slowest: 'slowest first', closest: 'most divided first' } as const;
+export const orders = {
+  position: 'as asked',
+  slowest: 'slowest first',
+  closest: 'most divided first',
+  different: 'most different images first',
+  alike: 'most alike images first',
+} as const;
 
 /** Everything is text; what is empty does not filter. */
 export function filterIn(search: URLSearchParams, gallery: Gallery): Filter {
@@ -53,6 +59,12 @@ export function shownPairs(gallery: Gallery, filter: Filter): GalleryPair[] {
   if (filter.order === 'slowest')
     pairs.sort((x, y) => (y.medianResponseTimeMs ?? 0) - (x.medianResponseTimeMs ?? 0) || x.position - y.position);
   if (filter.order === 'closest') pairs.sort((x, y) => spread(x) - spread(y) || x.position - y.position);
+  if (filter.order === 'different' || filter.order === 'alike') {
+    const sign = filter.order === 'different' ? -1 : 1;
+    // What is not known comes last.
+    const known = ({ difference }: GalleryPair) => (difference === null ? Infinity : sign * difference);
+    pairs.sort((x, y) => known(x) - known(y) || x.position - y.position);
+  }
   return pairs;
 }
 

@@ -288,6 +288,14 @@ export function listPairImages(db: Database, studyId: string, position?: number)
     .execute();
 }
 
+/** Of each pair what both images look like from afar. @param upTo only the pairs up to this position */
+export function listPairThumbnails(db: Database, studyId: string, upTo?: number) {
+  return pairsWithRenders(db, studyId)
+    .$if(upTo !== undefined, (query) => query.where('p.position', '<=', upTo!))
+    .select(['p.position', 'a.thumbnail as thumbnailA', 'b.thumbnail as thumbnailB'])
+    .execute();
+}
+
 /** The pairs in the study's order, with how each image was made. */
 export async function listPairsForBundle(db: Database, studyId: string) {
   const rows = await pairsWithRenders(db, studyId)

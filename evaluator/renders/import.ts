@@ -12,6 +12,7 @@ import { insertRender, listRenders } from '../../db/queries/renders.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { readForeign } from '../engine/files/foreign-file.ts';
 import type { ImageStore } from '../engine/images/store.ts';
+import { thumbnailOf } from '../engine/images/thumbnail.ts';
 import { csvRows, jsonRows } from '../engine/files/table-rows.ts';
 import { toStillSrgb } from './convert.ts';
 
@@ -77,7 +78,7 @@ export async function importRenders(
     if (existing === undefined) {
       await insertModel(tx, { id: modelId, name: modelName, kind: 'imported', settings: {}, createdAt: now });
     }
-    for (const { entry, sha256, width, height, original, changes } of stored) {
+    for (const { entry, sha256, width, height, original, changes, thumbnail } of stored) {
       await insertRender(tx, {
         id: randomUUID(),
         modelId: modelId,
@@ -92,6 +93,7 @@ export async function importRenders(
           ...(changes.length > 0 ? { changes } : {}),
         },
         createdAt: now,
+        thumbnail,
       });
     }
   });
@@ -173,7 +175,7 @@ async function storeImage(images: ImageStore, { file, place }: Entry, root: stri
   try {
     const { png, width, height, changes } = await toStillSrgb(bytes, `${place}: ${file}`);
     const original = createHash('sha256').update(bytes).digest('hex');
-    return { sha256: await images.put(png), width, height, original, changes };
+    return { sha256: await images.put(png), width, height, original, changes, thumbnail: await thumbnailOf(png) };
   } catch (error) {
     if (error instanceof BadInput || (error as NodeJS.ErrnoException).code !== undefined) throw error;
     throw new BadInput(`${place}: ${file} does not decode: ${(error as Error).message.split('\n')[0]!}.`);

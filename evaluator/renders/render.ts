@@ -13,6 +13,7 @@ import { Renderer } from './renderer.ts';
 import type { RendererPool } from './renderer-pool.ts';
 import { cutFrom } from '../engine/diffusion/prompt-encoding.ts';
 import { encodePng } from '../engine/images/png.ts';
+import { thumbnailOf } from '../engine/images/thumbnail.ts';
 import type { ImageStore } from '../engine/images/store.ts';
 import { deviceName, type Device } from '../engine/onnx/device.ts';
 import { libraryVersion } from '../engine/onnx/library.ts';
@@ -258,6 +259,7 @@ class Run {
           device: deviceName(device),
         },
         createdAt: Date.now(),
+        thumbnail: await thumbnailOf({ pixels: image.pixels, width, height }),
       });
       this.#summary.rendered += 1;
       this.#report();

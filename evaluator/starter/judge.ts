@@ -1,63 +1,47 @@
 /**
- * @file A judge that knows the scene: how much more an image looks like drawings of its caption's scene than like drawings of
- * any scenes, to the starter's image encoder. It never reads the caption, and does not ask what the reward asks (does the
- * image fit the words?).
+ * @file A judge that knows the scene: how near an image is to good drawings of what its caption says. It looks at pixels
+ * alone, through no network, and so shares nothing with the reward that scores the adapters.
  */
-import { stack } from '../engine/onnx/tensors.ts';
-import { preprocess, type Preprocessing } from '../rewards/preprocessing.ts';
-import type { RewardModel } from '../rewards/reward-model.ts';
 import { Random } from '../statistics/random.ts';
-import { drawScene, randomScene, type Scene } from './scene.ts';
+import { drawScene } from './drawing.ts';
+import type { Scene } from './scene.ts';
 
-const size = 64;
-const shifts = [-0.05, 0, 0.05];
-const others = 64;
+/** Cells along a side; of each, the mean and the deviation of every colour are compared. */
+const cells = 8;
+/** Drawings of the scene, which differ in what the caption leaves open; the nearest counts. */
+const drawings = 6;
 
-export class SceneJudge {
-  readonly #model: RewardModel;
-  readonly #preprocessing: Preprocessing;
-  /** The mean of other scenes' embeddings: what every drawing has. */
-  readonly #common: Float32Array;
-
-  private constructor(model: RewardModel, preprocessing: Preprocessing, common: Float32Array) {
-    this.#model = model;
-    this.#preprocessing = preprocessing;
-    this.#common = common;
-  }
-
-  static async create(model: RewardModel, preprocessing: Preprocessing): Promise<SceneJudge> {
-    const random = new Random(99);
-    const drawings = Array.from({ length: others }, () => draw(randomScene(random)));
-    const rows = await embed(model, preprocessing, drawings);
-    return new SceneJudge(model, preprocessing, meanOf(rows));
-  }
-
-  /** @param images each [64, 64, 3], 0 … 255. @returns higher is better: a difference of mean cosines */
-  async likeness(scene: Scene, images: readonly Uint8Array[]): Promise<number[]> {
-    const moved =
-      scene.things.length === 1 ? shifts.flatMap((dx) => shifts.map((dy) => [dx, dy] as const)) : [[0, 0] as const];
-    const drawings = moved.map((shift) => draw(scene, shift));
-    const rows = await embed(this.#model, this.#preprocessing, [...drawings, ...images]);
-    const own = meanOf(rows.slice(0, drawings.length));
-    return rows
-      .slice(drawings.length)
-      .map((row) => row.reduce((sum, value, k) => sum + value * (own[k]! - this.#common[k]!), 0));
-  }
+/**
+ * @param images each [size, size, 3], 0 … 255
+ * @returns of each image, higher is better: minus the mean absolute difference to the nearest drawing, in colours' units
+ */
+export function likeness(scene: Scene, images: readonly Uint8Array[], size: number): number[] {
+  const random = new Random(99);
+  const models = Array.from({ length: drawings }, () => lookOf(drawScene(scene, size, 'full', random), size));
+  return images.map((image) => {
+    const look = lookOf(image, size);
+    return -Math.min(...models.map((model) => differenceOf(look, model)));
+  });
 }
 
-function draw(scene: Scene, shift?: readonly [number, number]): Uint8Array {
-  return Uint8Array.from(drawScene(scene, size, shift), Math.round);
+/** [cells, cells, 3, 2]: mean and standard deviation of each colour in each cell. */
+function lookOf(image: ArrayLike<number>, size: number): Float64Array {
+  const look = new Float64Array(cells * cells * 6);
+  const wide = size / cells;
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      for (let c = 0; c < 3; c++) {
+        const value = image[(y * size + x) * 3 + c]!;
+        const o = ((Math.floor(y / wide) * cells + Math.floor(x / wide)) * 3 + c) * 2;
+        look[o]! += value / wide ** 2;
+        look[o + 1]! += value ** 2 / wide ** 2;
+      }
+    }
+  }
+  for (let o = 0; o < look.length; o += 2) look[o + 1] = Math.sqrt(Math.max(0, look[o + 1]! - look[o]! ** 2));
+  return look;
 }
 
-async function embed(model: RewardModel, preprocessing: Preprocessing, images: readonly Uint8Array[]) {
-  const pixels = images.map((image) =>
-    preprocess({ width: size, height: size, pixels: image }, preprocessing, 'an image of the starter’s world'),
-  );
-  const embeddings = await model.embedImages(stack(pixels), images.length);
-  const width = embeddings.length / images.length;
-  return images.map((_, i) => embeddings.subarray(i * width, (i + 1) * width));
-}
-
-function meanOf(rows: readonly Float32Array[]): Float32Array {
-  return rows[0]!.map((_, k) => rows.reduce((sum, row) => sum + row[k]!, 0) / rows.length);
+function differenceOf(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
 }

@@ -13,7 +13,7 @@ export const starter = {
   /** The pipeline without an adapter, which both were trained from. */
   base: 'starter-base',
   reward: { name: 'starter-reward', kind: 'pickscore', network: asset('reward') },
-  settings: { sampler: 'ddim', steps: 20, guidance: 3.5 },
+  settings: { sampler: 'dpmpp-2m', steps: 12, guidance: 3.5 },
 } as const;
 
 /** The assets stay where they are in the package; this file also runs from dist/. */

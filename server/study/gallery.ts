@@ -2,10 +2,17 @@
 import type { Gallery, PairVotes } from '../../contract/research.ts';
 import type { Database } from '../../db/open.ts';
 import { studyPairs, type PairWithPrompt } from '../../db/queries/immutable.ts';
-import { listPairings, listPairImages, listPairScores, type Study } from '../../db/queries/studies.ts';
+import {
+  listPairings,
+  listPairImages,
+  listPairScores,
+  listPairThumbnails,
+  type Study,
+} from '../../db/queries/studies.ts';
 import { countedVotes, type CountedVote } from '../../db/queries/counted-votes.ts';
 import { voteLog } from '../../db/queries/votes.ts';
 import { groupBy } from '../../evaluator/statistics/group-by.ts';
+import { thumbnailDifference } from '../../evaluator/engine/images/thumbnail.ts';
 import { decide } from '../../evaluator/statistics/majority.ts';
 import { median } from '../../evaluator/statistics/median.ts';
 import { ServiceError } from '../errors.ts';
@@ -33,15 +40,41 @@ export async function galleryOf(db: Database, name: string, first?: number): Pro
   const pairings = await listPairings(db, study.id);
   const shown = said.slice(0, first);
   const scores = groupBy(await listPairScores(db, study.id, shown.at(-1)?.position), ({ position }) => position);
+  const differences = await differencesOf(
+    db,
+    study.id,
+    pairs,
+    first === undefined ? undefined : shown.at(-1)?.position,
+  );
   return {
     study: study.name,
     simulated: whose === 'simulated',
     pairings: pairings.map(({ modelA, modelB }) => ({ modelA, modelB })),
     pairs: shown.map((pair) => ({
       ...pair,
+      difference: differences.get(pair.position) ?? null,
       scores: (scores.get(pair.position) ?? []).map(({ reward, scoreA, scoreB }) => ({ reward, a: scoreA, b: scoreB })),
     })),
   };
+}
+
+/** Of each list of pairs, while anybody holds it: images do not change. */
+const kept = new WeakMap<readonly PairWithPrompt[], Map<number, number>>();
+
+/** How much both images of a pair differ, by its position; without those of which it is not known. */
+async function differencesOf(
+  db: Database,
+  studyId: string,
+  pairs: readonly PairWithPrompt[],
+  upTo: number | undefined,
+): Promise<Map<number, number>> {
+  const known = kept.get(pairs);
+  if (known !== undefined) return known;
+  const differences = new Map<number, number>();
+  for (const { position, thumbnailA: a, thumbnailB: b } of await listPairThumbnails(db, studyId, upTo))
+    if (a !== null && b !== null) differences.set(position, thumbnailDifference(a, b));
+  if (upTo === undefined) kept.set(pairs, differences);
+  return differences;
 }
 
 /** What people said of each pair. */
@@ -49,7 +82,7 @@ function pairsSaid(
   { criteria, votesPerPair }: Pick<Study, 'criteria' | 'votesPerPair'>,
   pairs: readonly PairWithPrompt[],
   votes: readonly CountedVote[],
-): Omit<Gallery['pairs'][number], 'scores'>[] {
+): Omit<Gallery['pairs'][number], 'scores' | 'difference'>[] {
   const counts = new Map(pairs.map(({ position }) => [position, criteria.map(() => ({ a: 0, b: 0, tie: 0 }))]));
   const times = new Map(pairs.map(({ position }) => [position, [] as number[]]));
   for (const vote of votes) {

@@ -8,12 +8,12 @@ import { starter } from '../../evaluator/starter/starter.ts';
 
 const renders = Number(process.argv[2] ?? 1000);
 const pipeline = await Pipeline.load({ folder: starter.pipeline, adapters: [] }, { kind: 'cpu' });
-const settings = { ...starter.settings, negativePrompt: null, width: 64, height: 64 };
+const settings = { ...starter.settings, negativePrompt: null, width: 128, height: 128 };
 const hooks = { shouldStop: () => false, onStep: () => undefined };
 const started = performance.now();
 for (let i = 1; i <= renders; i++) {
   const [image] = await pipeline.generate([`a red circle ${i}`], [i], settings, hooks);
-  await encodePng(image!.pixels, 64, 64, settings);
+  await encodePng(image!.pixels, 128, 128, settings);
   if (i === 100 || i % (renders / 4) === 0) {
     const seconds = (performance.now() - started) / 1000;
     console.log(

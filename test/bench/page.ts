@@ -58,7 +58,7 @@ for (const [m, name] of ['a', 'b'].entries()) {
   await insertModel(db, { id: name, name, kind: 'imported', settings: {}, createdAt: 1 });
   for (const { id, position } of prompts) {
     const imageSha256 = await images.put(await imageOf(position * 2 + m, values.memory ? 100_000 : 600_000));
-    const made = { imageSha256, width: side, height: side, provenance: {}, createdAt: 1 };
+    const made = { imageSha256, width: side, height: side, provenance: {}, createdAt: 1, thumbnail: null };
     await insertRender(db, { id: `${name}${position}`, modelId: name, promptId: id, seed: 0, ...made });
   }
 }

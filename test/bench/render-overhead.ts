@@ -23,14 +23,14 @@ prototype.run = async function (...argv) {
 
 const images = Number(process.argv[2] ?? 30);
 const pipeline = await Pipeline.load({ folder: starter.pipeline, adapters: [] }, { kind: 'cpu' });
-const settings = { ...starter.settings, negativePrompt: null, width: 64, height: 64 };
+const settings = { ...starter.settings, negativePrompt: null, width: 128, height: 128 };
 const hooks = { shouldStop: () => false, onStep: () => undefined };
 await pipeline.generate(['warm-up'], [0], settings, hooks);
 inside = 0;
 const started = performance.now();
 for (let i = 0; i < images; i++) {
   const [image] = await pipeline.generate([`a red circle ${i}`], [i], settings, hooks);
-  await encodePng(image!.pixels, 64, 64, settings);
+  await encodePng(image!.pixels, 128, 128, settings);
 }
 const total = performance.now() - started;
 console.log(

@@ -34,6 +34,7 @@ const timed = async (run: () => Promise<unknown>) => {
 interface Size {
   unet: string;
   pairs: number;
+  channels: number;
   side: number;
   tokens: number;
   width: number;
@@ -41,8 +42,8 @@ interface Size {
 }
 
 async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits) {
-  const { unet, pairs, side, tokens, width, rank } = size;
-  const shape = { channels: 4, height: side, width: side, conditions: { encoder_hidden_states: [tokens, width] } };
+  const { unet, pairs, channels, side, tokens, width, rank } = size;
+  const shape = { channels, height: side, width: side, conditions: { encoder_hidden_states: [tokens, width] } };
   const spec = { features: 'down', rank, alpha: rank, beta: 2500, lambda: 1, pairs } as const;
   const session = await TrainingSession.create(
     unet,
@@ -53,7 +54,7 @@ async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits
     { attention },
   );
   const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.02));
-  const latents = () => draw(pairs * 4 * side * side);
+  const latents = () => draw(pairs * channels * side * side);
   const batch: Batch = {
     ...{ winner: latents(), loser: latents(), noise: latents(), z: latents() },
     timesteps: Array.from({ length: pairs }, () => 1 + random.below(999)),
@@ -63,11 +64,11 @@ async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits
 }
 
 /** What a forward pass of a batch's samples reads. */
-function forwardFeeds({ pairs, side, tokens, width }: Size): Record<string, Value> {
+function forwardFeeds({ pairs, channels, side, tokens, width }: Size): Record<string, Value> {
   const samples = 2 * pairs;
   const values = (dims: number[]) => ({ type: 'float32' as const, data: draw(dims.reduce((a, b) => a * b, 1)), dims });
   return {
-    sample: values([samples, 4, side, side]),
+    sample: values([samples, channels, side, side]),
     timestep: { type: 'float32', data: Float32Array.of(500), dims: [] },
     encoder_hidden_states: values([samples, tokens, width]),
   };
@@ -107,7 +108,7 @@ async function bestRate(): Promise<number> {
 
 async function starterSteps(steps: number): Promise<void> {
   const unet = join(starter.pipeline, 'unet', 'model.onnx');
-  const size: Size = { unet, pairs: 32, side: 8, tokens: 24, width: 64, rank: 16 };
+  const size: Size = { unet, pairs: 32, channels: 8, side: 16, tokens: 24, width: 64, rank: 16 };
   const forward = await createSession({ file: unet }, device);
   const feeds = forwardFeeds(size);
   const best = await bestRate();
@@ -136,7 +137,7 @@ async function stableDiffusionStep(pixels: number, isWhole: boolean): Promise<vo
     const side = pixels / 8;
     writeUnet(folder, { ...sd15, batch: 2, size: side });
     const unet = join(folder, 'model.onnx');
-    const size: Size = { unet, pairs: 1, side, tokens: 77, width: 768, rank: 64 };
+    const size: Size = { unet, pairs: 1, channels: 4, side, tokens: 77, width: 768, rank: 64 };
     const limits = isWhole ? { wholeUpTo: Infinity, pieceBytes: Infinity } : undefined;
     const { session, step } = await open(size, 'dpo', limits);
     const peak = () => process.resourceUsage().maxRSS * 1024;

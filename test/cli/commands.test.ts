@@ -167,7 +167,7 @@ describe('command line', () => {
         name === 'one' ? '2' : '3',
         '--json',
       );
-      expect(JSON.parse(added.stdout)).toMatchObject({ name, sampler: 'ddim', guidance: 7.5, width: 64, height: 64 });
+      expect(JSON.parse(added.stdout)).toMatchObject({ name, sampler: 'ddim', guidance: 7.5, width: 128, height: 128 });
       const rendered = await visavis(
         folder,
         'render',

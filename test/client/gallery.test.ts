@@ -14,6 +14,8 @@ function pair(position: number, votes: [number, number, number], more: Partial<G
       { criterion: 'general', a, b, tie, decision },
     ],
     medianResponseTimeMs: 1000 * (position + 1),
+    // Of the third it is not known.
+    difference: [0.1, 0.3, null, 0, 0.2][position]!,
     ...more,
   };
 }
@@ -54,6 +56,8 @@ it.each([
   ['slower=2', [2, 3]],
   ['order=slowest', [3, 2, 1, 0, 4]],
   ['criterion=general&order=closest', [2, 1, 0, 3, 4]],
+  ['order=different', [1, 4, 0, 3, 2]],
+  ['order=alike', [3, 0, 4, 1, 2]],
   ['criterion=general&outcome=a&category=People', []],
 ])('?%s', (search, expected) => {
   const filter = filterIn(new URLSearchParams(search), gallery);

@@ -56,7 +56,7 @@ onBothEngines('migrations', (fresh, empty) => {
     const again = await openDatabase(location);
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again);
     await again.destroy();
-    expect(rows).toHaveLength(34);
+    expect(rows).toHaveLength(35);
   });
 
   it('a database from a newer version is refused and left alone', async () => {
@@ -104,6 +104,7 @@ onBothEngines('migrations', (fresh, empty) => {
         '0032-comment',
         '0033-active',
         '0034-vote-changes',
+        '0035-thumbnail',
       ]);
       expect(existsSync(`${location}.rehearsal`)).toBe(false);
     }

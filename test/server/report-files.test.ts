@@ -230,6 +230,15 @@ onBothEngines('running results', (fresh) => {
     expect((await get('/pairs?first=0')).status).toBe(400);
     const open = said.indexOf('incomplete');
     expect(said).toEqual(said.map((_, pair) => (pair === open ? 'incomplete' : pair % 4 === 3 ? 'b' : 'a')));
+    // Both images are of one colour each.
+    const colourOf = async (side: string) => {
+      const bytes = Buffer.from(await (await get(`/pairs/0/${side}?at=384`)).arrayBuffer());
+      return (await sharp(bytes).stats()).channels.map(({ mean }) => mean);
+    };
+    const [colourA, colourB] = [await colourOf('a'), await colourOf('b')];
+    const apart = colourA.reduce((sum, value, i) => sum + Math.abs(value - colourB[i]!), 0) / 3 / 255;
+    expect(pairs[0]!.difference).toBeCloseTo(apart, 6);
+    expect(apart).toBeGreaterThan(0);
     const asked = open === 0 ? 1 : 0;
     const { votes } = (await (await get(`/pairs/${asked}`)).json()) as PairVotes;
     expect(votes).toMatchObject([{ annotator: 'worker~ann', choice: 'a', status: 'counted', responseTimeMs: 900 }]);

@@ -8,6 +8,7 @@ import type { Population } from '../../db/tables.ts';
 import { insertModel } from '../../db/queries/models.ts';
 import { findPromptSet, listPrompts } from '../../db/queries/prompts.ts';
 import { insertRender } from '../../db/queries/renders.ts';
+import { thumbnailOf } from '../../evaluator/engine/images/thumbnail.ts';
 import { encodePng } from '../../evaluator/engine/images/png.ts';
 import { ImageStore } from '../../evaluator/engine/images/store.ts';
 import { importPrompts } from '../../evaluator/prompts/import.ts';
@@ -47,7 +48,8 @@ export async function addRenderedModel(
         (_, i) => (colour[i % 3]! + prompt.position * 7 + seed * 3) % 256,
       );
       const imageSha256 = await images.put(await encodePng(pixels, width, height, { model: name }));
-      const made = { imageSha256, width, height, provenance: {}, createdAt: 1 };
+      const thumbnail = await thumbnailOf({ pixels, width, height });
+      const made = { imageSha256, width, height, provenance: {}, createdAt: 1, thumbnail };
       await insertRender(db, { id: randomUUID(), modelId, promptId: prompt.id, seed, ...made });
     }
   }

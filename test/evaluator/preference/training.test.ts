@@ -20,7 +20,8 @@ import { bounds, verifyCases } from '../../../evaluator/preference/verify.ts';
 import { writePairs } from '../../../evaluator/preference/write-pairs.ts';
 import { Random } from '../../../evaluator/statistics/random.ts';
 import { starter } from '../../../evaluator/starter/starter.ts';
-import { drawScene, randomScene } from '../../../evaluator/starter/scene.ts';
+import { drawScene } from '../../../evaluator/starter/drawing.ts';
+import { randomScene } from '../../../evaluator/starter/scene.ts';
 import { golden as goldenFolder, temporaryFolder } from '../../support/folders.ts';
 
 const device = { kind: 'cpu' } as const;
@@ -103,7 +104,10 @@ async function writePreferences(): Promise<string> {
   for (let i = 0; i < 12; i++) {
     const scenes = [randomScene(random), randomScene(random)];
     for (const [side, scene] of scenes.entries())
-      writeFileSync(join(folder, `${i}-${side}.png`), await encodePng(Uint8Array.from(drawScene(scene, 64)), 64, 64));
+      writeFileSync(
+        join(folder, `${i}-${side}.png`),
+        await encodePng(Uint8Array.from(drawScene(scene, 64, 'full', random)), 64, 64),
+      );
     lines.push(
       JSON.stringify({ caption: scenes[0]!.caption, image_0: `${i}-0.png`, image_1: `${i}-1.png`, label_0: 1 }),
     );
@@ -224,14 +228,14 @@ describe('training', () => {
       lambda: 1,
       pairs,
     } as const;
-    const shape = { channels: 4, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+    const shape = { channels: 8, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
     const unet = join(starter.pipeline, 'unet', 'model.onnx');
     const schedule = noiseSchedule();
     const session = await TrainingSession.create(unet, shape, spec, schedule, device);
     const random = new Random(8);
     const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
     const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.1));
-    const size = 4 * 8 * 8;
+    const size = 8 * 8 * 8;
     const [winner, loser, noise, z] = [0, 1, 2, 3].map(() => draw(pairs * size)) as [
       Float32Array,
       Float32Array,
@@ -260,7 +264,7 @@ describe('training', () => {
         sample.subarray(i * size, (i + 1) * size),
       );
     const { out_sample: output } = await merged.run({
-      sample: { type: 'float32', data: sample, dims: [pairs, 4, 8, 8] },
+      sample: { type: 'float32', data: sample, dims: [pairs, 8, 8, 8] },
       timestep: { type: 'float32', data: Float32Array.of(400), dims: [] },
       encoder_hidden_states: { type: 'float32', data: states, dims: [pairs, 24, 64] },
     });
@@ -273,11 +277,11 @@ describe('training', () => {
   }, 60_000);
 
   it('an adapter that is added to its weights has the loss and the gradients of one that runs beside them', async () => {
-    const shape = { channels: 4, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+    const shape = { channels: 8, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
     const unet = join(starter.pipeline, 'unet', 'model.onnx');
     const random = new Random(9);
     const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
-    const latents = () => draw(4 * 8 * 8);
+    const latents = () => draw(8 * 8 * 8);
     const batch = {
       ...{ winner: latents(), loser: latents(), noise: latents(), z: latents(), timesteps: [300] },
       conditions: { encoder_hidden_states: draw(24 * 64) },

@@ -75,7 +75,7 @@ describe('prescreen', () => {
       expect(await visavis(...argv)).toMatchObject({ code: 0 });
     db = await openDatabase(join(dataFolder, 'visavis.db'));
     server = await testServer(db, dataFolder);
-    token = (await Sessions.open(db)).token(Date.now() + 60_000, 'prescreen');
+    token = (await Sessions.open(db)).token(Date.now() + 600_000, 'prescreen');
   }, 120_000);
   afterAll(async () => {
     await server?.close();
