@@ -77,7 +77,7 @@ describe('command line', () => {
     const folder = temporaryFolder();
     const adapter = starter.models[0].adapter;
     const words = await visavis(folder, 'adapters', 'inspect', adapter);
-    expect(words.stdout).toContain('LoRA, rank 16, F32.\nChanges 56 layers of the U-Net: to_k (14)');
+    expect(words.stdout).toContain('LoRA, rank 16, F32.\nChanges 32 layers of the U-Net: to_k (8)');
     const out = join(folder, 'kohya.safetensors');
     expect((await visavis(folder, 'adapters', 'convert', adapter, out, '--to', 'kohya')).code).toBe(0);
     const draw = async (file: string, name: string) => {

@@ -71,7 +71,7 @@ describe('the package', () => {
        console.log(JSON.stringify({ magic: png.toString('latin1', 1, 4), latents: latents.length, steps: settings.steps, scores }));`,
     );
     const result = JSON.parse(run('render.js', starter.pipeline, join(golden, 'clip-tiny'))) as { scores: number[][] };
-    expect(result).toMatchObject({ magic: 'PNG', latents: 4 * 8 * 8, steps: 2 });
+    expect(result).toMatchObject({ magic: 'PNG', latents: 8 * 16 * 16, steps: 2 });
     expect(result.scores.flat().every((score) => Math.abs(score) <= 1)).toBe(true);
     expect(result.scores[0]).toHaveLength(2);
   });
