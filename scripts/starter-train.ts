@@ -18,7 +18,8 @@ import { likeness } from '../evaluator/starter/judge.ts';
 import { randomScene, type Scene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
 import { Random } from '../evaluator/statistics/random.ts';
-import { wilson, type Interval } from '../evaluator/statistics/wilson.ts';
+import type { Interval } from '../evaluator/statistics/wilson.ts';
+import { winRate } from '../evaluator/votes/win-rate.ts';
 import { makePairs, pairSettings } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');
@@ -128,8 +129,8 @@ async function judged(model: string): Promise<number[]> {
   }
 }
 function winRateOf(scores: readonly number[], baseline: readonly number[]): Row['winRate'] {
-  const won = scores.reduce((sum, score, i) => sum + (score > baseline[i]! ? 1 : score === baseline[i]! ? 0.5 : 0), 0);
-  return { value: won / scores.length, ...wilson(won, scores.length) };
+  const count = (sign: number) => scores.filter((score, i) => Math.sign(score - baseline[i]!) === sign).length;
+  return winRate({ wins: count(1), losses: count(-1), ties: count(0), split: 0 }) as Row['winRate'];
 }
 
 const overBase = screen('base', names);

@@ -9,8 +9,7 @@ import { colours, type Scene, type Shape, type Thing } from './scene.ts';
  * How well a scene is drawn, which captions never name, as the web's pictures are of every quality: `full` has light, depth and
  * texture; `flat` is dull, outlined, on a plain ground; `faded` is the full drawing as a dim and blurred photograph shows it.
  */
-export const styles = ['full', 'flat', 'faded'] as const;
-export type Style = (typeof styles)[number];
+export type Style = 'full' | 'flat' | 'faded';
 
 type Rgb = [number, number, number];
 
@@ -144,23 +143,22 @@ function drawLit(image: Float32Array, fine: number, thing: Thing): void {
     const [nx, ny, nz] = [(gx * steep) / length, (gy * steep) / length, 1 / length];
     const light = 0.5 + 0.76 * max(0, nx * lamp[0] + ny * lamp[1] + nz * lamp[2]);
     const gloss = 150 * max(0, nx * halfway[0] + ny * halfway[1] + nz * halfway[2]) ** 40;
-    const [hue, tint] = patterned(thing, x, y, pixels);
+    const hue = patterned(thing, x, y, pixels);
     for (let c = 0; c < 3; c++) {
-      const value = min(255, mix(base[c]!, other[c]!, hue) * tint * light + gloss);
+      const value = min(255, mix(base[c]!, other[c]!, hue) * light + gloss);
       image[o + c] = mix(image[o + c]!, value, inside);
     }
   });
 }
 
-/** @returns the part of the second colour here, and a faint shade of its own */
-function patterned({ pattern }: Thing, x: number, y: number, pixels: number): [number, number] {
-  if (pattern === 'striped')
-    return [coverage((abs((((((x + y) * 1.9) % 1) + 1) % 1) - 0.5) - 0.22) * pixels * 0.37), 1];
+/** @returns the part of the second colour here */
+function patterned({ pattern }: Thing, x: number, y: number, pixels: number): number {
+  if (pattern === 'striped') return coverage((abs((((((x + y) * 1.9) % 1) + 1) % 1) - 0.5) - 0.22) * pixels * 0.37);
   if (pattern === 'dotted') {
     const near = (value: number) => value - Math.round(value);
-    return [coverage((hypot(near(x * 1.75), near(y * 1.75)) - 0.27) * pixels * 0.57), 1];
+    return coverage((hypot(near(x * 1.75), near(y * 1.75)) - 0.27) * pixels * 0.57);
   }
-  return [0, 1];
+  return 0;
 }
 
 /** Of stripes and dots: light on dark, dark on light. */
@@ -181,7 +179,7 @@ function drawFlat(image: Float32Array, fine: number, thing: Thing): void {
     const distance = outline(x, y);
     const [line, inside] = [coverage((distance - 0.1) * pixels), coverage(distance * pixels)];
     if (line === 0) return;
-    const [hue] = patterned(thing, x, y, pixels);
+    const hue = patterned(thing, x, y, pixels);
     for (let c = 0; c < 3; c++) image[o + c] = mix(mix(image[o + c]!, 14, line), mix(base[c]!, other[c]!, hue), inside);
   });
 }
@@ -208,7 +206,7 @@ function halved(image: Float32Array, fine: number): Float32Array {
   return out;
 }
 
-/** Blurred over 1/32 of the width, half the contrast, a third of the colour, dim. */
+/** Blurred over a 64th of the width to each side, half the contrast, a fifth of the colour, dim. */
 function fadedOf(image: Float32Array, size: number): Float32Array {
   const reach = max(1, Math.round(size / 64));
   let blurred = image;
@@ -240,6 +238,29 @@ function valueNoise(random: Random): Noise {
     const [i, j] = [floor(x), floor(y)];
     const [u, v] = [smooth(x - i), smooth(y - j)];
     return mix(mix(at(i, j), at(i + 1, j), u), mix(at(i, j + 1), at(i + 1, j + 1), u), v);
+  };
+}
+
+interface Specks {
+  count: number;
+  /** The same in widths: how far down they go, the smallest, and how much larger one may be. */
+  lowest: number;
+  least: number;
+  more: number;
+  /** Above 1, so that a middle is white. */
+  bright: number;
+}
+
+/** Stars or flakes: how much of one is at (u, v), 0 … 1. */
+function specks(random: Random, { count, lowest, least, more, bright }: Specks): (u: number, v: number) => number {
+  const all = Array.from(
+    { length: count },
+    () => [random.uniform(), random.uniform() * lowest, least + more * random.uniform()] as const,
+  );
+  return (u, v) => {
+    let most = 0;
+    for (const [x, y, wide] of all) most = max(most, bright - hypot(u - x, v - y) / wide);
+    return min(1, most);
   };
 }
 
@@ -290,16 +311,11 @@ function groundOf({ ground, groundColour }: Scene, random: Random): (u: number, 
       return lit(between([116, 182, 66], [44, 118, 36], depth), 1 + blades);
     };
   if (ground === 'at night') {
-    const stars = Array.from(
-      { length: 16 },
-      () => [random.uniform(), random.uniform() * 0.7, 0.004 + 0.004 * random.uniform()] as const,
-    );
+    const stars = specks(random, { count: 16, lowest: 0.7, least: 0.004, more: 0.004, bright: 1.4 });
     return (u, v) => {
       if (v > hill(u, 0.8)) return lit([20, 26, 34], 1 + 0.25 * noise(u * 14, v * 14));
       const sky = between([8, 12, 44], [44, 54, 116], v / 0.85);
-      let star = 0;
-      for (const [x, y, wide] of stars) star = max(star, 1.4 - hypot(u - x, v - y) / wide);
-      return between(sky, [250, 246, 220], min(1, max(0, star)));
+      return between(sky, [250, 246, 220], stars(u, v));
     };
   }
   if (ground === 'at sunset') {
@@ -331,13 +347,8 @@ function groundOf({ ground, groundColour }: Scene, random: Random): (u: number, 
       return between(sea, [206, 236, 246], max(0, wave - 0.25) * (0.2 + 0.22 * depth));
     };
   if (ground === 'in the snow') {
-    const flakes = Array.from(
-      { length: 14 },
-      () => [random.uniform(), random.uniform() * 0.9, 0.005 + 0.006 * random.uniform()] as const,
-    );
+    const flakes = specks(random, { count: 14, lowest: 0.9, least: 0.005, more: 0.006, bright: 1.5 });
     return (u, v) => {
-      let flake = 0;
-      for (const [x, y, wide] of flakes) flake = max(flake, 1.5 - hypot(u - x, v - y) / wide);
       const drift = hill(u, 0.6);
       const colour =
         v < drift
@@ -347,7 +358,7 @@ function groundOf({ ground, groundColour }: Scene, random: Random): (u: number, 
               0.75 * smooth((noise(u * 11 + phase, 0) * 0.09 + v - 0.5) / 0.05) * smooth((drift - v) / 0.04),
             )
           : lit(between([250, 252, 255], [206, 220, 240], (v - drift) / 0.4), 1 + 0.035 * noise(u * 5, v * 16));
-      return between(colour, [255, 255, 255], min(1, max(0, flake)));
+      return between(colour, [255, 255, 255], flakes(u, v));
     };
   }
   if (ground === 'in the desert')
