@@ -24,10 +24,11 @@ import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 
-type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta'>;
+type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta' | 'safeguard'>;
 interface Options extends DataOption, Settings {
   objective?: ObjectiveName;
   beta?: number;
+  safeguard?: number;
   pipeline: string;
   preferences?: string;
   out?: string;
@@ -58,6 +59,11 @@ export function trainCommand(): Command {
       realNumber(0),
     )
     .option('--lambda <n>', 'weight of CPO’s second term', realNumber(0), 1)
+    .option(
+      '--safeguard <mu>',
+      'scale the loser’s gradient so that the winner’s error does not grow, 0 … 1',
+      realNumber(0, 1),
+    )
     .addOption(
       new Option('--features <where>', 'of the frozen encoder, for ncp-*').choices(featureNames).default('down'),
     )
@@ -116,10 +122,13 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
   const beta = options.beta ?? lossOf(objectiveOf(objective)).usualBeta;
   if (beta === null)
     throw new BadInput(`--objective ${objective} has no usual --beta; give one (it weighs the ratio term).`);
+  const { safeguard = null } = options;
+  if (safeguard !== null && !objectiveOf(objective).usesLoser)
+    throw new BadInput(`--safeguard is for objectives that compare pairs; ${objective} does not.`);
   const { rank, alpha, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
   const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
   return {
-    ...{ objective, features, rank, alpha, beta, lambda, learningRate, warmup, steps, batch, accumulate },
+    ...{ objective, features, rank, alpha, beta, lambda, safeguard, learningRate, warmup, steps, batch, accumulate },
     ...{ optimizer, clip, checkpointEvery, seed, maxSeconds },
   };
 }

@@ -31,10 +31,10 @@ export async function claimRunFolder(out: string, asked: Record<string, unknown>
     return;
   }
   const before = (await readJson(file)) as Record<string, unknown>;
-  const changed = Object.entries(asked).find(([key, value]) => !free.includes(key) && before[key] !== value);
+  const changed = Object.entries(asked).find(([key, value]) => !free.includes(key) && (before[key] ?? null) !== value);
   if (changed !== undefined) {
     throw new BadInput(
-      `${out} holds a run with ${changed[0]} = ${JSON.stringify(before[changed[0]])}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,
+      `${out} holds a run with ${changed[0]} = ${JSON.stringify(before[changed[0]] ?? null)}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,
     );
   }
 }

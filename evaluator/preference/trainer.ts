@@ -19,6 +19,8 @@ export interface TrainingSettings extends BatchSettings {
   alpha: number;
   beta: number;
   lambda: number;
+  /** μ of Diffusion-SDPO's safeguard, 0 … 1; null: none. */
+  safeguard: number | null;
   learningRate: number;
   /** Steps over which the learning rate grows from 0. */
   warmup: number;

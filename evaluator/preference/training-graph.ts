@@ -9,6 +9,7 @@ import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical
 import { Graph } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
 import { lossGraph, type FeatureName, type Objective } from './objectives/objectives.ts';
+import { loserScale, type Difference } from './objectives/safeguard.ts';
 
 export interface TrainingSpec {
   objective: Objective;
@@ -17,6 +18,8 @@ export interface TrainingSpec {
   alpha: number;
   beta: number;
   lambda: number;
+  /** μ of the safeguard (objectives/safeguard.ts); null: none. */
+  safeguard?: number | null;
   /** Pairs of a batch; winners come first in every input, then losers. */
   pairs: number;
   /** Both sides and the reference, whatever the objective reads: to compare every error with its golden. */
@@ -127,13 +130,21 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
   const policy = policyOf(reference === undefined ? undefined : 'base/');
 
   const residual = (prediction: string) => graph.minus(noise, prediction);
-  const errorOf = objective.perceptual
-    ? perceptualErrors(graph, network, spec.features, feed)
-    : // (3): ‖ε − ε_θ‖², as a mean over (C, H, W)
-      (difference: string) => graph.reduce('ReduceMean', graph.square(difference), [1, 2, 3], false);
-  const modelErrors = errorOf(residual(policy), 'policy');
-  const referenceErrors = reference === undefined ? undefined : errorOf(residual(reference), 'reference');
-  const loss = lossGraph(graph, objective, { model: modelErrors, reference: referenceErrors }, { ...spec, pairs });
+  // (3): ε − ε_θ, or what the encoder makes of it
+  const differencesOf = objective.perceptual
+    ? perceptualDifferences(graph, network, spec.features, feed)
+    : (difference: string): Difference[] => [{ value: difference, weight: 1 }];
+  const differences = differencesOf(residual(policy), 'policy');
+  const modelErrors = errorsOf(graph, differences);
+  const referenceErrors =
+    reference === undefined ? undefined : errorsOf(graph, differencesOf(residual(reference), 'reference'));
+  const guarded = objective.usesLoser && spec.safeguard != null;
+  const errors = {
+    model: modelErrors,
+    reference: referenceErrors,
+    loserScale: guarded ? loserScale(graph, differences, pairs, spec.safeguard!) : undefined,
+  };
+  const loss = lossGraph(graph, objective, errors, { ...spec, pairs });
   const gradients = backward(
     graph,
     loss,
@@ -162,16 +173,26 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
   };
 }
 
+/** ‖d‖² of each sample as a mean over (C, H, W), of several differences their weighted sum. */
+function errorsOf(graph: Graph, differences: readonly Difference[]): string {
+  return differences
+    .map(({ value, weight }) => {
+      const error = graph.reduce('ReduceMean', graph.square(value), [1, 2, 3], false);
+      return weight === 1 ? error : graph.times(error, weight);
+    })
+    .reduce((sum, error) => graph.plus(sum, error));
+}
+
 /**
  * (12), (13): x_{θ,t'} = x_{t'} + κ_t (ε − ε_θ) goes through the frozen encoder beside the target x_{t'}; the gradient flows
  * through the encoder's input alone. New inputs: target_sample, target_timestep, kappa [samples, 1, 1, 1].
  */
-function perceptualErrors(
+function perceptualDifferences(
   graph: Graph,
   network: CanonicalNetwork,
   features: FeatureName,
   feed: ReadonlyMap<string, string>,
-): (residual: string, prefix: string) => string {
+): (residual: string, prefix: string) => Difference[] {
   const levels = featureValues(network, features);
   const latents = network.values.get('sample')!.dims;
   const target = graph.input('target_sample', latents);
@@ -192,11 +213,7 @@ function perceptualErrors(
       wanted,
       shared: { prefix: 'target/', changed: ['sample'] },
     });
-    const errors = levels.map(({ weight }, i) => {
-      const error = graph.reduce('ReduceMean', graph.square(graph.minus(seen[i]!, targets[i]!)), [1, 2, 3], false);
-      return weight === 1 ? error : graph.times(error, weight);
-    });
-    return errors.reduce((sum, error) => graph.plus(sum, error));
+    return levels.map(({ weight }, i) => ({ value: graph.minus(seen[i]!, targets[i]!), weight }));
   };
 }
 

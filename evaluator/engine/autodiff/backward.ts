@@ -14,7 +14,7 @@ import { rules } from './rules/all.ts';
  */
 export function backward(graph: Graph, loss: string, trainable: readonly string[]): (string | undefined)[] {
   if (count(graph.dims(loss)) !== 1) throw new ArgumentError(`The loss has shape [${graph.dims(loss).join(', ')}].`);
-  const forward = [...graph.nodes];
+  const forward = graph.nodes.filter((node) => !graph.held.has(node.output[0]!));
   const affected = downstream(forward, trainable);
   const { dims, type } = graph.value(loss);
   const gradients = new Map<string, string>([[loss, graph.expand(graph.scalar(1, type), dims)]]);

@@ -30,6 +30,8 @@ export class Graph {
   readonly initializers = new Map<string, OnnxTensor>();
   readonly inputs: string[] = [];
   readonly outputs: string[] = [];
+  /** Values that have no gradient, whatever they were computed from. */
+  readonly held = new Set<string>();
   readonly #numbers = new Map<string, string>();
   readonly #prefix: string;
   #next = 0;
@@ -60,6 +62,13 @@ export class Graph {
     this.#push('Identity', [value], [name], {});
     this.values.set(name, this.value(value));
     this.outputs.push(name);
+  }
+
+  /** The same value, through which no gradient flows. */
+  hold(value: string): string {
+    const held = this.add('Identity', [value], this.dims(value));
+    this.held.add(held);
+    return held;
   }
 
   /** @returns the first output */

@@ -5,6 +5,7 @@ import { dpo } from './dpo.ts';
 import { ipo } from './ipo.ts';
 import { mapo } from './mapo.ts';
 import type { Loss } from './objective.ts';
+import { scaledGradient } from './safeguard.ts';
 import { sft } from './sft.ts';
 
 const losses = { sft, dpo, cpo, ipo, mapo } satisfies Record<string, Loss>;
@@ -46,13 +47,14 @@ export function objectiveOf(name: ObjectiveName): Objective {
 export const lossOf = ({ loss }: Pick<Objective, 'loss'>): Loss => losses[loss];
 
 /**
- * The loss as a graph. @param errors [samples], winners first; the reference's where the objective reads it
+ * The loss as a graph. @param errors [samples], winners first; the reference's where the objective reads it; what the losers'
+ * gradient is multiplied by (safeguard.ts), a number, where something is
  * @returns a value of shape [1]
  */
 export function lossGraph(
   graph: Graph,
   objective: Pick<Objective, 'loss'>,
-  errors: { model: string; reference?: string | undefined },
+  errors: { model: string; reference?: string | undefined; loserScale?: string | undefined },
   { pairs, beta, lambda }: { pairs: number; beta: number; lambda: number },
 ): string {
   const winner = (value: string) => graph.slice(value, 0, 0, pairs);
@@ -61,7 +63,10 @@ export function lossGraph(
     graph,
     {
       winner: () => winner(errors.model),
-      loser: () => loser(errors.model),
+      loser: () =>
+        errors.loserScale === undefined
+          ? loser(errors.model)
+          : scaledGradient(graph, loser(errors.model), errors.loserScale),
       referenceWinner: () => winner(errors.reference!),
       referenceLoser: () => loser(errors.reference!),
     },

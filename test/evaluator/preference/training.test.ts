@@ -133,6 +133,7 @@ const settings: TrainingSettings = {
   checkpointEvery: 4,
   seed: 1,
   maxSeconds: null,
+  safeguard: null,
 };
 function trainIn(
   out: string,
