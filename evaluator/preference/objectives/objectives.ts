@@ -1,6 +1,7 @@
 /** @file The objectives by name: a loss, on errors of the noise or, as ncp-…, on errors between features of the frozen encoder. */
 import type { Graph } from '../../engine/autodiff/graph.ts';
 import { cpo } from './cpo.ts';
+import { dmpo } from './dmpo.ts';
 import { dpo } from './dpo.ts';
 import { ipo } from './ipo.ts';
 import { mapo } from './mapo.ts';
@@ -8,7 +9,7 @@ import type { Loss } from './objective.ts';
 import { scaledGradient } from './safeguard.ts';
 import { sft } from './sft.ts';
 
-const losses = { sft, dpo, cpo, ipo, mapo } satisfies Record<string, Loss>;
+const losses = { sft, dpo, cpo, ipo, mapo, dmpo } satisfies Record<string, Loss>;
 export type LossName = keyof typeof losses;
 export const lossNames = Object.keys(losses) as LossName[];
 
@@ -18,10 +19,12 @@ export const objectiveNames = [
   'cpo',
   'ipo',
   'mapo',
+  'dmpo',
   'ncp-sft',
   'ncp-dpo',
   'ncp-cpo',
   'ncp-ipo',
+  'ncp-dmpo',
 ] as const satisfies readonly (LossName | `ncp-${LossName}`)[];
 export type ObjectiveName = (typeof objectiveNames)[number];
 export const featureNames = ['down', 'mid', 'multi'] as const;

@@ -277,6 +277,48 @@ describe('training', () => {
     }
   }, 60_000);
 
+  it.each(['', 'ncp-'] as const)(
+    '%scpo under the safeguard at μ = 1 descends with its winner alone: SFT’s gradient, times the slope of its logistic',
+    async (form) => {
+      const shape = { channels: 8, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+      const unet = join(starter.pipeline, 'unet', 'model.onnx');
+      const random = new Random(12);
+      const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
+      const latents = () => draw(8 * 8 * 8);
+      const winner = latents();
+      // Near the winner, so that both sides' gradients agree.
+      const loser = winner.map((x) => x * 1.1);
+      const batch = {
+        ...{ winner, loser, noise: latents(), z: latents(), timesteps: [300] },
+        conditions: { encoder_hidden_states: draw(24 * 64) },
+      };
+      const beta = 2;
+      const open = (loss: 'cpo' | 'sft', safeguard: number | null) => {
+        const objective = objectiveOf(`${form}${loss}`);
+        const spec = { objective, features: 'multi', rank: 4, alpha: 4, beta, lambda: 0, pairs: 1, safeguard } as const;
+        return TrainingSession.create(unet, shape, spec, noiseSchedule(), device);
+      };
+      const sessions = [await open('cpo', 1), await open('cpo', null), await open('sft', null)];
+      const parameters = sessions[0]!.training.parameters.map(({ dims }) =>
+        draw(dims[0] * dims[1]).map((x) => x * 0.1),
+      );
+      const [guarded, plain, supervised] = await Promise.all(sessions.map((session) => session.run(batch, parameters)));
+      expect(guarded!.loss).toBe(plain!.loss);
+      const [ownError, otherError] = guarded!.modelErrors;
+      const slope = beta / (1 + Math.exp(-beta * (ownError! - otherError!)));
+      for (const [i, gradient] of supervised!.gradients.entries()) {
+        const scale = slope * gradient.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+        const furthest = gradient.reduce(
+          (most, value, k) => Math.max(most, Math.abs(guarded!.gradients[i]![k]! - slope * value)),
+          0,
+        );
+        expect(furthest).toBeLessThan(1e-3 * scale);
+      }
+      await Promise.all(sessions.map((session) => session.release()));
+    },
+    60_000,
+  );
+
   it('an adapter that is added to its weights has the loss and the gradients of one that runs beside them', async () => {
     const shape = { channels: 8, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
     const unet = join(starter.pipeline, 'unet', 'model.onnx');
