@@ -56,6 +56,8 @@ export function reportFailure(error: unknown): number {
   );
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as NodeJS.ErrnoException).code;
+  // The reader of what was to be written has gone; bin/visavis.js lets it.
+  if (code === 'EPIPE' && process.stdout.errored !== null) return exitCode.done;
   if (expected) console.error(`visavis: ${message}`);
   else if (code === 'ENOSPC' || code === 'SQLITE_FULL')
     console.error('visavis: The disk is full; what was finished before is kept. Free some space and run it again.');

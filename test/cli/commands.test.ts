@@ -1,4 +1,6 @@
 /** @file Exit codes, sentences and JSON of the command line, as a script sees them. Slow: every case starts the program. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -7,7 +9,7 @@ import { openDatabase } from '../../db/open.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { analysisSchema, reportSchema } from '../../contract/report.ts';
 import { visavis } from '../support/command.ts';
-import { temporaryFolder } from '../support/folders.ts';
+import { projectRoot, temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
 
 describe('command line', () => {
@@ -32,6 +34,10 @@ describe('command line', () => {
         ['train', '--objective', 'mapo', '--pipeline', 'x', '--preferences', 'y', '--out', join(folder, 'out')],
         '--objective mapo has no usual --beta',
       ],
+      [
+        ['train', '--objective', 'sft', '--safeguard', '0', '--pipeline', 'x', '--preferences', 'y', '--out', 'z'],
+        '--safeguard is for objectives that compare pairs; sft does not.',
+      ],
       [['report', 'none'], 'There is no study named "none".'],
     ] as [string[], string][]) {
       const { code, stderr } = await visavis(folder, ...argv);
@@ -39,6 +45,15 @@ describe('command line', () => {
       expect(code, argv.join(' ')).toBe(2);
     }
   }, 60_000);
+
+  it('a reader that goes away early, as head does, is no failure', async () => {
+    const child = spawn(process.execPath, [join(projectRoot, 'bin', 'visavis.js'), '--help']);
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (part: Buffer) => (said += part.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect([said, code]).toEqual(['', 0]);
+  });
 
   it('generate: several images by a list of seeds or one stream, and what a long prompt loses is said', async () => {
     const folder = temporaryFolder();

@@ -176,6 +176,9 @@ describe('training', () => {
     // (0 − ½)², since an untrained adapter changes nothing
     ['ipo', 10, 2e-4, 0.25],
     ['ncp-ipo', 1e4, 1e-4, 0.25],
+    // KL(½ ‖ 0.99)
+    ['dmpo', 10, 2e-4, Math.log(0.25 / 0.0099) / 2],
+    ['ncp-dmpo', 1e4, 1e-4, Math.log(0.25 / 0.0099) / 2],
     ['mapo', 0.1, 1e-3, undefined],
   ] as const)(
     '%s lowers its loss on the same pairs',
