@@ -23,7 +23,9 @@ export type LogRow = z.infer<typeof logRowSchema>;
 
 export const trainingRunSchema = z.object({
   name: z.string().describe("Name of the run's folder."),
-  objective: z.string().describe('sft, dpo, cpo, ipo, mapo, dmpo, ncp-sft, ncp-dpo, ncp-cpo, ncp-ipo or ncp-dmpo.'),
+  objective: z
+    .string()
+    .describe('sft, dpo, cpo, ipo, mapo, dmpo, kto, ncp-sft, ncp-dpo, ncp-cpo, ncp-ipo, ncp-dmpo or ncp-kto.'),
   steps: z.int().describe('Optimiser steps that were asked for.'),
   maxSeconds: z.number().nullable().describe('The run ends after so many device seconds, when it was asked to.'),
   done: z.int().describe('Steps in its log.'),

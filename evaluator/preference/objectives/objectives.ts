@@ -4,12 +4,13 @@ import { cpo } from './cpo.ts';
 import { dmpo } from './dmpo.ts';
 import { dpo } from './dpo.ts';
 import { ipo } from './ipo.ts';
+import { kto } from './kto.ts';
 import { mapo } from './mapo.ts';
 import type { Loss } from './objective.ts';
 import { scaledGradient } from './safeguard.ts';
 import { sft } from './sft.ts';
 
-const losses = { sft, dpo, cpo, ipo, mapo, dmpo } satisfies Record<string, Loss>;
+const losses = { sft, dpo, cpo, ipo, mapo, dmpo, kto } satisfies Record<string, Loss>;
 export type LossName = keyof typeof losses;
 export const lossNames = Object.keys(losses) as LossName[];
 
@@ -20,11 +21,13 @@ export const objectiveNames = [
   'ipo',
   'mapo',
   'dmpo',
+  'kto',
   'ncp-sft',
   'ncp-dpo',
   'ncp-cpo',
   'ncp-ipo',
   'ncp-dmpo',
+  'ncp-kto',
 ] as const satisfies readonly (LossName | `ncp-${LossName}`)[];
 export type ObjectiveName = (typeof objectiveNames)[number];
 export const featureNames = ['down', 'mid', 'multi'] as const;

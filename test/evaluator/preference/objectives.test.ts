@@ -20,6 +20,7 @@ import {
 import { golden as goldenFolder } from '../../support/folders.ts';
 
 const softplus = (x: number) => Math.log(1 + Math.exp(x));
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 const divergence = (p: number) => p * Math.log(p / 0.99) + (1 - p) * Math.log((1 - p) / 0.01);
 // Two pairs. Winners' gaps to losers: θ −.1, +.3; reference −.03, +.2. So θ − ref: −.07 (better), +.1 (worse).
 const errors = {
@@ -40,11 +41,13 @@ describe('objectives', () => {
       ['ipo', 'ipo', false, true, true, 0],
       ['mapo', 'mapo', false, true, false, 0],
       ['dmpo', 'dmpo', false, true, true, 0],
+      ['kto', 'kto', false, true, true, 0],
       ['ncp-sft', 'sft', true, false, false, 1],
       ['ncp-dpo', 'dpo', true, true, true, 1],
       ['ncp-cpo', 'cpo', true, true, false, 1],
       ['ncp-ipo', 'ipo', true, true, true, 1],
       ['ncp-dmpo', 'dmpo', true, true, true, 1],
+      ['ncp-kto', 'kto', true, true, true, 1],
     ]);
   });
 
@@ -56,6 +59,7 @@ describe('objectives', () => {
       ['ipo', 2500],
       ['mapo', null],
       ['dmpo', 2500],
+      ['kto', 2500],
     ]);
   });
 
@@ -87,7 +91,9 @@ describe('objectives', () => {
     // (β·logits − ½)²: .14 − .5, −.2 − .5
     ['ipo', 1, (0.36 ** 2 + 0.7 ** 2) / 2],
     // β·logits are .14 and −.2; q = .99
-    ['dmpo', 1, (divergence(1 / (1 + Math.exp(-0.14))) + divergence(1 / (1 + Math.exp(0.2)))) / 2],
+    ['dmpo', 1, (divergence(sigmoid(0.14)) + divergence(sigmoid(-0.2))) / 2],
+    // g of winners .05, −.05, of losers −.02, .05; their mean .0075 is Q
+    ['kto', 1, (sigmoid(-0.085) + sigmoid(0.115) + sigmoid(-0.055) + sigmoid(0.085)) / 4],
     ['ncp-dpo', 1, (softplus(-0.14) + softplus(0.2)) / 2],
   ] as [ObjectiveName, number, number][])(
     '%s with λ = %d as a graph gives the number by hand',

@@ -178,6 +178,8 @@ describe('training', () => {
     ['ncp-ipo', 1e4, 1e-4, 0.25],
     // KL(½ ‖ 0.99)
     ['dmpo', 10, 2e-4, Math.log(0.25 / 0.0099) / 2],
+    ['kto', 100, 2e-4, 0.5],
+    ['ncp-kto', 1e5, 1e-4, 0.5],
     ['ncp-dmpo', 1e4, 1e-4, Math.log(0.25 / 0.0099) / 2],
     ['mapo', 0.1, 1e-3, undefined],
   ] as const)(
