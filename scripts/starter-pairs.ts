@@ -1,41 +1,27 @@
 /**
  * @file Preference pairs of the starter world: four samples of the base pipeline for each caption, each compared with each.
- * Pairs that the judge hardly tells apart are left out. An image between two others wins one pair and loses another: it is
- * contradictory in the paper's sense.
+ * Pairs that the judge hardly tells apart are left out: what remains is mostly a well drawn image against a badly drawn one. An
+ * image between two others wins one pair and loses another: it is contradictory in the paper's sense.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pipeline } from '../evaluator/engine/diffusion/pipeline.ts';
 import { encodePng } from '../evaluator/engine/images/png.ts';
 import { likeness } from '../evaluator/starter/judge.ts';
-import { randomScene } from '../evaluator/starter/scene.ts';
+import type { Scene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
-import { Random } from '../evaluator/statistics/random.ts';
+import { settings, size } from './starter-lab.ts';
 
 const samples = 4;
-const size = 128;
 /** Of likeness: images nearer to each other are no pair. */
-const margin = 2;
+const margin = 8;
 const captionsAtOnce = 8;
-/** As for show. */
-const settings = { ...starter.settings, negativePrompt: null, width: size, height: size };
-/** What decides the pairs besides captions and seed. */
+/** What decides the pairs besides scenes and seed. */
 export const pairSettings = { samples, margin, ...settings };
 const device = { kind: 'cpu' } as const;
 
-/** Writes manifest.jsonl and the images. @param taken captions that must stay unseen */
-export async function makePairs(
-  folder: string,
-  { captions, seed, taken }: { captions: number; seed: number; taken: ReadonlySet<string> },
-): Promise<number> {
-  const random = new Random(seed);
-  const scenes = [];
-  for (const used = new Set(taken); scenes.length < captions;) {
-    const scene = randomScene(random);
-    if (used.has(scene.caption)) continue;
-    used.add(scene.caption);
-    scenes.push(scene);
-  }
+/** Writes manifest.jsonl and the images. @returns the number of pairs */
+export async function makePairs(folder: string, scenes: readonly Scene[], seed: number): Promise<number> {
   await mkdir(join(folder, 'images'), { recursive: true });
   const pipeline = await Pipeline.load({ folder: starter.pipeline, adapters: [] }, device);
   const lines: string[] = [];

@@ -1,165 +1,143 @@
 /**
- * @file npm run starter:train. From the starter's pipeline alone to the adapters that ship with it, with the same commands that
- * anybody uses: pairs of base samples, DPO and NCP-DPO for equal device time, and a table on captions on which nothing was
- * chosen. Usage: tsx scripts/starter-train.ts [folder]. A second start continues where the
- * first ended.
+ * @file npm run starter:train. From the starter's pipeline alone to the adapters that ship with it: pairs of base samples, the
+ * filter, DPO and NCP-DPO with settings chosen on validation captions, and a table on captions on which nothing was chosen.
+ * Usage: tsx scripts/starter-train.ts [folder]. A second start continues where the first ended.
  */
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { openDatabase } from '../db/open.ts';
-import { findModel } from '../db/queries/models.ts';
-import { findPromptSet } from '../db/queries/prompts.ts';
-import { listRenders } from '../db/queries/renders.ts';
 import { packageRoot } from '../evaluator/engine/files/package-root.ts';
-import { decodeRgb } from '../evaluator/engine/images/decode.ts';
-import { ImageStore } from '../evaluator/engine/images/store.ts';
-import { likeness } from '../evaluator/starter/judge.ts';
-import { randomScene, type Scene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
-import { Random } from '../evaluator/statistics/random.ts';
-import type { Interval } from '../evaluator/statistics/wilson.ts';
+import { median } from '../evaluator/statistics/median.ts';
 import { winRate } from '../evaluator/votes/win-rate.ts';
+import { keepPlan, Panel, train, unseenScenes, visavis, type Recipe, type Scores } from './starter-lab.ts';
 import { makePairs, pairSettings } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');
-const captions = 400;
-const evaluated = 192;
-/** Of captions on which nothing was ever tuned: take a new one after every change of what decides an adapter. */
-const evaluationSeed = 77_033;
+const captions = { pairs: 400, validation: 64, evaluation: 192 };
+/** The last one's captions were never used to choose anything: take a new one after every change of what decides an adapter. */
+const seeds = { pairs: 7, validation: 555, evaluation: 77_041 };
 
-/** Steps were calibrated once, on two cores, for equal device time; a number of steps can be repeated to the byte. */
-const objectives = {
-  dpo: { beta: 500, learningRate: 3e-4, steps: 100 },
-  'ncp-dpo': { beta: 1e6, learningRate: 3e-4, steps: 78 },
-} as const;
-type Objective = keyof typeof objectives;
-const data = join(folder, 'data');
-function visavis(...argv: (string | number)[]): string {
-  const bin = join(packageRoot(), 'bin', 'visavis.js');
-  return execFileSync(process.execPath, [bin, ...argv.map(String), '--data', data], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    maxBuffer: 2 ** 28,
-  });
+/** The same number of settings each. Steps were calibrated once, on two cores, for equal device time. */
+const grid: Record<'dpo' | 'ncp-dpo', Recipe[]> = {
+  dpo: recipes('dpo', 80, [
+    [1e-3, 5000, null],
+    [1e-3, 5000, 0.5],
+    [1e-3, 15000, 0.5],
+    [5e-4, 5000, 0.5],
+  ]),
+  'ncp-dpo': recipes('ncp-dpo', 64, [
+    [1e-3, 1e6, null],
+    [1e-3, 1e6, 0.5],
+    [1e-3, 3e6, 0.5],
+    [5e-4, 1e6, 0.5],
+  ]),
+};
+function recipes(objective: Recipe['objective'], steps: number, cells: [number, number, number | null][]): Recipe[] {
+  return cells.map(([learningRate, beta, safeguard]) => ({ objective, beta, learningRate, safeguard, steps, seed: 1 }));
 }
+const names = Object.keys(grid) as (keyof typeof grid)[];
 
-mkdirSync(folder, { recursive: true });
+await keepPlan(folder, { captions, seeds, grid, pairs: pairSettings });
 const shipped = readFileSync(starter.prompts, 'utf8')
   .split('\n')
   .map((line) => line.split('\t')[0]!);
-const plan = JSON.stringify({ captions, evaluated, evaluationSeed, objectives, pairs: pairSettings }, null, 2);
-const planFile = join(folder, 'plan.json');
-if (existsSync(planFile) ? readFileSync(planFile, 'utf8') !== plan : existsSync(join(folder, 'pairs')))
-  throw new Error(`${folder} was made with other settings; delete it or name another folder.`);
-writeFileSync(planFile, plan);
+const taken = new Set(shipped);
+const evaluation = unseenScenes(captions.evaluation, seeds.evaluation, taken);
+const validation = unseenScenes(captions.validation, seeds.validation, taken);
 
-// Captions that the shipped prompts hold, and those for scoring, stay out of the pairs.
-const used = new Set(shipped);
-const scenes: Scene[] = [];
-for (const random = new Random(evaluationSeed); scenes.length < evaluated;) {
-  const scene = randomScene(random);
-  if (used.has(scene.caption)) continue;
-  used.add(scene.caption);
-  scenes.push(scene);
-}
-const pairs = join(folder, 'pairs');
-const manifest = join(pairs, 'manifest.jsonl');
-if (!existsSync(manifest)) await makePairs(pairs, { captions, seed: 7, taken: used });
-const inspection = JSON.parse(visavis('preferences', 'inspect', manifest, '--json')) as {
+const [manifest, filtered] = ['manifest.jsonl', 'filtered.jsonl'].map((name) => join(folder, 'pairs', name)) as [
+  string,
+  string,
+];
+if (!existsSync(manifest))
+  await makePairs(join(folder, 'pairs'), unseenScenes(captions.pairs, seeds.pairs, taken), seeds.pairs);
+interface Inspection {
   pairs: number;
   contradictoryImages: number;
   contradictoryPairs: number;
-};
-
-const names = Object.keys(objectives) as Objective[];
-const adapterOf = (objective: Objective) => join(folder, 'runs', objective, 'pytorch_lora_weights.safetensors');
-for (const objective of names) {
-  const { beta, learningRate, steps } = objectives[objective];
-  visavis(
-    ...['train', '--objective', objective, '--pipeline', starter.pipeline],
-    ...['--preferences', manifest, '--out', join(folder, 'runs', objective)],
-    ...['--rank', 16, '--alpha', 16, '--beta', beta, '--learning-rate', learningRate, '--warmup', 10],
-    ...['--batch', 32, '--steps', steps, '--checkpoint-every', 50, '--device', 'cpu', '--json'],
-  );
 }
+const inspect = (file: string) => JSON.parse(visavis('preferences', 'inspect', file, '--json')) as Inspection;
+if (!existsSync(filtered)) visavis('preferences', 'filter', manifest, '--out', filtered);
+const [all, kept] = [inspect(manifest), inspect(filtered)];
 
-const modelsFile = join(folder, 'models');
-if (!existsSync(modelsFile)) {
-  const { sampler, steps, guidance } = starter.settings;
-  const settings = ['--pipeline', starter.pipeline, '--sampler', sampler, '--steps', steps, '--guidance', guidance];
-  const prompts = join(folder, 'evaluation.txt');
-  writeFileSync(prompts, scenes.map(({ caption }) => `${caption}\n`).join(''));
-  visavis('prompts', 'import', prompts, '--name', 'evaluation');
-  visavis('models', 'add', 'base', ...settings);
-  for (const name of names) visavis('models', 'add', name, ...settings, '--adapter', adapterOf(name));
-  visavis('rewards', 'add', 'reward', '--kind', starter.reward.kind, '--network', starter.reward.network);
-  writeFileSync(modelsFile, '');
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const panel = new Panel(validation, 9000, join(folder, 'validation'));
+const base = await panel.scores('base');
+interface Try {
+  recipe: Recipe;
+  adapter: string;
+  /** Mean of the judge's score over the base's. */
+  gain: number;
 }
-
-interface Row {
-  model: string;
-  winRate: Interval & { value: number };
-  median: { value: number };
-  baselineMedian: { value: number };
-}
-/** Of the reward: each candidate over the baseline, with equal seeds. */
-function screen(baseline: string, candidates: readonly string[]): Row[] {
-  const argv = ['--prompts', 'evaluation', '--baseline', baseline, '--candidate', ...candidates, '--reward', 'reward'];
-  const { rewards } = JSON.parse(visavis('prescreen', ...argv, '--device', 'cpu', '--json')) as {
-    rewards: { candidates: Row[] }[];
-  };
-  return rewards[0]!.candidates;
-}
-
-/** Of the judge that ranked the pairs: each image's likeness, in the captions' order. */
-async function judged(model: string): Promise<number[]> {
-  const db = await openDatabase(join(data, 'visavis.db'));
-  try {
-    const [set, row] = [(await findPromptSet(db, 'evaluation'))!, (await findModel(db, model))!];
-    const store = new ImageStore(data);
-    const scores: number[] = [];
-    for (const { position, imageSha256 } of await listRenders(db, { promptSetId: set.id, modelId: row.id })) {
-      const { pixels, width } = await decodeRgb(await store.file(imageSha256), model);
-      scores[position] = likeness(scenes[position]!, [pixels], width)[0]!;
-    }
-    return scores;
-  } finally {
-    await db.destroy();
+const tries = {} as Record<keyof typeof grid, Try[]>;
+for (const name of names) {
+  tries[name] = [];
+  for (const [i, recipe] of grid[name].entries()) {
+    const adapter = train(recipe, filtered, join(folder, 'runs', `${name}-${i}`));
+    const { judge } = await panel.scores(`${name}-${i}`, adapter);
+    tries[name].push({ recipe, adapter, gain: mean(judge) - mean(base.judge) });
+    console.error(`${name} ${i}: ${tries[name].at(-1)!.gain.toFixed(2)}`);
   }
 }
-function winRateOf(scores: readonly number[], baseline: readonly number[]): Row['winRate'] {
-  const count = (sign: number) => scores.filter((score, i) => Math.sign(score - baseline[i]!) === sign).length;
-  return winRate({ wins: count(1), losses: count(-1), ties: count(0), split: 0 }) as Row['winRate'];
-}
+const bestOf = (name: keyof typeof grid) => tries[name].reduce((a, b) => (b.gain > a.gain ? b : a));
 
-const overBase = screen('base', names);
-const overDpo = screen('dpo', ['ncp-dpo'])[0]!.winRate;
-const judgedAs = { base: await judged('base'), dpo: await judged('dpo'), 'ncp-dpo': await judged('ncp-dpo') };
+const test = new Panel(evaluation, 20_000, join(folder, 'evaluation'));
+const scored = { base: await test.scores('base') } as Record<'base' | keyof typeof grid, Scores>;
+for (const name of names) scored[name] = await test.scores(name, bestOf(name).adapter);
 
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-const interval = ({ value, low, high }: Row['winRate']) => `${percent(value)} (${percent(low)} – ${percent(high)})`;
+/** Over the captions `among`, all of them by default. */
+function over(
+  name: keyof typeof grid,
+  rival: keyof typeof scored,
+  by: keyof Scores,
+  among = evaluation.map((_, i) => i),
+) {
+  const leads = among.map((i) => Math.sign(scored[name][by][i]! - scored[rival][by][i]!));
+  const count = (sign: number) => leads.filter((lead) => lead === sign).length;
+  const { value, low, high } = winRate({ wins: count(1), losses: count(-1), ties: count(0), split: 0 });
+  return `${percent(value!)} (${percent(low!)} – ${percent(high!)})`;
+}
+/** The judge's scores lie in two heaps, around −5 and −25. */
+const badly = evaluation.flatMap((_, i) => (scored.base.judge[i]! < -15 ? [i] : []));
+const well = evaluation.flatMap((_, i) => (scored.base.judge[i]! < -15 ? [] : [i]));
+const settingOf = ({ learningRate, beta, safeguard, steps }: Recipe) =>
+  `${beta} | ${learningRate} | ${safeguard ?? 'none'} | ${steps}`;
 const { sampler, steps, guidance } = starter.settings;
 const table = [
   '# The starter adapters',
   '',
-  `Made by \`npm run starter:train\`. ${pairSettings.samples} base samples of each of ${captions} captions make ${inspection.pairs} pairs that the judge (judge.ts: colours and contrasts beside good drawings of the caption) tells apart; ${inspection.contradictoryImages} images win one pair and lose another (${percent(inspection.contradictoryPairs / inspection.pairs)} of the pairs hold one). Rank 16, batches of 32 pairs; the numbers of steps were calibrated for equal device time; one seed each.`,
+  `Made by \`npm run starter:train\`. ${pairSettings.samples} base samples of each of ${captions.pairs} captions make ${all.pairs} pairs that the judge (judge.ts: colours and contrasts beside good drawings of the caption) tells apart by ${pairSettings.margin} or more; ${all.contradictoryImages} images win one pair and lose another (${percent(all.contradictoryPairs / all.pairs)} of the pairs hold one). The filter keeps ${kept.pairs} pairs, one an absolute winner; both adapters are trained on these. Rank 16, batches of 32 pairs; the numbers of steps were calibrated for equal device time; one training seed.`,
   '',
-  `Scored on ${evaluated} captions that neither the pairs nor the shipped prompts hold and on which nothing was chosen, by the starter's reward, a network that ranked nothing in training, and by the judge that ranked the pairs (${sampler}, ${steps} steps, guidance ${guidance}, equal seeds). Win rate: (W + T/2)/N with Wilson's 95 % interval over captions; how much another training seed would change is not in it. The base's median reward is ${overBase[0]!.baselineMedian.value.toFixed(2)}.`,
+  '## Chosen on validation captions',
   '',
-  '| adapter | β | learning rate | steps | over the base, reward | over the base, judge | median reward |',
+  `${captions.validation} captions, the same number of settings for each objective; the judge's mean score over the base's (${mean(base.judge).toFixed(2)}) decides. The reward decided nothing.`,
+  '',
+  '| objective | β | learning rate | safeguard μ | steps | judge, over the base |',
+  '|---|---|---|---|---|---|',
+  ...names.flatMap((name) =>
+    tries[name].map(({ recipe, gain }) => {
+      const figure = `${gain >= 0 ? '+' : '−'}${Math.abs(gain).toFixed(2)}`;
+      return `| ${name} | ${settingOf(recipe)} | ${recipe === bestOf(name).recipe ? `**${figure}**` : figure} |`;
+    }),
+  ),
+  '',
+  '## What ships',
+  '',
+  `Scored on ${captions.evaluation} captions that neither the pairs, the choice nor the shipped prompts hold, by the starter's reward, a network that ranked and chose nothing, and by the judge that ranked the pairs (${sampler}, ${steps} steps, guidance ${guidance}, equal seeds). Win rate: (W + T/2)/N with Tango's 95 % interval over captions; how much another training seed would change is not in it. The base drew ${badly.length} of the captions badly (the judge's score is below −15: its scores lie in two heaps, around −5 and −25); an adapter can mend these, and hardly better the others.`,
+  '',
+  '| adapter | over the base, reward | the same where the base drew badly | where it drew well | over the base, judge | mean reward | median reward |',
   '|---|---|---|---|---|---|---|',
-  ...names.map((name) => {
-    const { beta, learningRate, steps: taken } = objectives[name];
-    const row = overBase.find(({ model }) => model === name)!;
-    const byJudge = winRateOf(judgedAs[name], judgedAs.base);
-    return `| ${name} | ${beta} | ${learningRate} | ${taken} | ${interval(row.winRate)} | ${interval(byJudge)} | ${row.median.value.toFixed(2)} |`;
-  }),
+  `| base | | | | | ${mean(scored.base.reward).toFixed(2)} | ${median(scored.base.reward)!.toFixed(2)} |`,
+  ...names.map(
+    (name) =>
+      `| ${name} | ${over(name, 'base', 'reward')} | ${over(name, 'base', 'reward', badly)} | ${over(name, 'base', 'reward', well)} | ${over(name, 'base', 'judge')} | ${mean(scored[name].reward).toFixed(2)} | ${median(scored[name].reward)!.toFixed(2)} |`,
+  ),
   '',
-  `NCP-DPO over DPO: ${interval(overDpo)} by the reward, ${interval(winRateOf(judgedAs['ncp-dpo'], judgedAs.dpo))} by the judge.`,
+  `NCP-DPO over DPO: ${over('ncp-dpo', 'dpo', 'reward')} by the reward, ${over('ncp-dpo', 'dpo', 'judge')} by the judge.`,
   '',
 ];
 for (const name of names)
-  copyFileSync(adapterOf(name), starter.models.find((model) => model.name === `starter-${name}`)!.adapter);
+  copyFileSync(bestOf(name).adapter, starter.models.find((model) => model.name === `starter-${name}`)!.adapter);
 writeFileSync(join(packageRoot(), 'evaluator', 'starter', 'TRAINING.md'), table.join('\n'));
 console.log(table.join('\n'));
