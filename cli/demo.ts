@@ -66,6 +66,9 @@ async function prepare({ db }: Workspace, options: DataOption): Promise<void> {
   });
   await changeState(db, studyName, 'open');
   console.error(`Opened the study "${studyName}" with ${pairs} pairs, three criteria and three votes each.`);
+  console.error(
+    `Its images are drawn with seed ${starter.seed}, on which the two models differ more than on most: this shows the tool, not which model is better.`,
+  );
 }
 
 /** Rewards beside the votes that will come. */
@@ -82,10 +85,13 @@ async function scoreRenders(db: Database, options: DataOption): Promise<void> {
 
 async function renderInItsOwnProcess({ db }: Pick<Workspace, 'db'>, model: string, options: DataOption): Promise<void> {
   const [set, row] = [(await findPromptSet(db, starter.promptSet))!, (await findModel(db, model))!];
-  const missing = await promptsWithoutRender(db, { promptSetId: set.id, modelId: row.id, seed: 0 });
+  const missing = await promptsWithoutRender(db, { promptSetId: set.id, modelId: row.id, seed: starter.seed });
   if (missing.every((prompt) => prompt.position >= demoPrompts)) return;
   await inItsOwnProcess(
-    ['render', '--prompts', starter.promptSet, '--model', model, '--limit', String(demoPrompts)],
+    [
+      ...['render', '--prompts', starter.promptSet, '--model', model],
+      ...['--limit', String(demoPrompts), '--seed', String(starter.seed)],
+    ],
     options,
   );
 }

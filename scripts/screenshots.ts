@@ -34,8 +34,15 @@ const visit = {
   consent:
     '## What is stored\n\n- your answers, and how long each one took\n- the size of your screen and the language of this page\n- the id that the platform gave you\n\nYou may stop at any time.',
   instructions: 'Go with your **first impression**. There is no right answer.',
-  example: { prompt: 'an orange cross', criterion: 'alignment', answer: 'a', why: 'It shows the cross more clearly.' },
-  practice: [{ prompt: 'a red circle', criterion: 'alignment', answer: 'b', why: 'The circle is rounder.' }],
+  example: {
+    prompt: 'four purple stars in the desert',
+    criterion: 'alignment',
+    answer: 'a',
+    why: 'It shows the desert.',
+  },
+  practice: [
+    { prompt: 'a blue diamond in a meadow', criterion: 'alignment', answer: 'a', why: 'It shows the meadow.' },
+  ],
   survey: [{ question: 'How clear was the task?', choices: ['clear', 'unclear'] }, { question: 'Anything else?' }],
   pairsPerAnnotator: 3,
   breakAfter: 2,
@@ -43,6 +50,18 @@ const visit = {
   difference: true,
   thanks: 'The results will be published with the paper.',
   ends: { finished: { code: 'C7XQ2', redirect: 'https://example.org/done' }, 'no-consent': { code: 'NC3' } },
+};
+
+/** What README.md and docs/studies.md show. */
+const readme = '07-prompt-hidden';
+const inPages: Readonly<Record<string, string>> = {
+  [readme]: 'annotate',
+  '01-welcome': 'visit-welcome',
+  '02-consent': 'visit-consent',
+  '04-instructions': 'visit-instructions',
+  '06-feedback': 'visit-feedback',
+  '08-prompt-shown': 'visit-judging',
+  '17-end': 'visit-end',
 };
 
 let made = 0;
@@ -74,12 +93,19 @@ for (const [device, options] of devices) {
   const shoot = async (page: Page, name: string) => {
     await page.mouse.move(3, 3);
     await page.waitForTimeout(300);
-    const image = sharp(await page.screenshot());
+    const shot = await page.screenshot();
+    const image = sharp(shot);
     const width = Math.round((options.viewport!.width * (device === 'desk' ? 1 : 2)) / 2);
     await image
       .resize({ width })
       .webp({ quality: 80 })
       .toFile(join(out, `${name}-${device}.webp`));
+    const shown = device === 'desk' ? inPages[name] : undefined;
+    if (shown !== undefined)
+      await sharp(shot)
+        .resize({ width: name === readme ? 1440 : 1000 })
+        .png({ palette: true })
+        .toFile(join(out, '..', `${shown}.png`));
   };
   const heading = (page: Page, text: string) => page.waitForSelector(`h1:has-text("${text}")`, { timeout: 20_000 });
   const press = (page: Page, name: string) => page.locator(`button:has-text("${name}")`).first().click();
@@ -171,7 +197,7 @@ for (const [device, options] of devices) {
   const gold = {
     gold: {
       every: 1,
-      pairs: [{ prompt: 'a red circle', instruction: { choose: 'left' } }],
+      pairs: [{ prompt: 'a black heart by the sea', instruction: { choose: 'left' } }],
       screenOut: { after: 1, below: 1 },
     },
   };
