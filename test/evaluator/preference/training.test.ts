@@ -10,7 +10,7 @@ import { encodePng } from '../../../evaluator/engine/images/png.ts';
 import { createSession } from '../../../evaluator/engine/onnx/session.ts';
 import { encodeAdapter } from '../../../evaluator/preference/adapter-file.ts';
 import { filterPairs, inspectPairs, type Keep } from '../../../evaluator/preference/filter.ts';
-import { objectiveNames, objectiveOf } from '../../../evaluator/preference/objectives/objectives.ts';
+import { objectiveOf } from '../../../evaluator/preference/objectives/objectives.ts';
 import { openPreferences } from '../../../evaluator/preference/preference-rows.ts';
 import { addNoise, noiseSchedule } from '../../../evaluator/preference/reverse-step.ts';
 import { runTraining } from '../../../evaluator/preference/run-training.ts';
