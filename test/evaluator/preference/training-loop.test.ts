@@ -264,6 +264,13 @@ describe('a run’s folder', () => {
     await expect(claimRunFolder(out, { ...asked, unetSha256: 'abd' })).rejects.toThrow('unetSha256 = "abc", not "abd"');
   });
 
+  it('a run from before a setting existed goes on without it, and is no run with it', async () => {
+    const out = join(temporaryFolder(), 'run');
+    await claimRunFolder(out, asked);
+    await claimRunFolder(out, { ...asked, safeguard: null });
+    await expect(claimRunFolder(out, { ...asked, safeguard: 0.5 })).rejects.toThrow('safeguard = null, not 0.5');
+  });
+
   it('the log goes on after the step that the run continues from', async () => {
     const out = temporaryFolder();
     const { log } = filesOf(out);
