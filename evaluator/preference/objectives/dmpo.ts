@@ -18,12 +18,10 @@ export const dmpo: Loss = {
   usualBeta: 2500,
   graph(graph, errors, { beta }) {
     const negated = graph.times(negatedDpoLogits(graph, errors), beta);
-    const p = graph.unary('Sigmoid', graph.unary('Neg', negated));
+    const scaled = graph.unary('Neg', negated);
+    const p = graph.unary('Sigmoid', scaled);
     // log p = log(1 − p) + β·logits, so the sum is log(1 − p) + p·β·logits − p log q − (1 − p) log(1 − q).
-    const entropy = graph.minus(
-      graph.unary('Neg', logistic(graph, graph.unary('Neg', negated))),
-      graph.times(p, negated),
-    );
+    const entropy = graph.minus(graph.times(p, scaled), logistic(graph, scaled));
     const cross = graph.plus(graph.times(p, -Math.log((1 - alpha) / alpha)), graph.scalar(-Math.log(alpha)));
     return meanOf(graph, graph.plus(entropy, cross));
   },

@@ -118,6 +118,18 @@ describe('objectives', () => {
     },
   );
 
+  it('KTO’s origin is never below 0: where all got worse, a like is still measured from the reference', async () => {
+    const graph = new Graph();
+    const inputs = { model: graph.input('model', [2]), reference: graph.input('reference', [2]) };
+    graph.output(lossGraph(graph, objectiveOf('kto'), inputs, { pairs: 1, beta: 2, lambda: 0 }), 'loss');
+    const session = await createSessionFromBytes(encodeModel(graph.toModel()), { kind: 'cpu' });
+    const feed = (...values: number[]) => ({ type: 'float32' as const, data: Float32Array.from(values), dims: [2] });
+    // g is −.1 for the winner and −.2 for the loser.
+    const { loss } = await session.run({ model: feed(0.5, 0.6), reference: feed(0.4, 0.4) });
+    await session.release();
+    expect((loss!.data as Float32Array)[0]).toBeCloseTo((sigmoid(0.2) + sigmoid(-0.4)) / 2, 6);
+  });
+
   describe('as PyTorch has them', () => {
     interface Golden {
       errors: Record<keyof typeof errors, number[]>;
