@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { existsSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
+import { openDatabase } from '../../db/open.ts';
 import { projectRoot, temporaryFolder } from '../support/folders.ts';
 
 interface Started {
@@ -43,6 +44,11 @@ it('demo › renders, opens a study and serves; a second start finds nothing to 
   expect(first.stderr).toContain('starter-ncp-dpo: 40 rendered');
   expect(first.stderr).toContain('Opened the study "demo" with 40 pairs');
   expect(first.stdout).toMatch(/Research: {2}http:\/\/127\.0\.0\.1:\d+\/research\/login\?key=/);
+  const db = await openDatabase(join(dataFolder, 'visavis.db'));
+  const seeds = await db.selectFrom('render').select('seed').distinct().execute();
+  await db.destroy();
+  expect(seeds).toEqual([{ seed: 16 }]);
+  expect(first.stderr).toContain('drawn with seed 16');
   // The rendering ran in processes of its own.
   expect(first.loadedOnnxRuntime).not.toBe(true);
   const second = await demo(dataFolder);
