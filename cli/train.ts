@@ -1,7 +1,8 @@
 /** @file `visavis train`: an adapter from preference data, or the trainer against reference cases. */
 import { basename, join, resolve } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { findSlice } from '../db/queries/jobs.ts';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
@@ -24,11 +25,12 @@ import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 
-type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta' | 'safeguard'>;
+type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta' | 'safeguard' | 'targetModules'>;
 interface Options extends DataOption, Settings {
   objective?: ObjectiveName;
   beta?: number;
   safeguard?: number;
+  targetModules?: string[];
   pipeline: string;
   preferences?: string;
   out?: string;
@@ -53,6 +55,11 @@ export function trainCommand(): Command {
     .option('--verify <dir>', 'recompute reference cases instead of training')
     .option('--rank <n>', 'rank of the adapter', wholeNumber(1), 64)
     .option('--alpha <n>', 'its scale is alpha / rank', realNumber(0), 64)
+    .option(
+      '--target-modules <names>',
+      'layers with an adapter, by the ends of their names: to_q,to_k,to_v,to_out.0 (as it is), conv1,conv2, ff.net.0.proj, …',
+      namesOf,
+    )
     .option(
       '--beta <n>',
       'how much a difference of errors counts (2500; mapo: weight of its ratio term)',
@@ -104,6 +111,13 @@ export function trainCommand(): Command {
     });
 }
 
+/** @throws InvalidArgumentError for an empty name */
+function namesOf(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError('A name between two commas is missing.');
+  return [...new Set(names)];
+}
+
 type Device = Awaited<
   ReturnType<typeof import('../evaluator/engine/onnx/choose-device.ts').chooseDevices>
 >['devices'][number];
@@ -122,13 +136,27 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
   const beta = options.beta ?? lossOf(objectiveOf(objective)).usualBeta;
   if (beta === null)
     throw new BadInput(`--objective ${objective} has no usual --beta; give one (it weighs the ratio term).`);
-  const { safeguard = null } = options;
+  const { safeguard = null, targetModules = null } = options;
   if (safeguard !== null && !objectiveOf(objective).usesLoser)
     throw new BadInput(`--safeguard is for objectives that compare pairs; ${objective} does not.`);
   const { rank, alpha, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
   const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
   return {
-    ...{ objective, features, rank, alpha, beta, lambda, safeguard, learningRate, warmup, steps, batch, accumulate },
+    ...{
+      objective,
+      features,
+      rank,
+      alpha,
+      targetModules,
+      beta,
+      lambda,
+      safeguard,
+      learningRate,
+      warmup,
+      steps,
+      batch,
+      accumulate,
+    },
     ...{ optimizer, clip, checkpointEvery, seed, maxSeconds },
   };
 }
@@ -206,7 +234,7 @@ async function requireOwnFolder(out: string, settings: TrainingSettings): Promis
   if (!existsSync(markOf(out)))
     throw new BadInput(`${out} holds a run of this machine; continue it without --queue, or choose another --out.`);
   const before = (await readJson(file)) as Record<string, unknown>;
-  const other = Object.entries(settings).find(([key, value]) => before[key] !== value);
+  const other = Object.entries(settings).find(([key, value]) => !isDeepStrictEqual(before[key] ?? null, value));
   if (other !== undefined)
     throw new BadInput(
       `${out} holds a run with ${other[0]} = ${JSON.stringify(before[other[0]])}; choose another --out.`,

@@ -1,4 +1,7 @@
-/** @file An adapter as diffusers' trainers write it: unet.<module>.lora.down.weight [rank, in], .lora.up.weight [out, rank]. */
+/**
+ * @file An adapter as diffusers' trainers write it: unet.<module>.lora.down.weight [rank, in], .lora.up.weight [out, rank]; a
+ * convolution's are [rank, in, height, width] and [out, rank, 1, 1].
+ */
 import { encodeSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import type { TrainingGraph } from './training-graph.ts';
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { readJson } from '../engine/files/read-json.ts';
 import { writeWhole } from '../engine/files/write-whole.ts';
@@ -31,7 +32,9 @@ export async function claimRunFolder(out: string, asked: Record<string, unknown>
     return;
   }
   const before = (await readJson(file)) as Record<string, unknown>;
-  const changed = Object.entries(asked).find(([key, value]) => !free.includes(key) && (before[key] ?? null) !== value);
+  const changed = Object.entries(asked).find(
+    ([key, value]) => !free.includes(key) && !isDeepStrictEqual(before[key] ?? null, value),
+  );
   if (changed !== undefined) {
     throw new BadInput(
       `${out} holds a run with ${changed[0]} = ${JSON.stringify(before[changed[0]] ?? null)}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,

@@ -17,6 +17,8 @@ export interface TrainingSettings extends BatchSettings {
   features: FeatureName;
   rank: number;
   alpha: number;
+  /** Layers with an adapter, as PEFT's target_modules; null: attention's projections. */
+  targetModules: readonly string[] | null;
   beta: number;
   lambda: number;
   /** μ of Diffusion-SDPO's safeguard, 0 … 1; null: none. */

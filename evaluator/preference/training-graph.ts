@@ -8,6 +8,7 @@ import { backward } from '../engine/autodiff/backward.ts';
 import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical.ts';
 import { Graph } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
+import { adaptedModules, attentionModules, modulePath, withAdapter, type AdaptedModule } from './adapted-modules.ts';
 import { lossGraph, type FeatureName, type Objective } from './objectives/objectives.ts';
 import { loserScale, type Difference } from './objectives/safeguard.ts';
 
@@ -16,6 +17,8 @@ export interface TrainingSpec {
   features: FeatureName;
   rank: number;
   alpha: number;
+  /** Layers with an adapter (adapted-modules.ts); null: attention's projections. */
+  targetModules?: readonly string[] | null;
   beta: number;
   lambda: number;
   /** μ of the safeguard (objectives/safeguard.ts); null: none. */
@@ -26,61 +29,28 @@ export interface TrainingSpec {
   everyError?: boolean;
 }
 
-/** A linear layer with an adapter: W' = W + α/rank · B·A. */
-export interface AdaptedModule {
-  /** As down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q */
-  path: string;
-  inputs: number;
-  outputs: number;
-}
-
 export interface TrainingGraph {
   graph: Graph;
   modules: AdaptedModule[];
   /** Samples in the batch: pairs, or twice as many with losers. */
   samples: number;
-  /** In the order of parameterNames: each module's A [rank, in], then B [out, rank]. */
-  parameters: { name: string; dims: [number, number] }[];
+  /** Each module's A, then its B; shapes as AdaptedModule's. */
+  parameters: { name: string; dims: number[] }[];
   /** The outputs' names. */
   names: { loss: string; modelErrors: string; referenceErrors: string | undefined; gradients: string[] };
 }
 
-/**
- * Where in·out is at most so many times rank·(in + out), the adapter is added to its weight for the step. A token then costs
- * 2·in·out for dW' more, and 6·rank·(in + out) of thin products less: even at 3, and thin products run slower.
- */
-const mergedUpTo = 4;
-const adapted = /(?:^|\/)(\S*attn[12]\/(?:to_q|to_k|to_v|to_out\.0))\/MatMul$/;
-
-export function adaptedModules(network: CanonicalNetwork): AdaptedModule[] {
-  return network.nodes
-    .flatMap((node) => {
-      const path = modulePath(node);
-      if (path === undefined) return [];
-      const inputs = network.values.get(node.input[0]!)!.dims.at(-1)!;
-      const outputs = network.values.get(node.output[0]!)!.dims.at(-1)!;
-      return [{ path, inputs, outputs }];
-    })
-    .sort((x, y) => (x.path < y.path ? -1 : 1));
-}
-
-function modulePath(node: OnnxNode): string | undefined {
-  return adapted
-    .exec(node.name ?? '')?.[1]!
-    .replace(/^\//, '')
-    .replaceAll('/', '.');
-}
-
-/** @throws BadInput when the network has no attention to adapt, or no block that the feature is read from */
+/** @throws BadInput when the network has no such layer to adapt, or no block that the feature is read from */
 export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): TrainingGraph {
   const { objective, pairs, rank, everyError = false } = spec;
   const samples = objective.usesLoser || everyError ? 2 * pairs : pairs;
   const withReference = objective.usesReference || everyError;
-  const modules = adaptedModules(network);
-  if (modules.length === 0)
-    throw new BadInput(
-      `${network.file} has no attention whose nodes are named attn1/to_q/MatMul; export it with optimum.`,
-    );
+  const modules = adaptedModules(network, spec.targetModules ?? attentionModules, rank);
+  const moduleAt = new Map(modules.map((module) => [module.path, module]));
+  const moduleOf = (node: OnnxNode) =>
+    node.opType === 'MatMul' || node.opType === 'Gemm' || node.opType === 'Conv'
+      ? moduleAt.get(modulePath(node))
+      : undefined;
   const graph = new Graph();
   const feed = new Map(
     network.inputs.map((name) => [
@@ -90,23 +60,15 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
   );
   const latents = network.values.get('sample')!.dims;
   const noise = graph.input('noise', latents);
-  const parameters = modules.flatMap(({ path, inputs, outputs }) => [
-    { name: `${path}.A`, dims: [rank, inputs] as [number, number] },
-    { name: `${path}.B`, dims: [outputs, rank] as [number, number] },
+  const parameters = modules.flatMap(({ path, a, b }) => [
+    { name: `${path}.A`, dims: a },
+    { name: `${path}.B`, dims: b },
   ]);
   for (const { name, dims } of parameters) graph.input(name, dims);
 
-  const adapt = (node: OnnxNode, [x, weight]: readonly string[]): string | undefined => {
-    const path = modulePath(node);
-    if (path === undefined) return undefined;
-    const [down, up] = [graph.transposeLast(`${path}.A`), graph.transposeLast(`${path}.B`)];
-    const scale = spec.alpha / rank;
-    const [inputs, outputs] = graph.dims(weight!) as [number, number];
-    // W' = W + s·AᵀBᵀ, [in, out]: one product forward and two back.
-    if (inputs * outputs <= mergedUpTo * rank * (inputs + outputs))
-      return graph.matmul(x!, graph.plus(weight!, graph.times(graph.matmul(down, up), scale)));
-    // x [samples, tokens, in] · Aᵀ [in, rank] · Bᵀ [rank, out] beside the frozen product
-    return graph.plus(graph.matmul(x!, weight!), graph.times(graph.matmul(graph.matmul(x!, down), up), scale));
+  const adapt = (node: OnnxNode, inputs: readonly string[], copy: () => string): string | undefined => {
+    const module = moduleOf(node);
+    return module && withAdapter(graph, module, node, inputs, copy, spec.alpha / rank);
   };
   const output = network.outputs[0]!;
   const policyOf = (shared?: string) =>
@@ -120,7 +82,7 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
         : {
             shared: {
               prefix: shared,
-              changed: network.nodes.flatMap((node) => (modulePath(node) === undefined ? [] : node.output)),
+              changed: network.nodes.flatMap((node) => (moduleOf(node) === undefined ? [] : node.output)),
             },
           }),
     })[0]!;

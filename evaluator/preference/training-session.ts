@@ -1,6 +1,7 @@
 /** @file A training graph in a session: a batch and the adapter go in, errors, loss and gradients come out. Blocks its thread. */
 import type { AttentionLimits } from '../engine/autodiff/attention.ts';
 import { canonicalise } from '../engine/autodiff/canonical.ts';
+import { count } from '../engine/autodiff/graph.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { dataType, encodeModel } from '../engine/onnx/model-file.ts';
 import { createSession, type Session, type Value } from '../engine/onnx/session.ts';
@@ -66,7 +67,7 @@ export class TrainingSession {
     this.#outputs = Object.fromEntries(
       training.names.gradients.map((name, i) => {
         const { dims } = training.parameters[i]!;
-        return [name, { type: 'float32', data: new Float32Array(dims[0] * dims[1]), dims }];
+        return [name, { type: 'float32', data: new Float32Array(count(dims)), dims }];
       }),
     );
   }

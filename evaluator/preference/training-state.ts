@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { writeWhole } from '../engine/files/write-whole.ts';
+import { count } from '../engine/autodiff/graph.ts';
 import { TorchGenerator } from '../engine/diffusion/torch-random.ts';
 import { encodeSafeTensors, readSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import { AdamW } from './adamw.ts';
@@ -18,7 +19,7 @@ export class TrainingState {
   /** Steps taken. */
   step = 0;
   deviceSeconds = 0;
-  /** In the graph's order: each module's A [rank, in], then B [out, rank]. */
+  /** In the graph's order, each of its described shape. */
   readonly parameters: Float32Array[];
   readonly optimizer: AdamW | AdamW8bit;
   readonly #out: string;
@@ -29,7 +30,7 @@ export class TrainingState {
     this.#out = out;
     this.#described = described;
     this.#scale = settings.alpha / settings.rank;
-    const sizes = described.parameters.map(({ dims }) => dims[0] * dims[1]);
+    const sizes = described.parameters.map(({ dims }) => count(dims));
     this.optimizer = settings.optimizer === 'adamw' ? new AdamW(sizes) : new AdamW8bit(sizes);
     // A ~ N(0, (1/rank)²), B = 0
     const generator = new TorchGenerator(settings.seed);

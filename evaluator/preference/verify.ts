@@ -32,6 +32,8 @@ const casesSchema = z.object({
   timesteps: z.array(z.int()),
   rank: z.int().positive(),
   alpha: z.number(),
+  /** As --target-modules; absent: attention's projections. */
+  targetModules: z.array(z.string()).optional(),
   cases: z.array(
     z.object({
       name: z.string(),
@@ -91,7 +93,7 @@ export async function verifyCases(
   };
   const verified: VerifiedCase[] = [];
   for (const one of parsed.data.cases) {
-    const { rank, alpha } = parsed.data;
+    const { rank, alpha, targetModules } = parsed.data;
     const asked = one.perceptual ? (`ncp-${one.objective}` as const) : one.objective;
     const name = objectiveNames.find((known) => known === asked);
     if (name === undefined) throw new BadInput(`${folder}: there is no objective ${asked} (case ${one.name}).`);
@@ -99,7 +101,14 @@ export async function verifyCases(
     const session = await TrainingSession.create(
       unet,
       shape,
-      { ...spec, beta: one.beta, lambda: one.lambda_, pairs, everyError: true },
+      {
+        ...spec,
+        ...(targetModules === undefined ? {} : { targetModules }),
+        beta: one.beta,
+        lambda: one.lambda_,
+        pairs,
+        everyError: true,
+      },
       noiseSchedule(),
       device,
     );

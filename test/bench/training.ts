@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AttentionLimits } from '../../evaluator/engine/autodiff/attention.ts';
-import { Graph } from '../../evaluator/engine/autodiff/graph.ts';
+import { count, Graph } from '../../evaluator/engine/autodiff/graph.ts';
 import { encodeModel } from '../../evaluator/engine/onnx/model-file.ts';
 import { createSession, createSessionFromBytes, type Value } from '../../evaluator/engine/onnx/session.ts';
 import { objectiveOf, type ObjectiveName } from '../../evaluator/preference/objectives/objectives.ts';
@@ -53,7 +53,7 @@ async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits
     device,
     { attention },
   );
-  const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.02));
+  const parameters = session.training.parameters.map(({ dims }) => draw(count(dims)).map((x) => x * 0.02));
   const latents = () => draw(pairs * channels * side * side);
   const batch: Batch = {
     ...{ winner: latents(), loser: latents(), noise: latents(), z: latents() },

@@ -155,8 +155,11 @@ export function instantiate(
     feed: ReadonlyMap<string, string>;
     wanted: readonly string[];
     shared?: { prefix: string; changed: readonly string[] };
-    /** May compute a node's first output in another way, from its inputs' names in the graph; undefined copies the node. */
-    replace?: (node: OnnxNode, inputs: readonly string[]) => string | undefined;
+    /**
+     * May compute a node's first output in another way, from its inputs' names in the graph; undefined copies the node, and so does
+     * `copy`, which gives its first output.
+     */
+    replace?: (node: OnnxNode, inputs: readonly string[], copy: () => string) => string | undefined;
   },
 ): string[] {
   const initializers = new Map(network.initializers.map((tensor) => [tensor.name!, tensor]));
@@ -176,20 +179,24 @@ export function instantiate(
     if (!needed.has(node)) continue;
     if (changed !== undefined && !node.output.some((name) => changed.has(name))) continue;
     const input = node.input.map(nameOf);
-    const other = replace?.(node, input);
+    const copy = () => {
+      graph.addNode(
+        {
+          ...node,
+          name: prefix + (node.name ?? node.output[0]!),
+          input,
+          output: node.output.map((name) => (name === '' ? '' : prefix + name)),
+        },
+        node.output.map((name) => (name === '' ? { dims: [], type: 0 } : network.values.get(name)!)),
+      );
+      return prefix + node.output[0]!;
+    };
+    const other = replace?.(node, input, copy);
     if (other !== undefined) {
       names.set(node.output[0]!, other);
       continue;
     }
-    graph.addNode(
-      {
-        ...node,
-        name: prefix + (node.name ?? node.output[0]!),
-        input,
-        output: node.output.map((name) => (name === '' ? '' : prefix + name)),
-      },
-      node.output.map((name) => (name === '' ? { dims: [], type: 0 } : network.values.get(name)!)),
-    );
+    copy();
     for (const name of node.output) if (name !== '') names.set(name, prefix + name);
   }
   return wanted.map(nameOf);

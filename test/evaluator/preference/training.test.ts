@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { count } from '../../../evaluator/engine/autodiff/graph.ts';
 import { mergeAdapters, readAdapter } from '../../../evaluator/engine/diffusion/lora.ts';
 import { encodePng } from '../../../evaluator/engine/images/png.ts';
 import { createSession } from '../../../evaluator/engine/onnx/session.ts';
@@ -42,6 +43,17 @@ describe('reference cases', () => {
           expect(errors[key], `${name} ${key}`).toBeLessThanOrEqual(bounds[key]);
     }, 120_000);
   }
+});
+
+describe('layers that are no attention', () => {
+  it('PEFT’s adapters on convolutions, with and without stride, feed-forward layers and those of the timestep', async () => {
+    const folder = join(goldenFolder, 'train-modules');
+    const verified = await verifyCases(folder, join(goldenFolder, 'sd-tiny/unet/model.onnx'), device);
+    expect(verified.map(({ name }) => name)).toEqual(['dpo', 'ncp-dpo']);
+    for (const { name, ...errors } of verified)
+      for (const key of Object.keys(bounds) as (keyof typeof bounds)[])
+        expect(errors[key], `${name} ${key}`).toBeLessThanOrEqual(bounds[key]);
+  }, 120_000);
 });
 
 describe('filter', () => {
@@ -120,6 +132,7 @@ const settings: TrainingSettings = {
   features: 'down',
   rank: 4,
   alpha: 8,
+  targetModules: null,
   beta: 1e5,
   lambda: 1,
   learningRate: 1e-3,
@@ -200,12 +213,21 @@ describe('training', () => {
     120_000,
   );
 
+  it('a layer that is not there is refused, with the names of those that are', async () => {
+    const preferences = await writePreferences();
+    const run = trainIn(join(preferences, 'out'), preferences, { targetModules: ['to_q', 'conv9'] });
+    await expect(run).rejects.toThrow(/has no layer named conv9; its layers end in .*conv1, .*to_out\.0, to_q/);
+  }, 60_000);
+
   it('another run in the same folder, and missing images, are refused', async () => {
     const preferences = await writePreferences();
     const out = join(preferences, 'out');
     await trainIn(out, preferences, { steps: 1 });
     await expect(trainIn(out, preferences, { steps: 2, beta: 7 })).rejects.toThrow(
       'holds a run with beta = 100000, not 7',
+    );
+    await expect(trainIn(out, preferences, { steps: 2, targetModules: ['to_q'] })).rejects.toThrow(
+      'holds a run with targetModules = null, not ["to_q"]',
     );
     rmSync(join(preferences, '3-0.png'));
     await expect(trainIn(join(preferences, 'other'), preferences, { steps: 1 })).rejects.toThrow('3-0.png');
@@ -222,64 +244,77 @@ describe('training', () => {
     await expect(run).rejects.toThrow(/Stopped at step \d+.*--learning-rate/);
   }, 60_000);
 
-  it('the adapter that is saved predicts what the training graph predicted', async () => {
-    const pairs = 2;
-    const spec = {
-      objective: objectiveOf('dpo'),
-      features: 'down',
-      rank: 4,
-      alpha: 8,
-      beta: 2500,
-      lambda: 1,
-      pairs,
-    } as const;
-    const shape = { channels: 8, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
-    const unet = join(starter.pipeline, 'unet', 'model.onnx');
-    const schedule = noiseSchedule();
-    const session = await TrainingSession.create(unet, shape, spec, schedule, device);
-    const random = new Random(8);
-    const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
-    const parameters = session.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.1));
-    const size = 8 * 8 * 8;
-    const [winner, loser, noise, z] = [0, 1, 2, 3].map(() => draw(pairs * size)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ];
-    const states = draw(pairs * 24 * 64);
-    const timesteps = [400, 400];
-    const { modelErrors } = await session.run(
-      { winner, loser, noise, z, timesteps, conditions: { encoder_hidden_states: states } },
-      parameters,
-    );
-    const file = join(temporaryFolder(), 'adapter.safetensors');
-    writeFileSync(file, encodeAdapter(session.training, parameters, spec.alpha / spec.rank));
-    const merged = await createSession(
-      await mergeAdapters(unet, 'unet', [{ adapter: await readAdapter(file), scale: 1 }]),
-      device,
-    );
-    const sample = new Float32Array(pairs * size);
-    for (let i = 0; i < pairs; i++)
-      addNoise(
-        schedule,
-        winner.subarray(i * size, (i + 1) * size),
-        noise.subarray(i * size, (i + 1) * size),
-        400,
-        sample.subarray(i * size, (i + 1) * size),
+  it.each([
+    { targetModules: null, modules: 32 },
+    // conv1 and conv2 of 8 residual blocks, one downsampler, one embedding, to_k twice and ff.net.2 in 4 transformer blocks
+    {
+      targetModules: ['conv1', 'conv2', 'downsamplers.0.conv', 'time_embedding.linear_2', 'to_k', 'ff.net.2'],
+      modules: 30,
+    },
+  ])(
+    'the adapter that is saved predicts what the training graph predicted: $targetModules',
+    async ({ targetModules, modules }) => {
+      const pairs = 2;
+      const spec = {
+        objective: objectiveOf('dpo'),
+        features: 'down',
+        rank: 4,
+        alpha: 8,
+        targetModules,
+        beta: 2500,
+        lambda: 1,
+        pairs,
+      } as const;
+      const shape = { channels: 8, height: 8, width: 8, conditions: { encoder_hidden_states: [24, 64] } };
+      const unet = join(starter.pipeline, 'unet', 'model.onnx');
+      const schedule = noiseSchedule();
+      const session = await TrainingSession.create(unet, shape, spec, schedule, device);
+      expect(session.training.modules).toHaveLength(modules);
+      const random = new Random(8);
+      const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
+      const parameters = session.training.parameters.map(({ dims }) => draw(count(dims)).map((x) => x * 0.1));
+      const size = 8 * 8 * 8;
+      const [winner, loser, noise, z] = [0, 1, 2, 3].map(() => draw(pairs * size)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const states = draw(pairs * 24 * 64);
+      const timesteps = [400, 400];
+      const { modelErrors } = await session.run(
+        { winner, loser, noise, z, timesteps, conditions: { encoder_hidden_states: states } },
+        parameters,
       );
-    const { out_sample: output } = await merged.run({
-      sample: { type: 'float32', data: sample, dims: [pairs, 8, 8, 8] },
-      timestep: { type: 'float32', data: Float32Array.of(400), dims: [] },
-      encoder_hidden_states: { type: 'float32', data: states, dims: [pairs, 24, 64] },
-    });
-    const prediction = output!.data as Float32Array;
-    for (let i = 0; i < pairs; i++) {
-      let sum = 0;
-      for (let k = i * size; k < (i + 1) * size; k++) sum += (noise[k]! - prediction[k]!) ** 2;
-      expect(sum / size / modelErrors[i]!).toBeCloseTo(1, 4);
-    }
-  }, 60_000);
+      const file = join(temporaryFolder(), 'adapter.safetensors');
+      writeFileSync(file, encodeAdapter(session.training, parameters, spec.alpha / spec.rank));
+      const merged = await createSession(
+        await mergeAdapters(unet, 'unet', [{ adapter: await readAdapter(file), scale: 1 }]),
+        device,
+      );
+      const sample = new Float32Array(pairs * size);
+      for (let i = 0; i < pairs; i++)
+        addNoise(
+          schedule,
+          winner.subarray(i * size, (i + 1) * size),
+          noise.subarray(i * size, (i + 1) * size),
+          400,
+          sample.subarray(i * size, (i + 1) * size),
+        );
+      const { out_sample: output } = await merged.run({
+        sample: { type: 'float32', data: sample, dims: [pairs, 8, 8, 8] },
+        timestep: { type: 'float32', data: Float32Array.of(400), dims: [] },
+        encoder_hidden_states: { type: 'float32', data: states, dims: [pairs, 24, 64] },
+      });
+      const prediction = output!.data as Float32Array;
+      for (let i = 0; i < pairs; i++) {
+        let sum = 0;
+        for (let k = i * size; k < (i + 1) * size; k++) sum += (noise[k]! - prediction[k]!) ** 2;
+        expect(sum / size / modelErrors[i]!).toBeCloseTo(1, 4);
+      }
+    },
+    60_000,
+  );
 
   it.each(['', 'ncp-'] as const)(
     '%scpo under the safeguard at μ = 1 descends with its winner alone: SFT’s gradient, times the slope of its logistic',
@@ -303,9 +338,7 @@ describe('training', () => {
         return TrainingSession.create(unet, shape, spec, noiseSchedule(), device);
       };
       const sessions = [await open('cpo', 1), await open('cpo', null), await open('sft', null)];
-      const parameters = sessions[0]!.training.parameters.map(({ dims }) =>
-        draw(dims[0] * dims[1]).map((x) => x * 0.1),
-      );
+      const parameters = sessions[0]!.training.parameters.map(({ dims }) => draw(count(dims)).map((x) => x * 0.1));
       const [guarded, plain, supervised] = await Promise.all(sessions.map((session) => session.run(batch, parameters)));
       expect(guarded!.loss).toBe(plain!.loss);
       const [ownError, otherError] = guarded!.modelErrors;
@@ -347,13 +380,13 @@ describe('training', () => {
     const products = (session: TrainingSession) =>
       session.training.graph.nodes.filter(({ opType }) => opType === 'MatMul').length;
     expect(products(beside)).toBeGreaterThan(products(added));
-    const small = beside.training.parameters.map(({ dims }) => draw(dims[0] * dims[1]).map((x) => x * 0.1));
+    const small = beside.training.parameters.map(({ dims }) => draw(count(dims)).map((x) => x * 0.1));
     const isA = (i: number) => beside.training.parameters[i]!.name.endsWith('.A');
     /** Places of the small adapter's numbers in the large one's. */
     const placeOf = (i: number, k: number) => (isA(i) ? k : Math.floor(k / 4) * 32 + (k % 4));
     const large = small.map((values, i) => {
       const { dims } = added.training.parameters[i]!;
-      const wide = new Float32Array(dims[0] * dims[1]);
+      const wide = new Float32Array(count(dims));
       values.forEach((value, k) => (wide[placeOf(i, k)] = value));
       return wide;
     });
