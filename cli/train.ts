@@ -47,12 +47,19 @@ interface Options extends DataOption, Settings {
 
 export function trainCommand(): Command {
   return new Command('train')
-    .description('train a LoRA adapter on preference pairs; the same command again continues a run that was stopped')
+    .description(
+      'train a LoRA adapter, or the whole U-Net, on preference pairs; the same command again continues a run that was stopped',
+    )
     .addOption(new Option('--objective <name>', 'what is minimised').choices(objectiveNames))
     .requiredOption('--pipeline <dir>', 'diffusers/optimum ONNX folder, in float32')
     .option('--preferences <file>', 'Pick-a-Pic style parquet, CSV or JSONL; ties are left out')
-    .option('--out <dir>', 'where the adapter, its checkpoints and log.jsonl go')
+    .option('--out <dir>', 'where the result, its checkpoints and log.jsonl go')
     .option('--verify <dir>', 'recompute reference cases instead of training')
+    .addOption(
+      new Option('--adapter <kind>', 'what is trained: a LoRA adapter, or none, the whole U-Net, into OUT/pipeline')
+        .choices(['lora', 'none'])
+        .default('lora'),
+    )
     .option('--rank <n>', 'rank of the adapter', wholeNumber(1), 64)
     .option('--alpha <n>', 'its scale is alpha / rank', realNumber(0), 64)
     .option(
@@ -98,7 +105,8 @@ export function trainCommand(): Command {
     .addOption(queueOption())
     .option('--data <dir>', 'data directory, whose cache keeps latents and prompt states')
     .option('--json', 'print JSON')
-    .action(async (options: Options) => {
+    .action(async (options: Options, command: Command) => {
+      if (options.adapter === 'none') refuseOfAdapters(command);
       if (options.queue) {
         await trainInQueue(options);
         return;
@@ -109,6 +117,13 @@ export function trainCommand(): Command {
       if (options.verify === undefined) await trainAdapter(options, devices[0]!);
       else await verify(options.verify, options, devices[0]!);
     });
+}
+
+/** @throws BadInput for a flag that a run without an adapter would pass over */
+function refuseOfAdapters(command: Command): void {
+  const flags = { rank: '--rank', alpha: '--alpha', targetModules: '--target-modules', saveAs: '--save-as' };
+  const given = Object.entries(flags).find(([option]) => command.getOptionValueSource(option) === 'cli');
+  if (given !== undefined) throw new BadInput(`${given[1]} is for adapters; --adapter none makes none.`);
 }
 
 /** @throws InvalidArgumentError for an empty name */
@@ -139,11 +154,12 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
   const { safeguard = null, targetModules = null } = options;
   if (safeguard !== null && !objectiveOf(objective).usesLoser)
     throw new BadInput(`--safeguard is for objectives that compare pairs; ${objective} does not.`);
-  const { rank, alpha, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
+  const { adapter, rank, alpha, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
   const { optimizer, clip, checkpointEvery, seed, maxSeconds = null } = options;
   return {
     ...{
       objective,
+      adapter,
       features,
       rank,
       alpha,
@@ -197,9 +213,9 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     if (outcome.adapter !== undefined) await saveToo(outcome.adapter, out, saveAs);
     printSkipped(outcome);
     if (options.json) printJson(outcome);
-    else if (outcome.adapter !== undefined)
+    else if (!outcome.stopped)
       console.log(
-        `Trained ${outcome.step} steps on ${outcome.pairs} pairs in ${Math.round(outcome.deviceSeconds)} device seconds: ${outcome.adapter}`,
+        `Trained ${outcome.step} steps on ${outcome.pairs} pairs in ${Math.round(outcome.deviceSeconds)} device seconds: ${(outcome.adapter ?? outcome.pipeline)!}`,
       );
     else console.error(`visavis: stopped after step ${outcome.step}; the same command continues.`);
     if (outcome.stopped) process.exitCode = exitCode.failed;
@@ -285,12 +301,14 @@ async function trainInQueue(options: Options): Promise<void> {
     process.exitCode = exitCode.failed;
     return;
   }
-  const { adapter } = filesOf(out);
-  await saveToo(adapter, out, saveAs);
+  const made = settings.adapter === 'none' ? { pipeline: filesOf(out).pipeline } : { adapter: filesOf(out).adapter };
+  if (made.adapter !== undefined) await saveToo(made.adapter, out, saveAs);
   const { step, deviceSeconds, pairs } = result;
-  if (options.json) printJson({ step, deviceSeconds, stopped: false, adapter, pairs, skipped });
+  if (options.json) printJson({ step, deviceSeconds, stopped: false, ...made, pairs, skipped });
   else
-    console.log(`Trained ${step} steps on ${pairs} pairs in ${Math.round(deviceSeconds)} device seconds: ${adapter}`);
+    console.log(
+      `Trained ${step} steps on ${pairs} pairs in ${Math.round(deviceSeconds)} device seconds: ${made.adapter ?? made.pipeline}`,
+    );
 }
 
 async function verify(folder: string, { pipeline, json }: Options, device: Device): Promise<void> {

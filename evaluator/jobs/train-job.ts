@@ -149,6 +149,7 @@ async function putRun(store: ObjectStore, out: string): Promise<HashedFile[]> {
     'state.safetensors',
     'checkpoints',
     'pytorch_lora_weights.safetensors',
+    'pipeline',
   ]);
   await shareFiles(
     store,

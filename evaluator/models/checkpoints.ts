@@ -1,9 +1,9 @@
 /**
  * @file Arrow: adapters → models. The checkpoints of a training run become candidates: the baseline's pipeline and sampler
- * with each checkpoint's adapter instead of the baseline's.
+ * with each checkpoint's adapter instead of the baseline's; or the checkpoint's pipeline, where a whole U-Net was trained.
  *
- * Known layouts: visavis's own (checkpoints/step-000100.safetensors), diffusers' (checkpoint-100/…safetensors), or adapters
- * named by their step in the folder itself. Device time comes from log.jsonl beside them ({ "step", "deviceSeconds" }).
+ * Known layouts: visavis's own (checkpoints/step-000100.safetensors, or a pipeline's folder step-000100), diffusers'
+ * (checkpoint-100/…safetensors), or adapters named by their step in the folder itself. Device time comes from log.jsonl beside them ({ "step", "deviceSeconds" }).
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -13,10 +13,14 @@ import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { insertCheckpoint } from '../../db/queries/prescreens.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
-import { checkModelFiles, identifyAdapter, type ModelSettings } from './settings.ts';
+import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
+import { readPipelineFolder } from '../engine/diffusion/folder.ts';
+import { checkModelFiles, hashPipeline, identifyAdapter, type ModelSettings } from './settings.ts';
 
 interface Found {
+  /** An adapter's file, or a pipeline's folder. */
   file: string;
+  isPipeline: boolean;
   step: number;
   deviceSeconds: number | null;
 }
@@ -34,11 +38,16 @@ export async function addCheckpoints(
   const run = basename(resolve(folder));
   const checkpoints = await findCheckpoints(resolve(folder));
   const names: string[] = [];
-  for (const { file, step, deviceSeconds } of checkpoints) {
+  for (const { file, isPipeline, step, deviceSeconds } of checkpoints) {
     const name = `${run}@${step}`;
     await addVariant(
       db,
-      { name, baseline, adapter: file, checkpoint: { run, step, deviceSeconds: deviceSeconds } },
+      {
+        name,
+        baseline,
+        ...(isPipeline ? { pipeline: file } : { adapter: file }),
+        checkpoint: { run, step, deviceSeconds },
+      },
       now,
     );
     names.push(name);
@@ -47,7 +56,7 @@ export async function addCheckpoints(
 }
 
 /**
- * A model that differs from the baseline by its adapter alone.
+ * A model that differs from the baseline by its adapter, or by a pipeline in place of the baseline's, alone.
  * @throws BadInput when the baseline has no pipeline or the name is taken by another model
  */
 export async function addVariant(
@@ -55,59 +64,75 @@ export async function addVariant(
   request: {
     name: string;
     baseline: string;
-    adapter: string;
     scale?: number | undefined;
     checkpoint?: { run: string; step: number; deviceSeconds: number | null };
-  },
+  } & ({ adapter: string; pipeline?: undefined } | { pipeline: string; adapter?: undefined }),
   now = Date.now(),
 ): Promise<void> {
-  const { name, baseline, adapter, scale = 1, checkpoint } = request;
+  const { name, baseline, scale = 1, checkpoint } = request;
   const base = await findModel(db, baseline);
   if (base === undefined) throw new BadInput(`There is no model named "${baseline}".`);
   if (base.kind !== 'pipeline')
     throw new BadInput(`"${baseline}" consists of imported images; an adapter needs a baseline with a pipeline.`);
   const settings = base.settings as ModelSettings;
-  const identity = await identifyAdapter(adapter, scale);
+  const change =
+    request.pipeline === undefined
+      ? { adapters: [await identifyAdapter(request.adapter, scale)] }
+      : await pipelineAt(request.pipeline);
+  const own: ModelSettings = { ...settings, ...change };
   const existing = await findModel(db, name);
   if (existing !== undefined) {
-    const [other] = existing.kind === 'pipeline' ? (existing.settings as ModelSettings).adapters : [];
-    if (other?.sha256 === identity.sha256) return;
+    if (existing.kind === 'pipeline' && isSame(existing.settings as ModelSettings, own)) return;
     throw new BadInput(
-      `A model named "${name}" exists already with another adapter; rename the folder ${adapter} is in.`,
+      `A model named "${name}" exists already with another adapter or pipeline; rename the folder ${request.adapter ?? request.pipeline} is in.`,
     );
   }
   await checkModelFiles(baseline, { ...settings, adapters: [] });
   const id = randomUUID();
   await db.transaction().execute(async (tx) => {
-    const own: ModelSettings = { ...settings, adapters: [identity] };
     await insertModel(tx, { id, name, kind: 'pipeline', settings: own, createdAt: now });
     if (checkpoint !== undefined) await insertCheckpoint(tx, { modelId: id, ...checkpoint });
   });
 }
 
+async function pipelineAt(folder: string): Promise<Omit<ModelSettings, keyof GenerationSettings>> {
+  await readPipelineFolder(folder);
+  const { files, sha256 } = await hashPipeline(folder);
+  return { pipeline: folder, pipelineFiles: files, pipelineSha256: sha256, adapters: [] };
+}
+
+function isSame(one: ModelSettings, other: ModelSettings): boolean {
+  const [a, b] = [one, other].map(({ adapters }) => adapters[0]?.sha256);
+  // An adapter's model goes on to be the same when the baseline's pipeline was moved.
+  return a === b && (a !== undefined || one.pipelineSha256 === other.pipelineSha256);
+}
+
 async function findCheckpoints(folder: string): Promise<Found[]> {
   const info = await stat(folder).catch(() => undefined);
   if (info === undefined || !info.isDirectory()) throw new BadInput(`There is no folder ${folder}.`);
-  const found: { file: string; step: number }[] = [];
+  const found: Omit<Found, 'deviceSeconds'>[] = [];
   const inside = existsSync(join(folder, 'checkpoints')) ? join(folder, 'checkpoints') : folder;
   for (const entry of await readdir(inside, { withFileTypes: true })) {
     const step = /(\d+)(?:\.safetensors)?$/.exec(entry.name)?.[1];
     if (step === undefined) continue;
     if (entry.isFile() && entry.name.endsWith('.safetensors'))
-      found.push({ file: join(inside, entry.name), step: Number(step) });
+      found.push({ file: join(inside, entry.name), isPipeline: false, step: Number(step) });
+    if (!entry.isDirectory()) continue;
     const weights = join(inside, entry.name, 'pytorch_lora_weights.safetensors');
-    if (entry.isDirectory() && existsSync(weights)) found.push({ file: weights, step: Number(step) });
+    if (existsSync(weights)) found.push({ file: weights, isPipeline: false, step: Number(step) });
+    else if (existsSync(join(inside, entry.name, 'model_index.json')))
+      found.push({ file: join(inside, entry.name), isPipeline: true, step: Number(step) });
   }
   if (found.length === 0) {
     throw new BadInput(
-      `${inside} holds no checkpoints; they are named by their step, as step-000100.safetensors or checkpoint-100/pytorch_lora_weights.safetensors.`,
+      `${inside} holds no checkpoints; they are named by their step, as step-000100.safetensors, checkpoint-100/pytorch_lora_weights.safetensors or a pipeline's folder step-000100.`,
     );
   }
   found.sort((x, y) => x.step - y.step);
   const times = await readTimes(join(folder, 'log.jsonl'));
-  return found.map(({ file, step }) => {
-    const row = times.filter((time) => time.step <= step).at(-1);
-    return { file, step, deviceSeconds: row?.deviceSeconds ?? null };
+  return found.map((checkpoint) => {
+    const row = times.filter((time) => time.step <= checkpoint.step).at(-1);
+    return { ...checkpoint, deviceSeconds: row?.deviceSeconds ?? null };
   });
 }
 

@@ -7,6 +7,7 @@ import { BadInput } from '../engine/files/bad-input.ts';
 import type { CanonicalNetwork } from '../engine/autodiff/canonical.ts';
 import { intAttribute, type Graph } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
+import { modulePath } from './network-parameters.ts';
 
 /** Where the original LoRA of Stable Diffusion goes: every attention's projections. */
 export const attentionModules = ['to_q', 'to_k', 'to_v', 'to_out.0'] as const;
@@ -47,14 +48,6 @@ export function adaptedModules(network: CanonicalNetwork, targets: readonly stri
       const [inputs, outputs] = isTurned ? [weight[1]!, weight[0]!] : [weight[0]!, weight[1]!];
       return { path, a: [rank, inputs], b: [outputs, rank] };
     });
-}
-
-/** A module's path, from the name of its node: /down_blocks.0/attentions.0/proj_in/Conv. */
-export function modulePath(node: OnnxNode): string {
-  return (node.name ?? '')
-    .replace(/^\//, '')
-    .replace(/\/?[^/]*$/, '')
-    .replaceAll('/', '.');
 }
 
 /** Products and convolutions with a weight, by their module's path. */

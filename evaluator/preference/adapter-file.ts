@@ -2,6 +2,8 @@
  * @file An adapter as diffusers' trainers write it: unet.<module>.lora.down.weight [rank, in], .lora.up.weight [out, rank]; a
  * convolution's are [rank, in, height, width] and [out, rank, 1, 1].
  */
+import { count } from '../engine/autodiff/graph.ts';
+import { TorchGenerator } from '../engine/diffusion/torch-random.ts';
 import { encodeSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import type { TrainingGraph } from './training-graph.ts';
 
@@ -22,4 +24,15 @@ export function encodeAdapter(
     tensors.set(key, { shape: [...dims], data });
   });
   return encodeSafeTensors(tensors);
+}
+
+/** A ~ N(0, (1/rank)²), B = 0, in the graph's order: the adapter changes nothing yet. */
+export function untrainedAdapter(
+  { parameters }: Pick<TrainingGraph, 'parameters'>,
+  { seed, rank }: { seed: number; rank: number },
+): Float32Array[] {
+  const generator = new TorchGenerator(seed);
+  return parameters.map(({ name, dims }) =>
+    name.endsWith('.A') ? generator.randn(count(dims)).map((x) => x / rank) : new Float32Array(count(dims)),
+  );
 }

@@ -1,4 +1,4 @@
-/** @file The folder of a training run: settings.json, log.jsonl, state, checkpoints, and in the end the adapter. */
+/** @file The folder of a training run: settings.json, log.jsonl, state, checkpoints, and in the end the adapter or the pipeline. */
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,13 +11,19 @@ export const filesOf = (out: string) => ({
   settings: join(out, 'settings.json'),
   log: join(out, 'log.jsonl'),
   state: join(out, 'state.safetensors'),
-  checkpoint: (step: number) => join(out, 'checkpoints', `step-${String(step).padStart(6, '0')}.safetensors`),
+  /** An adapter's has the suffix .safetensors; a pipeline's is a folder. */
+  checkpoint: (step: number) => join(out, 'checkpoints', `step-${String(step).padStart(6, '0')}`),
   /** As diffusers' load_lora_weights looks for it. */
   adapter: join(out, 'pytorch_lora_weights.safetensors'),
+  /** Of a run that trains the whole U-Net. */
+  pipeline: join(out, 'pipeline'),
 });
 
 /** What may change when a run is continued: it may be made longer, and its checkpoints closer; nothing else. */
 const free = ['steps', 'maxSeconds', 'checkpointEvery'];
+
+/** What a setting was before it could be chosen, where it is not null. */
+const once: Record<string, unknown> = { adapter: 'lora' };
 
 /**
  * Makes the folder, or finds the run in it that was asked for.
@@ -32,12 +38,13 @@ export async function claimRunFolder(out: string, asked: Record<string, unknown>
     return;
   }
   const before = (await readJson(file)) as Record<string, unknown>;
+  const was = (key: string) => before[key] ?? once[key] ?? null;
   const changed = Object.entries(asked).find(
-    ([key, value]) => !free.includes(key) && !isDeepStrictEqual(before[key] ?? null, value),
+    ([key, value]) => !free.includes(key) && !isDeepStrictEqual(was(key), value),
   );
   if (changed !== undefined) {
     throw new BadInput(
-      `${out} holds a run with ${changed[0]} = ${JSON.stringify(before[changed[0]] ?? null)}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,
+      `${out} holds a run with ${changed[0]} = ${JSON.stringify(was(changed[0]))}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,
     );
   }
 }

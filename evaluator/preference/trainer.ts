@@ -1,19 +1,21 @@
-/** @file Arrow: latents and prompt states → adapter. The loop; what it loops over lies beside it. */
+/** @file Arrow: latents and prompt states → adapter, or a pipeline. The loop; what it loops over lies beside it. */
 import type { LogRow } from '../../contract/training.ts';
 import { unetOf, type PipelineFolder } from '../engine/diffusion/folder.ts';
-import { writeWhole } from '../engine/files/write-whole.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { Batches, type BatchSettings } from './batches.ts';
 import type { EncodedPairs } from './encoded-pairs.ts';
 import { LossWatch } from './loss-watch.ts';
 import { objectiveOf, type FeatureName } from './objectives/objectives.ts';
+import { adapterProduct, pipelineProduct } from './product.ts';
 import { noiseSchedule } from './reverse-step.ts';
-import { claimRunFolder, filesOf, openLog } from './run-folder.ts';
+import { claimRunFolder, openLog } from './run-folder.ts';
 import { TrainingSession } from './training-session.ts';
 import { TrainingState } from './training-state.ts';
 import { trainingStep } from './training-step.ts';
 
 export interface TrainingSettings extends BatchSettings {
+  /** lora, or none: the whole U-Net is trained. */
+  adapter: 'lora' | 'none';
   features: FeatureName;
   rank: number;
   alpha: number;
@@ -53,8 +55,10 @@ export interface TrainingOutcome {
   step: number;
   deviceSeconds: number;
   stopped: boolean;
-  /** The finished adapter; undefined after a stop. */
+  /** The finished adapter; undefined after a stop, or where none is made. */
   adapter: string | undefined;
+  /** The finished pipeline's folder; undefined after a stop, or where an adapter is made. */
+  pipeline: string | undefined;
 }
 
 /**
@@ -70,9 +74,14 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
   const unet = unetOf(run.folder.folder);
   const session = await TrainingSession.create(unet, encoded.shape, spec, schedule, run.device, {
     threads: run.threads,
+    isWhole: settings.adapter === 'none',
   });
   try {
-    const state = await TrainingState.open(out, session.training, settings);
+    const product =
+      settings.adapter === 'none'
+        ? pipelineProduct(out, run.folder.folder)
+        : adapterProduct(out, session.training, settings);
+    const state = await TrainingState.open(out, session.training, settings, await product.untrained());
     const log = await openLog(out, state.step);
     try {
       const parts = { settings, session, state, watch: new LossWatch(settings) };
@@ -85,18 +94,20 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
         await log.write(`${JSON.stringify(row)}\n`);
         run.onStep?.(row, settings.steps);
         if (state.step % settings.checkpointEvery === 0 || finished()) {
-          await state.save(true);
+          // The state first: a checkpoint without it would be made again, the same.
+          await state.save();
+          await product.writeCheckpoint(state.step, state.parameters);
           await run.onSaved?.(state.step);
         }
       }
       const { step, deviceSeconds } = state;
       if (!finished()) {
-        await state.save(false);
-        return { step, deviceSeconds, stopped: true, adapter: undefined };
+        await state.save();
+        return { step, deviceSeconds, stopped: true, adapter: undefined, pipeline: undefined };
       }
-      const { adapter } = filesOf(out);
-      await writeWhole(adapter, state.adapter());
-      return { step, deviceSeconds, stopped: false, adapter };
+      const made = await product.writeResult(state.parameters);
+      const [adapter, pipeline] = settings.adapter === 'none' ? [undefined, made] : [made, undefined];
+      return { step, deviceSeconds, stopped: false, adapter, pipeline };
     } finally {
       await log.close();
     }

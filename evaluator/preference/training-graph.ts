@@ -6,9 +6,10 @@ import { ArgumentError } from '../statistics/argument-error.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { backward } from '../engine/autodiff/backward.ts';
 import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical.ts';
-import { Graph } from '../engine/autodiff/graph.ts';
+import { Graph, sameDims } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
-import { adaptedModules, attentionModules, modulePath, withAdapter, type AdaptedModule } from './adapted-modules.ts';
+import { adaptedModules, attentionModules, withAdapter } from './adapted-modules.ts';
+import { modulePath, type Parameter } from './network-parameters.ts';
 import { lossGraph, type FeatureName, type Objective } from './objectives/objectives.ts';
 import { loserScale, type Difference } from './objectives/safeguard.ts';
 
@@ -31,26 +32,26 @@ export interface TrainingSpec {
 
 export interface TrainingGraph {
   graph: Graph;
-  modules: AdaptedModule[];
   /** Samples in the batch: pairs, or twice as many with losers. */
   samples: number;
-  /** Each module's A, then its B; shapes as AdaptedModule's. */
+  /** Of an adapter each module's A, then its B, with AdaptedModule's shapes; of a whole network as `parametersOf` has them. */
   parameters: { name: string; dims: number[] }[];
   /** The outputs' names. */
   names: { loss: string; modelErrors: string; referenceErrors: string | undefined; gradients: string[] };
 }
 
-/** @throws BadInput when the network has no such layer to adapt, or no block that the feature is read from */
-export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): TrainingGraph {
-  const { objective, pairs, rank, everyError = false } = spec;
+/**
+ * @param whole the network's own parameters, which are trained instead of an adapter
+ * @throws BadInput when the network has no such layer to adapt, or no block that the feature is read from
+ */
+export function trainingGraph(
+  network: CanonicalNetwork,
+  spec: TrainingSpec,
+  whole?: readonly Parameter[],
+): TrainingGraph {
+  const { objective, pairs, everyError = false } = spec;
   const samples = objective.usesLoser || everyError ? 2 * pairs : pairs;
   const withReference = objective.usesReference || everyError;
-  const modules = adaptedModules(network, spec.targetModules ?? attentionModules, rank);
-  const moduleAt = new Map(modules.map((module) => [module.path, module]));
-  const moduleOf = (node: OnnxNode) =>
-    node.opType === 'MatMul' || node.opType === 'Gemm' || node.opType === 'Conv'
-      ? moduleAt.get(modulePath(node))
-      : undefined;
   const graph = new Graph();
   const feed = new Map(
     network.inputs.map((name) => [
@@ -60,29 +61,23 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
   );
   const latents = network.values.get('sample')!.dims;
   const noise = graph.input('noise', latents);
-  const parameters = modules.flatMap(({ path, a, b }) => [
-    { name: `${path}.A`, dims: a },
-    { name: `${path}.B`, dims: b },
-  ]);
+  const { parameters, isChanged, change } =
+    whole === undefined ? adapter(graph, network, spec) : ownWeights(network, whole);
   for (const { name, dims } of parameters) graph.input(name, dims);
 
-  const adapt = (node: OnnxNode, inputs: readonly string[], copy: () => string): string | undefined => {
-    const module = moduleOf(node);
-    return module && withAdapter(graph, module, node, inputs, copy, spec.alpha / rank);
-  };
   const output = network.outputs[0]!;
   const policyOf = (shared?: string) =>
     instantiate(graph, network, {
       prefix: 'policy/',
       feed,
       wanted: [output],
-      replace: adapt,
+      replace: change,
       ...(shared === undefined
         ? {}
         : {
             shared: {
               prefix: shared,
-              changed: network.nodes.flatMap((node) => (moduleOf(node) === undefined ? [] : node.output)),
+              changed: network.nodes.flatMap((node) => (isChanged(node) ? node.output : [])),
             },
           }),
     })[0]!;
@@ -123,7 +118,6 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
   });
   return {
     graph,
-    modules,
     samples,
     parameters,
     names: {
@@ -131,6 +125,54 @@ export function trainingGraph(network: CanonicalNetwork, spec: TrainingSpec): Tr
       modelErrors: 'model_errors',
       referenceErrors: referenceErrors === undefined ? undefined : 'reference_errors',
       gradients: names,
+    },
+  };
+}
+
+/** What is trained, and what it makes of the network's nodes. */
+interface Trained {
+  parameters: TrainingGraph['parameters'];
+  isChanged(node: OnnxNode): boolean;
+  change: NonNullable<Parameters<typeof instantiate>[2]['replace']>;
+}
+
+function adapter(graph: Graph, network: CanonicalNetwork, { targetModules, rank, alpha }: TrainingSpec): Trained {
+  const modules = adaptedModules(network, targetModules ?? attentionModules, rank);
+  const moduleAt = new Map(modules.map((module) => [module.path, module]));
+  const moduleOf = (node: OnnxNode) =>
+    ['MatMul', 'Gemm', 'Conv'].includes(node.opType) ? moduleAt.get(modulePath(node)) : undefined;
+  return {
+    parameters: modules.flatMap(({ path, a, b }) => [
+      { name: `${path}.A`, dims: a },
+      { name: `${path}.B`, dims: b },
+    ]),
+    isChanged: (node) => moduleOf(node) !== undefined,
+    change(node, inputs, copy) {
+      const module = moduleOf(node);
+      return module && withAdapter(graph, module, node, inputs, copy, alpha / rank);
+    },
+  };
+}
+
+/** Each node reads its parameters from the graph's inputs; the reference goes on reading the file's. */
+function ownWeights({ file, nodes, values }: CanonicalNetwork, whole: readonly Parameter[]): Trained {
+  const nameOf = ({ name }: Parameter) => `trained/${name}`;
+  const known = new Map(nodes.map((node) => [node.name, node]));
+  /** By the node's name, what it reads by which input. */
+  const own = new Map<string, Map<number, string>>();
+  for (const parameter of whole) {
+    const { name, node, input, dims } = parameter;
+    const read = known.get(node)?.input[input];
+    if (read === undefined || !sameDims(values.get(read)!.dims, dims))
+      throw new BadInput(`${file}: onnxruntime rewrites the layer of ${name}, which is then not trained whole.`);
+    own.set(node, (own.get(node) ?? new Map<number, string>()).set(input, nameOf(parameter)));
+  }
+  return {
+    parameters: whole.map((parameter) => ({ name: nameOf(parameter), dims: parameter.dims })),
+    isChanged: (node) => own.has(node.name ?? ''),
+    change(node, inputs, copy) {
+      const named = own.get(node.name ?? '');
+      return named && copy(inputs.map((name, i) => named.get(i) ?? name));
     },
   };
 }

@@ -3,9 +3,10 @@ import type { AttentionLimits } from '../engine/autodiff/attention.ts';
 import { canonicalise } from '../engine/autodiff/canonical.ts';
 import { count } from '../engine/autodiff/graph.ts';
 import type { Device } from '../engine/onnx/device.ts';
-import { dataType, encodeModel } from '../engine/onnx/model-file.ts';
+import { dataType, encodeModel, readModel } from '../engine/onnx/model-file.ts';
 import { createSession, type Session, type Value } from '../engine/onnx/session.ts';
 import { externalFiles } from '../engine/onnx/subgraph.ts';
+import { parametersOf } from './network-parameters.ts';
 import { addNoise, stepBack, type NoiseSchedule } from './reverse-step.ts';
 import { trainingGraph, type TrainingGraph, type TrainingSpec } from './training-graph.ts';
 
@@ -74,7 +75,8 @@ export class TrainingSession {
 
   /**
    * @param file the U-Net's .onnx file
-   * @param options threads of the runtime on a CPU; when attention is chunked, attention.ts has the defaults
+   * @param options threads of the runtime on a CPU; when attention is chunked, attention.ts has the defaults; whether the network's
+   * own weights are trained instead of an adapter
    * @throws BadInput when it cannot be differentiated or loaded
    */
   static async create(
@@ -83,8 +85,9 @@ export class TrainingSession {
     spec: TrainingSpec,
     schedule: NoiseSchedule,
     device: Device,
-    { threads, attention }: { threads?: number | undefined; attention?: AttentionLimits | undefined } = {},
+    options: { threads?: number | undefined; attention?: AttentionLimits | undefined; isWhole?: boolean } = {},
   ): Promise<TrainingSession> {
+    const { threads, attention, isWhole = false } = options;
     const samples = spec.objective.usesLoser || spec.everyError === true ? 2 * spec.pairs : spec.pairs;
     const { channels, height, width, conditions } = shape;
     const dims = {
@@ -92,8 +95,10 @@ export class TrainingSession {
       timestep: [samples],
       ...Object.fromEntries(Object.entries(conditions).map(([name, one]) => [name, [samples, ...one]])),
     };
-    const network = await canonicalise(file, dims, attention);
-    const training = trainingGraph(network, spec);
+    const whole = isWhole ? parametersOf(await readModel(file), file) : undefined;
+    const kept = new Set(whole?.map(({ tensor }) => tensor.name!));
+    const network = await canonicalise(file, dims, { attention, kept });
+    const training = trainingGraph(network, spec, whole);
     const model = training.graph.toModel();
     const patch = { model: encodeModel(model), weights: [], files: externalFiles(model) };
     const session = await createSession({ file, patch }, device, threads);

@@ -1,19 +1,15 @@
-/** @file The adapter, the optimiser's moments, and how far a run is: what is saved, and what a run continues from. */
+/** @file What is trained, the optimiser's moments, and how far a run is: what is saved, and what a run continues from. */
 import { existsSync } from 'node:fs';
 import { BadInput } from '../engine/files/bad-input.ts';
-import { writeWhole } from '../engine/files/write-whole.ts';
-import { count } from '../engine/autodiff/graph.ts';
-import { TorchGenerator } from '../engine/diffusion/torch-random.ts';
-import { encodeSafeTensors, readSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
+import { readSafeTensors, writeSafeTensors, type SafeTensor } from '../engine/onnx/safetensors.ts';
 import { AdamW } from './adamw.ts';
 import { AdamW8bit } from './adamw8bit.ts';
-import { encodeAdapter } from './adapter-file.ts';
 import { filesOf } from './run-folder.ts';
 import type { TrainingSettings } from './trainer.ts';
 import type { TrainingGraph } from './training-graph.ts';
 
 type Described = Pick<TrainingGraph, 'parameters'>;
-type StateSettings = Pick<TrainingSettings, 'optimizer' | 'seed' | 'rank' | 'alpha'>;
+type StateSettings = Pick<TrainingSettings, 'optimizer'>;
 
 export class TrainingState {
   /** Steps taken. */
@@ -24,24 +20,27 @@ export class TrainingState {
   readonly optimizer: AdamW | AdamW8bit;
   readonly #out: string;
   readonly #described: Described;
-  readonly #scale: number;
 
-  private constructor(out: string, described: Described, settings: StateSettings) {
+  private constructor(out: string, described: Described, settings: StateSettings, untrained: readonly Float32Array[]) {
     this.#out = out;
     this.#described = described;
-    this.#scale = settings.alpha / settings.rank;
-    const sizes = described.parameters.map(({ dims }) => count(dims));
+    this.parameters = [...untrained];
+    const sizes = untrained.map(({ length }) => length);
     this.optimizer = settings.optimizer === 'adamw' ? new AdamW(sizes) : new AdamW8bit(sizes);
-    // A ~ N(0, (1/rank)²), B = 0
-    const generator = new TorchGenerator(settings.seed);
-    this.parameters = described.parameters.map(({ name }, i) =>
-      name.endsWith('.A') ? generator.randn(sizes[i]!).map((x) => x / settings.rank) : new Float32Array(sizes[i]!),
-    );
   }
 
-  /** Fresh, or as it was saved in the folder. @throws BadInput when what was saved is damaged or of another run */
-  static async open(out: string, described: Described, settings: StateSettings): Promise<TrainingState> {
-    const state = new TrainingState(out, described, settings);
+  /**
+   * Fresh, or as it was saved in the folder.
+   * @param untrained in the graph's order; changed in place from then on
+   * @throws BadInput when what was saved is damaged or of another run
+   */
+  static async open(
+    out: string,
+    described: Described,
+    settings: StateSettings,
+    untrained: readonly Float32Array[],
+  ): Promise<TrainingState> {
+    const state = new TrainingState(out, described, settings, untrained);
     const { state: file } = filesOf(out);
     if (!existsSync(file)) return state;
     const { tensors, metadata } = await readSafeTensors(file);
@@ -57,24 +56,20 @@ export class TrainingState {
     return state;
   }
 
-  /** As a safetensors file. */
-  adapter(): Buffer {
-    return encodeAdapter(this.#described, this.parameters, this.#scale);
-  }
-
-  /** The state first: a checkpoint without it would be made again, the same. */
-  async save(checkpoint: boolean): Promise<void> {
-    const files = filesOf(this.#out);
+  async save(): Promise<void> {
     const tensors = new Map<string, SafeTensor>();
     for (const [name, array] of this.#arrays()) {
+      if (array instanceof Float32Array) {
+        tensors.set(name, { shape: [array.length], data: array });
+        continue;
+      }
       // Codes of one byte travel as the bits of float32.
       const padded = new Uint8Array(Math.ceil(array.byteLength / 4) * 4);
       padded.set(bytesOf(array));
       tensors.set(name, { shape: [padded.length / 4], data: new Float32Array(padded.buffer) });
     }
     const metadata = { step: String(this.step), deviceSeconds: String(this.deviceSeconds) };
-    await writeWhole(files.state, encodeSafeTensors(tensors, metadata));
-    if (checkpoint) await writeWhole(files.checkpoint(this.step), this.adapter());
+    await writeSafeTensors(filesOf(this.#out).state, tensors, metadata);
   }
 
   *#arrays(): Generator<[string, Float32Array | Uint8Array]> {

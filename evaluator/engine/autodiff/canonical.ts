@@ -12,7 +12,7 @@ import {
   type OnnxTensor,
 } from '../onnx/model-file.ts';
 import { describeValues, optimizeModel } from '../onnx/session.ts';
-import { defaultLimits, scanAttention } from './attention.ts';
+import { defaultLimits, scanAttention, type AttentionLimits } from './attention.ts';
 import { downstream } from './backward.ts';
 import { count, opset as written, type Graph, type ValueType } from './graph.ts';
 import { fuseGelu, joinSlices } from './rewrites.ts';
@@ -33,20 +33,25 @@ const smallest = 1024;
 
 /**
  * @param inputs the shape of every input; `timestep` may be a vector although the export took one number for all samples
+ * @param options when attention is chunked; weights that stay as they are, however small
  * @throws BadInput when the export is fused, in half precision, older than opset 13, or does not fit the shapes
  */
 export async function canonicalise(
   file: string,
   inputs: Record<string, readonly number[]>,
-  attentionLimits = defaultLimits,
+  {
+    attention = defaultLimits,
+    kept = new Set(),
+  }: { attention?: AttentionLimits | undefined; kept?: ReadonlySet<string> } = {},
 ): Promise<CanonicalNetwork> {
   const model = await readModel(file);
   refuseFused(model, file);
   const { graph } = model;
   const originals = new Map(graph.initializer.map((tensor) => [tensor.name!, tensor]));
   raiseOpset(model, file);
-  const small = graph.initializer.filter((tensor) => isSmall(tensor));
-  const weights = graph.initializer.filter((tensor) => !isSmall(tensor));
+  const isFolded = (tensor: OnnxTensor) => isSmall(tensor) && !kept.has(tensor.name!);
+  const small = graph.initializer.filter(isFolded);
+  const weights = graph.initializer.filter((tensor) => !isFolded(tensor));
   for (const input of graph.input) {
     const dims = inputs[input.name];
     if (dims === undefined) throw new BadInput(`${file} has an input "${input.name}" that a U-Net does not have.`);
@@ -80,7 +85,7 @@ export async function canonicalise(
   for (const { name, type } of graph.input)
     values.set(name, { dims: [...inputs[name]!], type: type!.tensorType!.elemType });
   const joined = fuseGelu(joinSlices(folded.graph.node, values, constants), constants);
-  const nodes = scanAttention(joined, values, constants, attentionLimits);
+  const nodes = scanAttention(joined, values, constants, attention);
   return {
     file,
     nodes,
@@ -157,9 +162,13 @@ export function instantiate(
     shared?: { prefix: string; changed: readonly string[] };
     /**
      * May compute a node's first output in another way, from its inputs' names in the graph; undefined copies the node, and so does
-     * `copy`, which gives its first output.
+     * `copy`, with other inputs where they are given; it gives the first output.
      */
-    replace?: (node: OnnxNode, inputs: readonly string[], copy: () => string) => string | undefined;
+    replace?: (
+      node: OnnxNode,
+      inputs: readonly string[],
+      copy: (inputs?: readonly string[]) => string,
+    ) => string | undefined;
   },
 ): string[] {
   const initializers = new Map(network.initializers.map((tensor) => [tensor.name!, tensor]));
@@ -179,12 +188,12 @@ export function instantiate(
     if (!needed.has(node)) continue;
     if (changed !== undefined && !node.output.some((name) => changed.has(name))) continue;
     const input = node.input.map(nameOf);
-    const copy = () => {
+    const copy = (instead: readonly string[] = input) => {
       graph.addNode(
         {
           ...node,
           name: prefix + (node.name ?? node.output[0]!),
-          input,
+          input: [...instead],
           output: node.output.map((name) => (name === '' ? '' : prefix + name)),
         },
         node.output.map((name) => (name === '' ? { dims: [], type: 0 } : network.values.get(name)!)),

@@ -30,7 +30,7 @@ import {
   type OnnxTensor,
 } from '../onnx/model-file.ts';
 import { readSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
-import { externalFiles } from '../onnx/subgraph.ts';
+import { dropUnread, externalFiles } from '../onnx/subgraph.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
 
@@ -260,19 +260,6 @@ function patchOf(file: string, model: OnnxModel, merged: ReadonlyMap<OnnxNode, M
   dropUnread(model);
   const files = externalFiles(model).filter((name) => !name.startsWith(mergedPrefix));
   return { file, patch: { model: encodeModel(model), weights, files } };
-}
-
-/** Removes the base weights that nothing reads any more, and the Casts in front of them. */
-function dropUnread(model: OnnxModel): void {
-  const { graph } = model;
-  const read = () =>
-    new Set([...graph.node.flatMap((node) => node.input), ...graph.output.map((output) => output.name)]);
-  let used = read();
-  graph.node = graph.node.filter(
-    (node) => !(node.opType === 'Cast' || node.opType === 'Identity') || used.has(node.output[0]!),
-  );
-  used = read();
-  graph.initializer = graph.initializer.filter((tensor) => used.has(tensor.name!));
 }
 
 function firstFew(keys: readonly string[]): string {

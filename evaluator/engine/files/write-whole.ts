@@ -7,11 +7,20 @@ import { dirname } from 'node:path';
  * @param temporary where it grows; a name of its own for each process where several may write the same file
  */
 export async function writeWhole(file: string, bytes: Uint8Array, temporary = `${file}.part`): Promise<void> {
+  await writeChunks(file, [bytes], temporary);
+}
+
+/** As `writeWhole`, one chunk after the other. */
+export async function writeChunks(
+  file: string,
+  chunks: Iterable<Uint8Array>,
+  temporary = `${file}.part`,
+): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await replaceWhole(file, temporary, async () => {
     const handle = await open(temporary, 'w');
     try {
-      await handle.writeFile(bytes);
+      for (const bytes of chunks) await handle.writeFile(bytes);
       await handle.sync();
     } finally {
       await handle.close();

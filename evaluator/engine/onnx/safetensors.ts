@@ -2,9 +2,10 @@
  * @file Reading and writing safetensors: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
  * Source: huggingface/safetensors README, Format.
  */
-import { readFile } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { BadInput, cannotRead } from '../files/bad-input.ts';
+import { writeChunks } from '../files/write-whole.ts';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16, float8ToFloat32 } from './float16.ts';
 
 export interface SafeTensor {
@@ -29,17 +30,42 @@ const bytesOfNumber: Record<string, number> = { I64: 8, I32: 4, I16: 2, I8: 1, U
 
 /** @throws BadInput when the file is missing, cut short, damaged, or holds a type that no weight has */
 export async function readSafeTensors(file: string): Promise<SafeTensors> {
-  let bytes: Buffer;
+  let handle: FileHandle;
   try {
-    bytes = await readFile(file);
+    handle = await open(file);
   } catch (error) {
     throw cannotRead(file, error);
   }
-  const headerLength = bytes.length < 8 ? Infinity : Number(bytes.readBigUInt64LE(0));
-  if (8 + headerLength > bytes.length) {
-    throw new BadInput(`${file} is no complete safetensors file (${bytes.length} bytes).`);
+  try {
+    return await readTensors(file, handle);
+  } finally {
+    await handle.close();
   }
-  const { __metadata__: named, ...entries } = readHeader(file, bytes.toString('utf8', 8, 8 + headerLength));
+}
+
+/** Tensor by tensor: the state of a large network is longer than a buffer may be. */
+async function readTensors(file: string, handle: FileHandle): Promise<SafeTensors> {
+  let size: number;
+  try {
+    ({ size } = await handle.stat());
+  } catch (error) {
+    throw cannotRead(file, error);
+  }
+  const read = async (start: number, length: number): Promise<Buffer> => {
+    const bytes = Buffer.alloc(length);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await handle.read(bytes, done, length - done, start + done).catch((error: unknown) => {
+        throw cannotRead(file, error);
+      });
+      if (bytesRead === 0) throw new BadInput(`${file} was cut short while it was read; copy it again.`);
+      done += bytesRead;
+    }
+    return bytes;
+  };
+  const headerLength = size < 8 ? Infinity : Number((await read(0, 8)).readBigUInt64LE(0));
+  if (8 + headerLength > size) throw new BadInput(`${file} is no complete safetensors file (${size} bytes).`);
+  const header = (await read(8, headerLength)).toString('utf8');
+  const { __metadata__: named, ...entries } = readHeader(file, header);
   const metadata = metadataSchema.safeParse(named);
   if (!metadata.success) throw new BadInput(`${file} is no safetensors file: its metadata is not text by name.`);
   const tensors = new Map<string, SafeTensor>();
@@ -49,17 +75,16 @@ export async function readSafeTensors(file: string): Promise<SafeTensors> {
       throw new BadInput(`${file} is damaged: the header does not say type, shape and place of "${name}".`);
     const { dtype, shape, data_offsets: offsets } = entry.data;
     const [start, end] = offsets.map((offset) => offset + 8 + headerLength) as [number, number];
-    const length = shape.reduce((product, size) => product * size, 1);
+    const length = shape.reduce((product, side) => product * side, 1);
     const sizes = length === 1 ? { ...bytesOf, ...bytesOfNumber } : bytesOf;
-    const size = Object.hasOwn(sizes, dtype) ? sizes[dtype] : undefined;
-    if (size === undefined)
+    const bytesOfOne = Object.hasOwn(sizes, dtype) ? sizes[dtype] : undefined;
+    if (bytesOfOne === undefined)
       throw new BadInput(`${file}: "${name}" is ${dtype}; weights must be ${Object.keys(bytesOf).join(', ')}.`);
-    if (end > bytes.length || end - start !== length * size) {
+    if (end > size || end - start !== length * bytesOfOne)
       throw new BadInput(`${file} is cut short or damaged at "${name}"; copy it again.`);
-    }
     tensors.set(name, {
       shape,
-      data: toFloat32(bytes, start, length * size, dtype),
+      data: toFloat32(await read(start, end - start), dtype),
       ...(dtype === 'F32' ? {} : { dtype }),
     });
   }
@@ -78,8 +103,8 @@ function readHeader(file: string, text: string): Record<string, unknown> {
   return header as Record<string, unknown>;
 }
 
-function toFloat32(bytes: Buffer, start: number, size: number, dtype: string): Float32Array {
-  const copy = bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + start + size) as ArrayBuffer;
+function toFloat32(bytes: Buffer, dtype: string): Float32Array {
+  const copy = bytes.buffer as ArrayBuffer; // of its own: Buffer.alloc shares none
   const view = new DataView(copy);
   switch (dtype) {
     case 'F32':
@@ -111,31 +136,43 @@ export function encodeSafeTensors(
   tensors: ReadonlyMap<string, SafeTensor>,
   metadata: Record<string, string> = {},
 ): Buffer {
+  return Buffer.concat([...chunksOf(tensors, metadata)]);
+}
+
+/** The same bytes, whole or not at all, without a second copy of them in memory. */
+export async function writeSafeTensors(
+  file: string,
+  tensors: ReadonlyMap<string, SafeTensor>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  await writeChunks(file, chunksOf(tensors, metadata));
+}
+
+function* chunksOf(tensors: ReadonlyMap<string, SafeTensor>, metadata: Record<string, string>): Generator<Buffer> {
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
-  const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
-  const stored = sorted.map(([, tensor]) => storedAs(tensor));
+  const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, tensor]) => ({ name, ...tensor }));
   let offset = 0;
-  sorted.forEach(([name, { shape }], i) => {
-    const { dtype, bytes } = stored[i]!;
-    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
-    offset += bytes.length;
-  });
+  for (const { name, shape, data, dtype } of sorted) {
+    const isHalf = dtype === 'F16' || dtype === 'BF16';
+    const end = offset + data.length * (isHalf ? 2 : 4);
+    header[name] = { dtype: isHalf ? dtype : 'F32', shape, data_offsets: [offset, end] };
+    offset = end;
+  }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  return Buffer.concat([length, padded, ...stored.map(({ bytes }) => bytes)]);
+  yield length;
+  yield padded;
+  for (const tensor of sorted) yield storedBytes(tensor);
 }
 
-function storedAs({ data, dtype }: SafeTensor): { dtype: string; bytes: Buffer } {
+function storedBytes({ data, dtype }: Pick<SafeTensor, 'data' | 'dtype'>): Buffer {
   const bytesOfArray = ({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array) =>
     Buffer.from(buffer, byteOffset, byteLength);
-  if (dtype === 'F16') return { dtype, bytes: bytesOfArray(float32ToFloat16(data)) };
+  if (dtype === 'F16') return bytesOfArray(float32ToFloat16(data));
   // What was bfloat16 has nothing in its lower half.
   if (dtype === 'BF16')
-    return {
-      dtype,
-      bytes: bytesOfArray(Uint16Array.from(new Uint32Array(data.slice().buffer), (bits) => bits >>> 16)),
-    };
-  return { dtype: 'F32', bytes: bytesOfArray(data) };
+    return bytesOfArray(Uint16Array.from(new Uint32Array(data.slice().buffer), (bits) => bits >>> 16));
+  return bytesOfArray(data);
 }

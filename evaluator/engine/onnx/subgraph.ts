@@ -1,4 +1,4 @@
-/** @file The part of a network that some of its outputs need: a one-file CLIP becomes an image and a text encoder. */
+/** @file The part of a network that its outputs, or some of them, need: a one-file CLIP becomes an image and a text encoder. */
 import { ArgumentError } from '../../statistics/argument-error.ts';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -61,4 +61,25 @@ export function externalFiles(model: OnnxModel): string[] {
   if (elsewhere !== undefined)
     throw new BadInput(`The network keeps weights in "${elsewhere}", outside its folder; export it again.`);
   return [...new Set(names)];
+}
+
+/** Removes weights that nothing reads any more, and the Casts, Identities and Transposes in front of them. */
+export function dropUnread({ graph }: OnnxModel): void {
+  for (let before = -1; before !== graph.node.length;) {
+    before = graph.node.length;
+    const used = readValues(graph);
+    graph.node = graph.node.filter(
+      ({ opType, output }) => !['Cast', 'Identity', 'Transpose'].includes(opType) || used.has(output[0]!),
+    );
+  }
+  const used = readValues(graph);
+  graph.initializer = graph.initializer.filter((tensor) => used.has(tensor.name!));
+}
+
+function readValues(graph: OnnxGraph): Set<string> {
+  // A branch's graph reads outer values by name.
+  const inner = graph.node.flatMap((node) =>
+    node.attribute.flatMap(({ g }) => g?.node.flatMap(({ input }) => input) ?? []),
+  );
+  return new Set([...graph.node.flatMap((node) => node.input), ...inner, ...graph.output.map((output) => output.name)]);
 }

@@ -362,7 +362,7 @@ describe('gradient rules', () => {
     };
     const results = [];
     for (const limits of [defaultLimits, { wholeUpTo: 0, pieceBytes: 4 * 30 * 2 }]) {
-      const network = await canonicalise(file, shapes, limits);
+      const network = await canonicalise(file, shapes, { attention: limits });
       const graph = new Graph();
       const feed = new Map(Object.entries(shapes).map(([name, dims]) => [name, graph.input(name, dims)]));
       const [o] = instantiate(graph, network, { prefix: 'x/', feed, wanted: ['o'] }) as [string];

@@ -6,10 +6,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSafeTensors } from '../../../evaluator/engine/onnx/safetensors.ts';
+import { untrainedAdapter } from '../../../evaluator/preference/adapter-file.ts';
 import { AdamW } from '../../../evaluator/preference/adamw.ts';
 import { Batches, type BatchSource } from '../../../evaluator/preference/batches.ts';
 import { Diverged, LossWatch } from '../../../evaluator/preference/loss-watch.ts';
 import type { ObjectiveName } from '../../../evaluator/preference/objectives/objectives.ts';
+import { adapterProduct } from '../../../evaluator/preference/product.ts';
 import { claimRunFolder, filesOf, openLog } from '../../../evaluator/preference/run-folder.ts';
 import type { Batch, StepResult } from '../../../evaluator/preference/training-session.ts';
 import { TrainingState } from '../../../evaluator/preference/training-state.ts';
@@ -292,30 +294,36 @@ describe('a run’s folder', () => {
       log: '/x/log.jsonl',
       state: '/x/state.safetensors',
       adapter: '/x/pytorch_lora_weights.safetensors',
+      pipeline: '/x/pipeline',
     });
-    expect(filesOf('/x').checkpoint(40)).toBe('/x/checkpoints/step-000040.safetensors');
+    expect(filesOf('/x').checkpoint(40)).toBe('/x/checkpoints/step-000040');
   });
 });
 
 describe('the state of a run', () => {
   const described = {
     parameters: [
-      { name: 'm.to_q.A', dims: [4, 1100] as [number, number] },
-      { name: 'm.to_q.B', dims: [8, 4] as [number, number] },
+      { name: 'm.to_q.A', dims: [4, 1100] },
+      { name: 'm.to_q.B', dims: [8, 4] },
     ],
   };
   const own = { optimizer: 'adamw', seed: 3, rank: 4, alpha: 8 } as const;
+  const open = async (
+    out: string,
+    settings: { optimizer: 'adamw' | 'adamw8bit'; seed: number } = own,
+    shapes = described,
+  ) => TrainingState.open(out, shapes, { ...own, ...settings }, untrainedAdapter(shapes, { ...own, ...settings }));
 
   it('begins with A of standard deviation 1/rank and B of zeros, by the seed', async () => {
-    const { parameters, step, deviceSeconds } = await TrainingState.open(temporaryFolder(), described, own);
+    const { parameters, step, deviceSeconds } = await open(temporaryFolder());
     expect([step, deviceSeconds]).toEqual([0, 0]);
     const [a, b] = parameters as [Float32Array, Float32Array];
     const deviation = Math.sqrt(a.reduce((sum, x) => sum + x * x, 0) / a.length);
     // 4,400 draws: within 5 standard errors
     expect(Math.abs(deviation - 0.25)).toBeLessThan(0.25 * 5 * Math.sqrt(1 / 8800));
     expect(b.every((x) => x === 0)).toBe(true);
-    const again = await TrainingState.open(temporaryFolder(), described, own);
-    const other = await TrainingState.open(temporaryFolder(), described, { ...own, seed: 4 });
+    const again = await open(temporaryFolder());
+    const other = await open(temporaryFolder(), { ...own, seed: 4 });
     expect(again.parameters).toEqual(parameters);
     expect(other.parameters[0]).not.toEqual(a);
   });
@@ -337,41 +345,39 @@ describe('the state of a run', () => {
         state.step += 1;
         state.deviceSeconds += 1.5;
       };
-      const whole = await TrainingState.open(out, described, { ...own, optimizer });
+      const whole = await open(out, { ...own, optimizer });
       update(whole, 1);
       update(whole, -2);
-      await whole.save(false);
-      expect(existsSync(filesOf(out).checkpoint(2))).toBe(false);
-      const back = await TrainingState.open(out, described, { ...own, optimizer, seed: 99 });
+      await whole.save();
+      const back = await open(out, { ...own, optimizer, seed: 99 });
       expect([back.step, back.deviceSeconds, back.optimizer.step]).toEqual([2, 3, 2]);
       expect(back.parameters).toEqual(whole.parameters);
       for (const state of [whole, back]) update(state, 0.5);
       expect(back.parameters).toEqual(whole.parameters);
-      await back.save(true);
-      expect(readFileSync(filesOf(out).checkpoint(3)).equals(whole.adapter())).toBe(true);
     },
   );
 
   it('a checkpoint is diffusers’ adapter: A as it is, B times α/rank', async () => {
     const out = temporaryFolder();
     mkdirSync(join(out, 'checkpoints'));
-    const state = await TrainingState.open(out, described, own);
-    state.parameters[1]!.fill(0.5);
-    await state.save(true);
-    const { tensors } = await readSafeTensors(filesOf(out).checkpoint(0));
+    const product = adapterProduct(out, described, own);
+    const parameters = await product.untrained();
+    parameters[1]!.fill(0.5);
+    await product.writeCheckpoint(0, parameters);
+    const { tensors } = await readSafeTensors(`${filesOf(out).checkpoint(0)}.safetensors`);
     expect([...tensors.keys()].sort()).toEqual(['unet.m.to_q.lora.down.weight', 'unet.m.to_q.lora.up.weight']);
-    expect(tensors.get('unet.m.to_q.lora.down.weight')).toEqual({ shape: [4, 1100], data: state.parameters[0] });
+    expect(tensors.get('unet.m.to_q.lora.down.weight')).toEqual({ shape: [4, 1100], data: parameters[0] });
     expect(tensors.get('unet.m.to_q.lora.up.weight')).toEqual({ shape: [8, 4], data: new Float32Array(32).fill(1) });
   });
 
   it('a state of another run is refused', async () => {
     const out = temporaryFolder();
-    await (await TrainingState.open(out, described, own)).save(false);
-    const larger = { parameters: [{ name: 'm.to_q.A', dims: [4, 1200] as [number, number] }] };
-    await expect(TrainingState.open(out, larger, own)).rejects.toThrow('does not hold "parameter m.to_q.A"');
-    const renamed = { parameters: [{ name: 'n.to_q.A', dims: [4, 1100] as [number, number] }] };
-    await expect(TrainingState.open(out, renamed, own)).rejects.toThrow('it is damaged or of another run');
+    await (await open(out)).save();
+    const larger = { parameters: [{ name: 'm.to_q.A', dims: [4, 1200] }] };
+    await expect(open(out, own, larger)).rejects.toThrow('does not hold "parameter m.to_q.A"');
+    const renamed = { parameters: [{ name: 'n.to_q.A', dims: [4, 1100] }] };
+    await expect(open(out, own, renamed)).rejects.toThrow('it is damaged or of another run');
     writeFileSync(filesOf(out).state, 'nonsense');
-    await expect(TrainingState.open(out, described, own)).rejects.toThrow(filesOf(out).state);
+    await expect(open(out)).rejects.toThrow(filesOf(out).state);
   });
 });

@@ -8,10 +8,15 @@ import { describe, expect, it } from 'vitest';
 import { count } from '../../../evaluator/engine/autodiff/graph.ts';
 import { mergeAdapters, readAdapter } from '../../../evaluator/engine/diffusion/lora.ts';
 import { encodePng } from '../../../evaluator/engine/images/png.ts';
+import { readPipelineFolder, unetOf } from '../../../evaluator/engine/diffusion/folder.ts';
+import { readModel } from '../../../evaluator/engine/onnx/model-file.ts';
+import { readSafeTensors } from '../../../evaluator/engine/onnx/safetensors.ts';
 import { createSession } from '../../../evaluator/engine/onnx/session.ts';
+import { AdamW, adamWDefaults } from '../../../evaluator/preference/adamw.ts';
 import { encodeAdapter } from '../../../evaluator/preference/adapter-file.ts';
 import { filterPairs, inspectPairs, type Keep } from '../../../evaluator/preference/filter.ts';
-import { objectiveOf } from '../../../evaluator/preference/objectives/objectives.ts';
+import { parametersOf, readParameter, type Parameter } from '../../../evaluator/preference/network-parameters.ts';
+import { objectiveOf, type ObjectiveName } from '../../../evaluator/preference/objectives/objectives.ts';
 import { openPreferences } from '../../../evaluator/preference/preference-rows.ts';
 import { addNoise, noiseSchedule } from '../../../evaluator/preference/reverse-step.ts';
 import { runTraining } from '../../../evaluator/preference/run-training.ts';
@@ -55,6 +60,138 @@ describe('layers that are no attention', () => {
         expect(errors[key], `${name} ${key}`).toBeLessThanOrEqual(bounds[key]);
   }, 120_000);
 });
+
+describe('a whole network', () => {
+  const folder = join(goldenFolder, 'train-whole');
+  const unet = join(goldenFolder, 'sd-tiny/unet/model.onnx');
+
+  it('errors, gradients of every weight and five steps are PyTorch’s', async () => {
+    const { tensors } = await readSafeTensors(join(folder, 'inputs.safetensors'));
+    const { timesteps, cases } = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as WholeCases;
+    const data = (name: string) => tensors.get(name)!.data;
+    const batch = {
+      ...{ winner: data('winner'), loser: data('loser'), noise: data('noise'), z: data('z'), timesteps },
+      conditions: { encoder_hidden_states: data('encoder_hidden_states') },
+    };
+    const [, channels, height, width] = tensors.get('winner')!.shape as [number, number, number, number];
+    const states = tensors.get('encoder_hidden_states')!.shape.slice(1);
+    const shape = { channels, height, width, conditions: { encoder_hidden_states: states } };
+    const described = parametersOf(await readModel(unet), unet);
+    for (const { name, beta, firstErrors, trajectory, parameters: golden } of cases) {
+      const session = await TrainingSession.create(
+        unet,
+        shape,
+        { objective: objectiveOf(name), features: 'down', rank: 1, alpha: 1, beta, lambda: 1, pairs: 2 },
+        noiseSchedule(),
+        device,
+        { isWhole: true },
+      );
+      expect(described.map((one) => one.name).sort()).toEqual(Object.keys(golden).sort());
+      const parameters: Float32Array[] = [];
+      for (const one of described) parameters.push(await readParameter(one, unet));
+      const first = parameters.map((values) => values.slice());
+      const optimizer = new AdamW(parameters.map(({ length }) => length));
+      const norm = (values: Iterable<number>) => Math.hypot(...values);
+      const largest = Math.max(...Object.values(golden).map(({ gradNorm }) => gradNorm));
+      for (const [step, { loss }] of trajectory.entries()) {
+        const result = await session.run(batch, parameters);
+        expect(result.loss / loss, `${name} step ${step}`).toBeCloseTo(1, 3);
+        if (step === 0) {
+          const expected = [...firstErrors.modelWinner, ...firstErrors.modelLoser];
+          expected.forEach((error, i) => expect(result.modelErrors[i]! / error).toBeCloseTo(1, 4));
+          described.forEach((one, i) => {
+            const { gradNorm, gradFirst } = golden[one.name]!;
+            const gradient = result.gradients[i]!;
+            // 1e-3 of its own size, or 1e-6 of the largest where rounding is all there is
+            const near = 1e-3 * gradNorm + 1e-6 * largest;
+            expect(Math.abs(norm(gradient) - gradNorm), one.name).toBeLessThan(near);
+            gradFirst.forEach((value, k) =>
+              expect(Math.abs(gradient[placeOf(one, golden[one.name]!.shape, k)]! - value), one.name).toBeLessThan(
+                near,
+              ),
+            );
+          });
+        }
+        optimizer.update(parameters, result.gradients, { learningRate: 1e-4, ...adamWDefaults });
+      }
+      described.forEach((one, i) => {
+        const { gradNorm, changeNorm } = golden[one.name]!;
+        // Adam makes whole steps of a gradient that is rounding alone.
+        if (gradNorm < 1e-5 * largest) return;
+        const change = norm(parameters[i]!.map((value, k) => value - first[i]![k]!));
+        expect(Math.abs(change / changeNorm - 1), one.name).toBeLessThan(2e-2);
+      });
+      await session.release();
+    }
+  }, 120_000);
+
+  it('what is trained is written as a pipeline, the same wherever the run was stopped, and can be trained again', async () => {
+    const preferences = await writePreferences();
+    const [whole, parts] = [join(preferences, 'whole'), join(preferences, 'parts')];
+    const change: Partial<TrainingSettings> = {
+      ...{ adapter: 'none', objective: 'dpo', beta: 100, learningRate: 1e-4, steps: 3, checkpointEvery: 2 },
+      ...{ warmup: 0, batch: 1, accumulate: 1 },
+    };
+    const made = await trainIn(whole, preferences, change);
+    expect(made).toMatchObject({ adapter: undefined, pipeline: join(whole, 'pipeline') });
+    const controller = new AbortController();
+    await trainIn(parts, preferences, change, controller.signal, () => controller.abort());
+    await trainIn(parts, preferences, change);
+    const network = (run: string, at = 'pipeline') => readFileSync(unetOf(join(run, at)));
+    expect(network(parts).equals(network(whole))).toBe(true);
+    const before = network(whole, 'checkpoints/step-000002');
+    expect(before.equals(network(whole))).toBe(false);
+    // Every file of the pipeline is there, and nothing of it was written to.
+    await readPipelineFolder(join(whole, 'pipeline'));
+    const decoder = join('vae_decoder', 'model.onnx');
+    expect(readFileSync(join(whole, 'pipeline', decoder)).equals(readFileSync(join(starter.pipeline, decoder)))).toBe(
+      true,
+    );
+    // One step is AdamW's: every weight moves by at most lr (and the decay), whatever layer it is of.
+    const own = unetOf(join(whole, 'pipeline'));
+    const [was, is] = [await weightsOf(unetOf(starter.pipeline)), await weightsOf(own)];
+    expect([...is.keys()].sort()).toEqual([...was.keys()].sort());
+    for (const [name, values] of is) {
+      const old = was.get(name)!;
+      const furthest = values.reduce((most, value, k) => Math.max(most, Math.abs(value - old[k]!)), 0);
+      expect(furthest, name).toBeGreaterThan(0);
+      expect(furthest, name).toBeLessThan(3 * 1.01e-4 + 3e-6);
+    }
+    // A pipeline that was trained whole is trained again, from what it has become.
+    const again = { ...change, steps: 1, learningRate: 1e-30 };
+    const request = { pipeline: join(whole, 'pipeline'), preferences, cacheFolder: join(preferences, 'cache'), device };
+    await runTraining({ ...request, out: join(preferences, 'again'), settings: { ...settings, ...again } });
+    const same = await weightsOf(unetOf(join(preferences, 'again', 'pipeline')));
+    for (const [name, values] of is) expect(Buffer.compare(bytesOf(values), bytesOf(same.get(name)!)), name).toBe(0);
+    // Nothing is learnt yet: the network that was written, read by the reference, and the graph's own weights agree.
+    const [row] = readFileSync(join(preferences, 'again', 'log.jsonl'), 'utf8').split('\n');
+    expect((JSON.parse(row!) as { loss: number }).loss).toBeCloseTo(Math.LN2, 4);
+  }, 120_000);
+});
+
+interface WholeCases {
+  timesteps: number[];
+  cases: {
+    name: ObjectiveName;
+    beta: number;
+    firstErrors: { modelWinner: number[]; modelLoser: number[] };
+    trajectory: { loss: number }[];
+    parameters: Record<string, { shape: number[]; gradNorm: number; gradFirst: number[]; changeNorm: number }>;
+  }[];
+}
+
+/** Where torch's k-th number is: a product's weight is kept turned. */
+function placeOf({ node, dims }: Parameter, shape: readonly number[], k: number): number {
+  return node.endsWith('/MatMul') ? (k % shape[1]!) * dims[1]! + Math.floor(k / shape[1]!) : k;
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);
+
+async function weightsOf(file: string): Promise<Map<string, Float32Array>> {
+  const all = new Map<string, Float32Array>();
+  for (const one of parametersOf(await readModel(file), file)) all.set(one.name, await readParameter(one, file));
+  return all;
+}
 
 describe('filter', () => {
   // x beats y, then z; y beats z; w ties with v; p beats q, r beats p: p is contradictory.
@@ -129,6 +266,7 @@ async function writePreferences(): Promise<string> {
 
 const settings: TrainingSettings = {
   objective: 'ncp-dpo',
+  adapter: 'lora',
   features: 'down',
   rank: 4,
   alpha: 8,
@@ -269,7 +407,7 @@ describe('training', () => {
       const unet = join(starter.pipeline, 'unet', 'model.onnx');
       const schedule = noiseSchedule();
       const session = await TrainingSession.create(unet, shape, spec, schedule, device);
-      expect(session.training.modules).toHaveLength(modules);
+      expect(session.training.parameters).toHaveLength(2 * modules);
       const random = new Random(8);
       const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform() * 2 - 1);
       const parameters = session.training.parameters.map(({ dims }) => draw(count(dims)).map((x) => x * 0.1));
