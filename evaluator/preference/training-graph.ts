@@ -10,7 +10,7 @@ import { Graph, sameDims } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
 import { adaptedModules, attentionModules, withAdapter } from './adapted-modules.ts';
 import { modulePath, type Parameter } from './network-parameters.ts';
-import { lossGraph, type FeatureName, type Objective } from './objectives/objectives.ts';
+import { lossGraph, lossOf, type FeatureName, type Objective } from './objectives/objectives.ts';
 import { loserScale, type Difference } from './objectives/safeguard.ts';
 
 export interface TrainingSpec {
@@ -93,12 +93,20 @@ export function trainingGraph(
     : (difference: string): Difference[] => [{ value: difference, weight: 1 }];
   const differences = differencesOf(residual(policy), 'policy');
   const modelErrors = errorsOf(graph, differences);
-  const referenceErrors =
-    reference === undefined ? undefined : errorsOf(graph, differencesOf(residual(reference), 'reference'));
+  const references = reference === undefined ? undefined : differencesOf(residual(reference), 'reference');
+  const referenceErrors = references && errorsOf(graph, references);
+  const shift =
+    lossOf(objective).usesShift === true
+      ? errorsOf(
+          graph,
+          differences.map(({ value, weight }, i) => ({ value: graph.minus(value, references![i]!.value), weight })),
+        )
+      : undefined;
   const guarded = objective.usesLoser && spec.safeguard != null;
   const errors = {
     model: modelErrors,
     reference: referenceErrors,
+    shift,
     loserScale: guarded ? loserScale(graph, differences, pairs, spec.safeguard!) : undefined,
   };
   const loss = lossGraph(graph, objective, errors, { ...spec, pairs });

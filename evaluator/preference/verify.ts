@@ -42,6 +42,8 @@ const casesSchema = z.object({
       features: z.enum(['down', 'mid', 'multi']).nullable(),
       beta: z.number(),
       lambda_: z.number(),
+      /** μ of --safeguard. */
+      safeguard: z.number().min(0).max(1).optional(),
       firstErrors: z.object({
         modelWinner: errorsSchema,
         modelLoser: errorsSchema,
@@ -106,6 +108,7 @@ export async function verifyCases(
         ...(targetModules === undefined ? {} : { targetModules }),
         beta: one.beta,
         lambda: one.lambda_,
+        safeguard: one.safeguard ?? null,
         pairs,
         everyError: true,
       },

@@ -21,11 +21,14 @@ export interface GraphErrors {
   loser(): string;
   referenceWinner(): string;
   referenceLoser(): string;
+  /** ‖ε_θ − ε_ref‖² of the winner (of perceptual errors: between their features), for those that use it. */
+  winnerShift(): string;
 }
 
 export interface Loss {
   usesLoser: boolean;
   usesReference: boolean;
+  usesShift?: boolean;
   /** β where none is asked for; null: it has to be. */
   usualBeta: number | null;
   /** A value of shape [1]. @param lambda weight of CPO's second term */

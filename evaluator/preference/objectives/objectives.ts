@@ -3,6 +3,7 @@ import type { Graph } from '../../engine/autodiff/graph.ts';
 import { cpo } from './cpo.ts';
 import { dmpo } from './dmpo.ts';
 import { dpo } from './dpo.ts';
+import { dspo } from './dspo.ts';
 import { ipo } from './ipo.ts';
 import { kto } from './kto.ts';
 import { mapo } from './mapo.ts';
@@ -10,7 +11,7 @@ import type { Loss } from './objective.ts';
 import { scaledGradient } from './safeguard.ts';
 import { sft } from './sft.ts';
 
-const losses = { sft, dpo, cpo, ipo, mapo, dmpo, kto } satisfies Record<string, Loss>;
+const losses = { sft, dpo, cpo, ipo, mapo, dmpo, kto, dspo } satisfies Record<string, Loss>;
 export type LossName = keyof typeof losses;
 export const lossNames = Object.keys(losses) as LossName[];
 
@@ -22,12 +23,14 @@ export const objectiveNames = [
   'mapo',
   'dmpo',
   'kto',
+  'dspo',
   'ncp-sft',
   'ncp-dpo',
   'ncp-cpo',
   'ncp-ipo',
   'ncp-dmpo',
   'ncp-kto',
+  'ncp-dspo',
 ] as const satisfies readonly (LossName | `ncp-${LossName}`)[];
 export type ObjectiveName = (typeof objectiveNames)[number];
 export const featureNames = ['down', 'mid', 'multi'] as const;
@@ -53,14 +56,19 @@ export function objectiveOf(name: ObjectiveName): Objective {
 export const lossOf = ({ loss }: Pick<Objective, 'loss'>): Loss => losses[loss];
 
 /**
- * The loss as a graph. @param errors [samples], winners first; the reference's where the objective reads it; what the losers'
- * gradient is multiplied by (safeguard.ts), a number, where something is
+ * The loss as a graph. @param errors [samples], winners first; the reference's where the objective reads it; how far the predictions
+ * are from the reference's, where it reads that; what the losers' gradient is multiplied by (safeguard.ts), a number, where something is
  * @returns a value of shape [1]
  */
 export function lossGraph(
   graph: Graph,
   objective: Pick<Objective, 'loss'>,
-  errors: { model: string; reference?: string | undefined; loserScale?: string | undefined },
+  errors: {
+    model: string;
+    reference?: string | undefined;
+    shift?: string | undefined;
+    loserScale?: string | undefined;
+  },
   { pairs, beta, lambda }: { pairs: number; beta: number; lambda: number },
 ): string {
   const winner = (value: string) => graph.slice(value, 0, 0, pairs);
@@ -75,6 +83,7 @@ export function lossGraph(
           : scaledGradient(graph, loser(errors.model), errors.loserScale),
       referenceWinner: () => winner(errors.reference!),
       referenceLoser: () => loser(errors.reference!),
+      winnerShift: () => winner(errors.shift!),
     },
     { beta, lambda },
   );

@@ -21,6 +21,8 @@ import { golden as goldenFolder } from '../../support/folders.ts';
 
 const softplus = (x: number) => Math.log(1 + Math.exp(x));
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const scoreMatched = (c: number, own: number, reference: number, shift: number) =>
+  (1 - c) * own + c * reference + (c * c - c) * shift;
 const divergence = (p: number) => p * Math.log(p / 0.99) + (1 - p) * Math.log((1 - p) / 0.01);
 // Two pairs. Winners' gaps to losers: θ −.1, +.3; reference −.03, +.2. So θ − ref: −.07 (better), +.1 (worse).
 const errors = {
@@ -42,12 +44,14 @@ describe('objectives', () => {
       ['mapo', 'mapo', false, true, false, 0],
       ['dmpo', 'dmpo', false, true, true, 0],
       ['kto', 'kto', false, true, true, 0],
+      ['dspo', 'dspo', false, true, true, 0],
       ['ncp-sft', 'sft', true, false, false, 1],
       ['ncp-dpo', 'dpo', true, true, true, 1],
       ['ncp-cpo', 'cpo', true, true, false, 1],
       ['ncp-ipo', 'ipo', true, true, true, 1],
       ['ncp-dmpo', 'dmpo', true, true, true, 1],
       ['ncp-kto', 'kto', true, true, true, 1],
+      ['ncp-dspo', 'dspo', true, true, true, 1],
     ]);
   });
 
@@ -60,6 +64,7 @@ describe('objectives', () => {
       ['mapo', null],
       ['dmpo', 2500],
       ['kto', 2500],
+      ['dspo', 5e-4],
     ]);
   });
 
@@ -94,6 +99,12 @@ describe('objectives', () => {
     ['dmpo', 1, (divergence(sigmoid(0.14)) + divergence(sigmoid(-0.2))) / 2],
     // g of winners .05, −.05, of losers −.02, .05; their mean .0075 is Q
     ['kto', 1, (sigmoid(-0.085) + sigmoid(0.115) + sigmoid(-0.055) + sigmoid(0.085)) / 4],
+    // c = 4(1 − σ(β·logits)); (1 − c)L + c·L_ref + (c² − c)D, D = .02 and .06
+    [
+      'dspo',
+      1,
+      (scoreMatched(4 * sigmoid(-0.14), 0.3, 0.35, 0.02) + scoreMatched(4 * sigmoid(0.2), 0.5, 0.45, 0.06)) / 2,
+    ],
     ['ncp-dpo', 1, (softplus(-0.14) + softplus(0.2)) / 2],
   ] as [ObjectiveName, number, number][])(
     '%s with λ = %d as a graph gives the number by hand',
@@ -101,7 +112,8 @@ describe('objectives', () => {
       const graph = new Graph();
       const model = graph.input('model', [4]);
       const reference = graph.input('reference', [4]);
-      const value = lossGraph(graph, objectiveOf(name), { model, reference }, { pairs: 2, beta: 2, lambda });
+      const shift = graph.input('shift', [4]);
+      const value = lossGraph(graph, objectiveOf(name), { model, reference, shift }, { pairs: 2, beta: 2, lambda });
       graph.output(value, 'loss');
       const session = await createSessionFromBytes(encodeModel(graph.toModel()), { kind: 'cpu' });
       const feed = (values: Float64Array[]) => {
@@ -111,6 +123,7 @@ describe('objectives', () => {
       const result = await session.run({
         model: feed([errors.modelWinner, errors.modelLoser]),
         reference: feed([errors.referenceWinner, errors.referenceLoser]),
+        shift: feed([Float64Array.of(0.02, 0.06), Float64Array.of(9, 9)]),
       });
       expect(result['loss']!.dims.reduce((n, d) => n * d, 1)).toBe(1);
       expect((result['loss']!.data as Float32Array)[0]).toBeCloseTo(loss, 6);
@@ -132,7 +145,7 @@ describe('objectives', () => {
 
   describe('as PyTorch has them', () => {
     interface Golden {
-      errors: Record<keyof typeof errors, number[]>;
+      errors: Record<keyof typeof errors | 'winnerShift', number[]>;
       cases: {
         objective: ObjectiveName;
         beta: number;
@@ -140,6 +153,7 @@ describe('objectives', () => {
         loss: number;
         gradientWinner: number[];
         gradientLoser: number[];
+        gradientShift?: number[];
       }[];
     }
     const golden = JSON.parse(readFileSync(join(goldenFolder, 'objectives.json'), 'utf8')) as Golden;
@@ -148,16 +162,18 @@ describe('objectives', () => {
       expect(golden.cases.map(({ objective }) => objective)).toEqual(lossNames);
     });
     it.each(golden.cases)('$objective: the loss and its slope in every error', async (one) => {
-      const { modelWinner, modelLoser, referenceWinner, referenceLoser } = golden.errors;
+      const { modelWinner, modelLoser, referenceWinner, referenceLoser, winnerShift } = golden.errors;
       const pairs = modelWinner.length;
       const graph = new Graph();
       const model = graph.input('model', [2 * pairs]);
       const reference = graph.input('reference', [2 * pairs]);
       const settings = { pairs, beta: one.beta, lambda: one.lambda_ };
-      const loss = lossGraph(graph, objectiveOf(one.objective), { model, reference }, settings);
-      const [gradient] = backward(graph, loss, [model]);
+      const shift = graph.input('shift', [2 * pairs]);
+      const loss = lossGraph(graph, objectiveOf(one.objective), { model, reference, shift }, settings);
+      const [gradient, ofShift] = backward(graph, loss, [model, shift]);
       graph.output(loss, 'loss');
       graph.output(gradient!, 'gradient');
+      if (ofShift !== undefined) graph.output(ofShift, 'of shift');
       const session = await createSessionFromBytes(encodeModel(graph.toModel()), { kind: 'cpu' });
       const feed = (values: number[]) => ({
         type: 'float32' as const,
@@ -167,10 +183,17 @@ describe('objectives', () => {
       const result = await session.run({
         model: feed([...modelWinner, ...modelLoser]),
         reference: feed([...referenceWinner, ...referenceLoser]),
+        shift: feed([...winnerShift, ...winnerShift]),
       });
       await session.release();
-      const found = [...(result['gradient']!.data as Float32Array)];
-      const expected = [...one.gradientWinner, ...one.gradientLoser];
+      const found = [
+        ...(result['gradient']!.data as Float32Array),
+        ...((result['of shift']?.data ?? []) as Float32Array),
+      ];
+      const { gradientShift } = one;
+      const slopesOfShift = gradientShift === undefined ? [] : [...gradientShift, ...gradientShift.map(() => 0)];
+      const expected = [...one.gradientWinner, ...one.gradientLoser, ...slopesOfShift];
+      expect(found).toHaveLength(expected.length);
       const largest = Math.max(...expected.map(Math.abs));
       expect(Math.abs((result['loss']!.data as Float32Array)[0]! / one.loss - 1)).toBeLessThan(2e-6);
       expect(Math.max(...found.map((slope, i) => Math.abs(slope - expected[i]!))) / largest).toBeLessThan(5e-6);

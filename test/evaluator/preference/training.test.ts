@@ -50,15 +50,30 @@ describe('reference cases', () => {
   }
 });
 
-describe('layers that are no attention', () => {
-  it('PEFT’s adapters on convolutions, with and without stride, feed-forward layers and those of the timestep', async () => {
-    const folder = join(goldenFolder, 'train-modules');
-    const verified = await verifyCases(folder, join(goldenFolder, 'sd-tiny/unet/model.onnx'), device);
-    expect(verified.map(({ name }) => name)).toEqual(['dpo', 'ncp-dpo']);
-    for (const { name, ...errors } of verified)
-      for (const key of Object.keys(bounds) as (keyof typeof bounds)[])
-        expect(errors[key], `${name} ${key}`).toBeLessThanOrEqual(bounds[key]);
-  }, 120_000);
+const moreCases = {
+  // PEFT's adapters on convolutions, with and without stride, feed-forward layers and those of the timestep
+  'train-modules': ['dpo', 'ncp-dpo'],
+  'train-more': [
+    ...['ipo', 'mapo', 'dmpo', 'kto', 'dspo', 'ncp-ipo', 'ncp-dmpo', 'ncp-kto', 'ncp-dspo'],
+    ...['dpo-safeguard', 'ncp-dpo-safeguard'],
+  ],
+};
+describe('cases of our own', () => {
+  it.each(Object.entries(moreCases))(
+    '%s: whole steps of %j',
+    async (name, expected) => {
+      const verified = await verifyCases(
+        join(goldenFolder, name),
+        join(goldenFolder, 'sd-tiny/unet/model.onnx'),
+        device,
+      );
+      expect(verified.map((one) => one.name)).toEqual(expected);
+      for (const { name, ...errors } of verified)
+        for (const key of Object.keys(bounds) as (keyof typeof bounds)[])
+          expect.soft(errors[key], `${name} ${key}`).toBeLessThanOrEqual(bounds[key]);
+    },
+    180_000,
+  );
 });
 
 describe('a whole network', () => {
@@ -329,6 +344,7 @@ describe('training', () => {
     // KL(½ ‖ 0.99)
     ['dmpo', 10, 2e-4, Math.log(0.25 / 0.0099) / 2],
     ['kto', 100, 2e-4, 0.5],
+    ['dspo', 0.05, 1e-3, undefined],
     ['ncp-kto', 1e5, 1e-4, 0.5],
     ['ncp-dmpo', 1e4, 1e-4, Math.log(0.25 / 0.0099) / 2],
     ['mapo', 0.1, 1e-3, undefined],
