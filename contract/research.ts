@@ -168,6 +168,20 @@ export const gallerySchema = z.object({
     .describe("In the study's order."),
 });
 export type Gallery = z.infer<typeof gallerySchema>;
+
+export const contrastsSchema = z.object({
+  pairs: z
+    .array(
+      z.object({
+        position: z.int().describe("In the study's order, from 0."),
+        prompt: z.string().describe('Its prompt.'),
+        difference: z.number().describe('Mean absolute difference of both images in 8 × 8 colours, 0 to 1.'),
+      }),
+    )
+    .describe('At most six, the largest difference first.'),
+  of: z.int().describe('Pairs of the study.'),
+});
+export type Contrasts = z.infer<typeof contrastsSchema>;
 export type GalleryPair = Gallery['pairs'][number];
 
 export const pairVotesSchema = z.object({

@@ -64,6 +64,7 @@ import {
   commentRequestSchema,
   commentSchema,
   erasedSchema,
+  contrastsSchema,
   gallerySchema,
   inviteSchema,
   liveSchema,
@@ -194,6 +195,12 @@ export const routes = [
     summary:
       'Every pair with its votes, as counts; ?first=N for the first N alone, ?reveal=true as for the report. Its images: /pairs/POSITION/a and /b (?at=384)',
     answer: gallerySchema,
+  },
+  {
+    method: 'get',
+    path: '/api/studies/{name}/contrasts',
+    summary: 'The six pairs whose images differ most, without votes and models, while people vote too',
+    answer: contrastsSchema,
   },
   {
     method: 'get',

@@ -25,7 +25,9 @@ export const trainingRunSchema = z.object({
   name: z.string().describe("Name of the run's folder."),
   objective: z
     .string()
-    .describe('sft, dpo, cpo, ipo, mapo, dmpo, kto, dspo, ncp-sft, ncp-dpo, ncp-cpo, ncp-ipo, ncp-dmpo, ncp-kto or ncp-dspo.'),
+    .describe(
+      'sft, dpo, cpo, ipo, mapo, dmpo, kto, dspo, ncp-sft, ncp-dpo, ncp-cpo, ncp-ipo, ncp-dmpo, ncp-kto or ncp-dspo.',
+    ),
   steps: z.int().describe('Optimiser steps that were asked for.'),
   maxSeconds: z.number().nullable().describe('The run ends after so many device seconds, when it was asked to.'),
   done: z.int().describe('Steps in its log.'),

@@ -48,15 +48,19 @@ export function visavis(...argv: (string | number)[]): string {
 export interface Recipe {
   objective: ObjectiveName;
   beta: number;
+  /** CPO's alone; 1 where it is not said. */
+  lambda?: number;
   learningRate: number;
   safeguard: number | null;
   steps: number;
   seed: number;
+  /** Steps between checkpoints; none before the end where it is not said. */
+  checkpointEvery?: number;
 }
 
 /** Trains, or finds what was trained. @returns the adapter's file */
 export function train(recipe: Recipe, preferences: string, out: string): string {
-  const { objective, beta, learningRate, safeguard, steps, seed } = recipe;
+  const { objective, beta, lambda = 1, learningRate, safeguard, steps, seed, checkpointEvery = steps } = recipe;
   const adapter = join(out, 'pytorch_lora_weights.safetensors');
   if (!existsSync(adapter)) {
     visavis(
@@ -71,9 +75,10 @@ export function train(recipe: Recipe, preferences: string, out: string): string 
         '--out',
         out,
       ],
-      ...['--rank', 16, '--alpha', 16, '--beta', beta, '--learning-rate', learningRate, '--warmup', 10, '--seed', seed],
+      ...['--rank', 16, '--alpha', 16, '--beta', beta, '--lambda', lambda, '--warmup', 10, '--seed', seed],
+      ...['--learning-rate', learningRate],
       ...(safeguard === null ? [] : ['--safeguard', safeguard]),
-      ...['--batch', 32, '--steps', steps, '--checkpoint-every', steps, '--device', 'cpu', '--json'],
+      ...['--batch', 32, '--steps', steps, '--checkpoint-every', checkpointEvery, '--device', 'cpu', '--json'],
       ...['--data', join(out, '..', 'data')],
     );
   }

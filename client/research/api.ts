@@ -18,6 +18,7 @@ import type { StudyFile } from '../../contract/study-file.ts';
 import type { CopySize } from '../../contract/copies.ts';
 import type {
   CommentRequest,
+  Contrasts,
   Gallery,
   Live,
   PairVotes,
@@ -67,6 +68,7 @@ export const readGallery = (name: string, reveal: boolean, first?: number) =>
   request<Gallery>(
     `${study(name)}/pairs?${new URLSearchParams({ ...(reveal && { reveal: 'true' }), ...(first !== undefined && { first: String(first) }) })}`,
   );
+export const readContrasts = (name: string) => request<Contrasts>(`${study(name)}/contrasts`);
 export const readPairVotes = (name: string, position: number, reveal: boolean) =>
   request<PairVotes>(`${study(name)}/pairs/${position}${revealing(reveal)}`);
 export const pairImage = (name: string, position: number, side: 'a' | 'b', at: CopySize) =>

@@ -10,7 +10,7 @@ import { packageVersion } from '../../evaluator/engine/files/package-root.ts';
 import { loadRenderer } from '../report/renderer.ts';
 import { peopleOf, takeOver } from '../prolific/submissions.ts';
 import { checkStudy, material, promptsFrom, promptsOf, rendersFrom, studyFromFile } from '../study/editor.ts';
-import { galleryOf, votesOnPair } from '../study/gallery.ts';
+import { contrastsOf, galleryOf, votesOnPair } from '../study/gallery.ts';
 import { renewOdds } from '../study/active.ts';
 import { forgetExpired } from '../study/retention.ts';
 import { closeDecided } from '../study/sequential.ts';
@@ -34,6 +34,7 @@ export const calls = {
   votesOnPair: (db: Database, { name, position }: { name: string; position: number }) =>
     votesOnPair(db, name, position),
   gallery: (db: Database, { name, first }: { name: string; first?: number | undefined }) => galleryOf(db, name, first),
+  contrasts: (db: Database, { name }: { name: string }) => contrastsOf(db, name),
   figure: async (db: Database, { name, figure, ending }: { name: string; figure: string; ending: FigureEnding }) =>
     figureFile(await studyReport(db, name), figure, ending),
   prescreenFigure: async (db: Database, { id, figure, ending }: { id: string; figure: string; ending: FigureEnding }) =>

@@ -224,6 +224,9 @@ export function researchApi({
       }),
     );
   });
+  router.get('/studies/:name/contrasts', async (request, response) =>
+    sendJson(response, await aside.json('contrasts', { name: request.params.name })),
+  );
   router.get('/studies/:name/pairs/:position', async (request, response) => {
     await revealAsked(request, response);
     sendJson(

@@ -1,5 +1,5 @@
 /** @file Every pair of a study with what people said of it: for looking at what a number is made of. */
-import type { Gallery, PairVotes } from '../../contract/research.ts';
+import type { Contrasts, Gallery, PairVotes } from '../../contract/research.ts';
 import type { Database } from '../../db/open.ts';
 import { studyPairs, type PairWithPrompt } from '../../db/queries/immutable.ts';
 import {
@@ -55,6 +55,25 @@ export async function galleryOf(db: Database, name: string, first?: number): Pro
       difference: differences.get(pair.position) ?? null,
       scores: (scores.get(pair.position) ?? []).map(({ reward, scoreA, scoreB }) => ({ reward, a: scoreA, b: scoreB })),
     })),
+  };
+}
+
+/** How many pairs of the largest difference are shown. */
+const mostContrasts = 6;
+
+/**
+ * The pairs whose images differ most, without votes and models: nobody is told what others think, or what they look at.
+ * @throws ServiceError not-found
+ */
+export async function contrastsOf(db: Database, name: string): Promise<Contrasts> {
+  const study = await requireStudy(db, name);
+  const pairs = await studyPairs(db, study);
+  const differences = await differencesOf(db, study.id, pairs, undefined);
+  const largest = [...differences].sort(([at, x], [otherAt, y]) => y - x || at - otherAt).slice(0, mostContrasts);
+  const promptAt = new Map(pairs.map(({ position, prompt }) => [position, prompt]));
+  return {
+    pairs: largest.map(([position, difference]) => ({ position, prompt: promptAt.get(position)!, difference })),
+    of: pairs.length,
   };
 }
 

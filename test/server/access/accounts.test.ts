@@ -93,6 +93,7 @@ onBothEngines('accounts', (fresh) => {
       ['GET', study, undefined, [1, 1, 1]],
       ['GET', `${study}/report`, undefined, [1, 1, 1]],
       ['GET', `${study}/pairs`, undefined, [1, 1, 1]],
+      ['GET', `${study}/contrasts`, undefined, [1, 1, 1]],
       ['GET', '/api/prescreens', undefined, [1, 1, 1]],
       ['GET', '/api/runs', undefined, [1, 1, 1]],
       ['GET', '/api/jobs', undefined, [1, 1, 1]],
