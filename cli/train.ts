@@ -51,7 +51,7 @@ export function trainCommand(): Command {
       'train a LoRA adapter, or the whole U-Net, on preference pairs; the same command again continues a run that was stopped',
     )
     .addOption(new Option('--objective <name>', 'what is minimised').choices(objectiveNames))
-    .requiredOption('--pipeline <dir>', 'diffusers/optimum ONNX folder, in float32')
+    .requiredOption('--pipeline <dir>', 'diffusers/optimum ONNX folder')
     .option('--preferences <file>', 'Pick-a-Pic style parquet, CSV or JSONL; ties are left out')
     .option('--out <dir>', 'where the result, its checkpoints and log.jsonl go')
     .option('--verify <dir>', 'recompute reference cases instead of training')

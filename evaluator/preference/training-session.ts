@@ -1,7 +1,9 @@
 /** @file A training graph in a session: a batch and the adapter go in, errors, loss and gradients come out. Blocks its thread. */
 import type { AttentionLimits } from '../engine/autodiff/attention.ts';
+import { BadInput } from '../engine/files/bad-input.ts';
 import { canonicalise } from '../engine/autodiff/canonical.ts';
 import { count } from '../engine/autodiff/graph.ts';
+import { widenWhereRead } from '../engine/autodiff/half.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { dataType, encodeModel, readModel } from '../engine/onnx/model-file.ts';
 import { createSession, type Session, type Value } from '../engine/onnx/session.ts';
@@ -98,10 +100,13 @@ export class TrainingSession {
     const whole = isWhole ? parametersOf(await readModel(file), file) : undefined;
     const kept = new Set(whole?.map(({ tensor }) => tensor.name!));
     const network = await canonicalise(file, dims, { attention, kept });
+    if (isWhole && network.isHalf)
+      throw new BadInput(`${file} computes in half precision; a whole U-Net is trained from a float32 export.`);
     const training = trainingGraph(network, spec, whole);
     const model = training.graph.toModel();
+    if (network.isHalf) widenWhereRead(model);
     const patch = { model: encodeModel(model), weights: [], files: externalFiles(model) };
-    const session = await createSession({ file, patch }, device, threads);
+    const session = await createSession({ file, patch, keepsHalf: network.isHalf }, device, threads);
     return new TrainingSession(training, session, shape, schedule, spec);
   }
 

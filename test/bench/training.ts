@@ -3,8 +3,10 @@
  * and to the time of its products at the machine's best rate, in the same run; the resident memory over many steps.
  * sd15: a DPO step of one pair on a U-Net of SD 1.5's size with random weights (rank 64): the process's peak memory and the
  * step's ratio to a forward pass of both samples. `whole` holds attention's probabilities as they are, for comparison.
+ * sdxl: the same at SDXL's size.
  * Usage: npx tsx test/bench/training.ts starter [steps]
- *        npx tsx test/bench/training.ts sd15 [pixels] [whole]    (4 GB of disk, 13 GB of memory and minutes)
+ *        npx tsx test/bench/training.ts sd15 [pixels] [whole] [half]    (4 GB of disk, 13 GB of memory and minutes)
+ *        npx tsx test/bench/training.ts sdxl [pixels] [whole] [half]    (5 GB of disk with half; weights in float16)
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +20,7 @@ import { noiseSchedule } from '../../evaluator/preference/reverse-step.ts';
 import { TrainingSession, type Batch } from '../../evaluator/preference/training-session.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { Random } from '../../evaluator/statistics/random.ts';
-import { sd15, writeUnet } from './unet-builder.ts';
+import { sd15, sdxl, writeUnet } from './unet-builder.ts';
 
 const device = { kind: 'cpu' } as const;
 const random = new Random(0);
@@ -131,13 +133,19 @@ async function starterSteps(steps: number): Promise<void> {
   }
 }
 
-async function stableDiffusionStep(pixels: number, isWhole: boolean): Promise<void> {
+async function stableDiffusionStep(
+  name: 'sd15' | 'sdxl',
+  pixels: number,
+  isWhole: boolean,
+  half: boolean,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'visavis-bench-'));
   try {
     const side = pixels / 8;
-    writeUnet(folder, { ...sd15, batch: 2, size: side });
+    const unetShape = { sd15, sdxl }[name];
+    writeUnet(folder, { ...unetShape, half, batch: 2, size: side });
     const unet = join(folder, 'model.onnx');
-    const size: Size = { unet, pairs: 1, channels: 4, side, tokens: 77, width: 768, rank: 64 };
+    const size: Size = { unet, pairs: 1, channels: 4, side, tokens: 77, width: unetShape.context, rank: 64 };
     const limits = isWhole ? { wholeUpTo: Infinity, pieceBytes: Infinity } : undefined;
     const { session, step } = await open(size, 'dpo', limits);
     const peak = () => process.resourceUsage().maxRSS * 1024;
@@ -146,19 +154,23 @@ async function stableDiffusionStep(pixels: number, isWhole: boolean): Promise<vo
     for (let i = 0; i < 2; i++) steps.push(await timed(step));
     const highest = peak();
     await session.release();
-    const forward = await createSession({ file: unet }, device);
-    const feeds = forwardFeeds(size);
     const bare: number[] = [];
-    for (let i = 0; i < 2; i++) bare.push(await timed(() => forward.run(feeds)));
+    if (!half) {
+      const forward = await createSession({ file: unet }, device);
+      const feeds = forwardFeeds(size);
+      for (let i = 0; i < 2; i++) bare.push(await timed(() => forward.run(feeds)));
+    }
+    const ratio = half ? '' : `, ${(Math.min(...steps) / Math.min(...bare)).toFixed(2)} forward passes of both samples`;
     console.log(
-      `SD 1.5's size, ${pixels}², one pair, attention ${isWhole ? 'whole' : 'as configured'}: peak ${gib(loaded)} loaded, ${gib(highest)} after two steps (weights ${gib(statSync(`${unet}_data`).size)}); ${(Math.min(...steps) / 1000).toFixed(1)} s a step, ${(Math.min(...steps) / Math.min(...bare)).toFixed(2)} forward passes of both samples`,
+      `${name}'s size, ${pixels}², one pair, weights in ${half ? 'float16' : 'float32'}, attention ${isWhole ? 'whole' : 'as configured'}: peak ${gib(loaded)} loaded, ${gib(highest)} after two steps (weights ${gib(statSync(`${unet}_data`).size)}); ${(Math.min(...steps) / 1000).toFixed(1)} s a step${ratio}`,
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const [mode = 'starter', amount, whole] = process.argv.slice(2);
-if (mode === 'sd15') await stableDiffusionStep(Number(amount ?? 256), whole === 'whole');
+const [mode = 'starter', amount, ...words] = process.argv.slice(2);
+if (mode === 'sd15' || mode === 'sdxl')
+  await stableDiffusionStep(mode, Number(amount ?? 256), words.includes('whole'), words.includes('half'));
 else if (mode === 'starter') await starterSteps(Number(amount ?? 20));
-else throw new Error(`There is no bench "${mode}": starter or sd15.`);
+else throw new Error(`There is no bench "${mode}": starter, sd15 or sdxl.`);

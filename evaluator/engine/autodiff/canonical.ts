@@ -14,6 +14,7 @@ import {
 import { describeValues, optimizeModel } from '../onnx/session.ts';
 import { defaultLimits, scanAttention, type AttentionLimits } from './attention.ts';
 import { downstream } from './backward.ts';
+import { computesInHalf, widen } from './half.ts';
 import { count, opset as written, type Graph, type ValueType } from './graph.ts';
 import { fuseGelu, joinSlices } from './rewrites.ts';
 
@@ -26,6 +27,8 @@ export interface CanonicalNetwork {
   initializers: OnnxTensor[];
   inputs: string[];
   outputs: string[];
+  /** It computes in half precision; here in float32 (half.ts). */
+  isHalf: boolean;
 }
 
 /** Constants up to so many numbers stay in the graph while it is folded; larger ones are weights. */
@@ -34,7 +37,7 @@ const smallest = 1024;
 /**
  * @param inputs the shape of every input; `timestep` may be a vector although the export took one number for all samples
  * @param options when attention is chunked; weights that stay as they are, however small
- * @throws BadInput when the export is fused, in half precision, older than opset 13, or does not fit the shapes
+ * @throws BadInput when the export is fused, older than opset 13, or does not fit the shapes
  */
 export async function canonicalise(
   file: string,
@@ -49,26 +52,32 @@ export async function canonicalise(
   const { graph } = model;
   const originals = new Map(graph.initializer.map((tensor) => [tensor.name!, tensor]));
   raiseOpset(model, file);
+  const isHalf = computesInHalf(model);
+  const casts = isHalf ? widen(model, file) : [];
   const isFolded = (tensor: OnnxTensor) => isSmall(tensor) && !kept.has(tensor.name!);
   const small = graph.initializer.filter(isFolded);
   const weights = graph.initializer.filter((tensor) => !isFolded(tensor));
   for (const input of graph.input) {
     const dims = inputs[input.name];
     if (dims === undefined) throw new BadInput(`${file} has an input "${input.name}" that a U-Net does not have.`);
-    if (input.type!.tensorType!.elemType === dataType.float16)
-      throw new BadInput(`${file} computes in half precision; training needs a float32 export.`);
     input.type = tensorType(input.type!.tensorType!.elemType, dims);
   }
   acceptVectorTimestep(model);
+  const castOf = new Map(casts.map((cast) => [cast.input[0]!, cast]));
   const bare: OnnxModel = {
     ...model,
     graph: {
       ...graph,
       initializer: small,
-      // The optimiser sees weights as inputs, so that it neither folds nor copies them.
+      // The optimiser sees weights as inputs, so that it neither folds nor copies them; of a widened one what its Cast gives.
       input: [
         ...graph.input,
-        ...weights.map(({ name, dims, dataType: type }) => ({ name: name!, type: tensorType(type, dims) })),
+        ...weights.map(({ name, dims, dataType: type }) => {
+          const cast = castOf.get(name!);
+          return cast === undefined
+            ? { name: name!, type: tensorType(type, dims) }
+            : { name: cast.output[0]!, type: tensorType(dataType.float32, dims) };
+        }),
       ],
       output: graph.output.map(({ name, type }) => ({
         name,
@@ -81,18 +90,23 @@ export async function canonicalise(
   const values = await describeValues(folded, file);
   const constants = folded.graph.initializer;
   for (const { name, dims, dataType: type } of constants) values.set(name!, { dims, type });
-  for (const { name, dims, dataType: type } of weights) values.set(name!, { dims, type });
+  for (const { name, dims, dataType: type } of weights) {
+    values.set(name!, { dims, type });
+    const cast = castOf.get(name!);
+    if (cast !== undefined) values.set(cast.output[0]!, { dims, type: dataType.float32 });
+  }
   for (const { name, type } of graph.input)
     values.set(name, { dims: [...inputs[name]!], type: type!.tensorType!.elemType });
   const joined = fuseGelu(joinSlices(folded.graph.node, values, constants), constants);
   const nodes = scanAttention(joined, values, constants, attention);
   return {
     file,
-    nodes,
+    nodes: [...casts, ...nodes],
     values,
     initializers: [...constants, ...weights.map(({ name }) => originals.get(name!)!)],
     inputs: graph.input.map(({ name }) => name),
     outputs: graph.output.map(({ name }) => name),
+    isHalf,
   };
 }
 

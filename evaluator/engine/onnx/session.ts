@@ -37,6 +37,8 @@ export interface NetworkSource {
   /** The .onnx file; external data files are found beside it. */
   file: string;
   patch?: NetworkPatch;
+  /** Weights in half precision behind Casts are widened at each run instead of once, when the session is made. */
+  keepsHalf?: boolean;
 }
 
 export interface Session {
@@ -66,8 +68,11 @@ export async function createSession(
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     // The optimiser would fold a second copy of all weights, in float32. Without it they stay on the disk, mapped, and
     // are converted as they are used: slower, on a device that float16 is not for, and it fits into memory.
-    ...(device.kind === 'cpu' && (await isLargeHalf(source.file))
+    ...(source.keepsHalf !== true && device.kind === 'cpu' && (await isLargeHalf(source.file))
       ? { graphOptimizationLevel: 'disabled' as const }
+      : {}),
+    ...(source.keepsHalf === true
+      ? { extra: { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } }
       : {}),
   };
   let session: ort.InferenceSession;

@@ -1,0 +1,100 @@
+/**
+ * @file A network that computes in half precision, computed in float32: weights stay as they are stored and are widened where they
+ * are read, so that what is trained beside them, and the small step of a perceptual error, keep their digits.
+ */
+import { BadInput } from '../files/bad-input.ts';
+import { bfloat16ToFloat32, float16ToFloat32 } from '../onnx/float16.ts';
+import { attributeType, dataType, type OnnxModel, type OnnxNode, type OnnxTensor } from '../onnx/model-file.ts';
+import { count } from './graph.ts';
+
+const isHalfType = (type: number | undefined) => type === dataType.float16 || type === dataType.bfloat16;
+
+/** Constants up to so many numbers are widened in the graph. */
+const smallest = 1024;
+
+/** Whether anything but a weight that is read through a Cast is in half precision. */
+export function computesInHalf({ graph }: OnnxModel): boolean {
+  const weights = new Set(graph.initializer.filter(({ dataType: type }) => isHalfType(type)).map(({ name }) => name));
+  return (
+    graph.input.some(({ type }) => isHalfType(type?.tensorType?.elemType)) ||
+    graph.node.some(
+      (node) =>
+        (node.opType === 'Cast' && isHalfType(targetOf(node))) ||
+        (node.opType !== 'Cast' && node.input.some((name) => weights.has(name))),
+    )
+  );
+}
+
+const targetOf = (cast: OnnxNode) => cast.attribute.find(({ name }) => name === 'to')?.i;
+
+/**
+ * In place: inputs, outputs, constants and casts become float32, and nodes read weight/NAME for each large weight.
+ * @returns the Casts that give these, which the graph does not hold yet
+ * @throws BadInput for a constant whose bytes are not in the file
+ */
+export function widen({ graph }: OnnxModel, file: string): OnnxNode[] {
+  for (const { type } of [...graph.input, ...graph.output])
+    if (isHalfType(type?.tensorType?.elemType)) type!.tensorType!.elemType = dataType.float32;
+  graph.valueInfo = [];
+  const casts: OnnxNode[] = [];
+  const widened = new Map<string, string>();
+  for (const tensor of graph.initializer) {
+    if (!isHalfType(tensor.dataType)) continue;
+    const name = tensor.name!;
+    if (count(tensor.dims) <= smallest && tensor.dataLocation !== 1) {
+      widenTensor(tensor, `${file}: "${name}"`);
+      continue;
+    }
+    widened.set(name, `weight/${name}`);
+    const attribute = [{ name: 'to', type: attributeType.int, i: dataType.float32 }];
+    casts.push({ name: `weight/${name}/Cast`, opType: 'Cast', input: [name], output: [`weight/${name}`], attribute });
+  }
+  for (const node of graph.node) {
+    node.input = node.input.map((name) => widened.get(name) ?? name);
+    for (const attribute of node.attribute) {
+      if (attribute.name === 'to' && node.opType === 'Cast' && isHalfType(attribute.i)) attribute.i = dataType.float32;
+      if (attribute.t !== undefined && isHalfType(attribute.t.dataType))
+        widenTensor(attribute.t, `${file}: a constant of ${node.name ?? node.opType}`);
+    }
+  }
+  return casts;
+}
+
+function widenTensor(tensor: OnnxTensor, place: string): void {
+  // Without rawData the bits of both types are in int32_data, one number each.
+  const bits =
+    tensor.rawData === undefined || tensor.rawData.length === 0
+      ? Uint16Array.from(tensor.int32Data ?? [])
+      : new Uint16Array(new Uint8Array(tensor.rawData).buffer);
+  if (bits.length !== count(tensor.dims)) throw new BadInput(`${place} does not hold its numbers; export it again.`);
+  const values = (tensor.dataType === dataType.float16 ? float16ToFloat32 : bfloat16ToFloat32)(bits);
+  tensor.dataType = dataType.float32;
+  tensor.rawData = new Uint8Array(values.buffer);
+  delete tensor.int32Data;
+}
+
+/**
+ * In place: every node that reads a widened weight gets a Cast of its own right before it. One Cast for all would be held from the
+ * forward pass to the gradient, and with it the whole network in float32.
+ */
+export function widenWhereRead({ graph }: OnnxModel): void {
+  const weights = new Set(graph.initializer.filter(({ dataType: type }) => isHalfType(type)).map(({ name }) => name));
+  const cast = new Map(
+    graph.node
+      .filter(({ opType, input }) => opType === 'Cast' && weights.has(input[0]))
+      .map((node) => [node.output[0]!, node] as const),
+  );
+  let next = 0;
+  graph.node = graph.node.flatMap((node) => {
+    if (node.opType === 'Cast' && cast.get(node.output[0]!) === node) return [];
+    const own: OnnxNode[] = [];
+    const input = node.input.map((name) => {
+      const shared = cast.get(name);
+      if (shared === undefined) return name;
+      const output = `${name}/${next++}`;
+      own.push({ ...shared, name: `${output}/Cast`, output: [output] });
+      return output;
+    });
+    return [...own, own.length === 0 ? node : { ...node, input }];
+  });
+}
