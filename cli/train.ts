@@ -1,8 +1,7 @@
-/** @file `visavis train`: an adapter from preference data, or the trainer against reference cases. */
+/** @file `visavis train`: an adapter or a pipeline from preference data, or the trainer against reference cases. */
 import { basename, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { existsSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 import { findSlice } from '../db/queries/jobs.ts';
 import { putTrainingRun } from '../db/queries/training-runs.ts';
 import { BadInput } from '../evaluator/engine/files/bad-input.ts';
@@ -15,7 +14,7 @@ import {
   type ObjectiveName,
 } from '../evaluator/preference/objectives/objectives.ts';
 import { readJson } from '../evaluator/engine/files/read-json.ts';
-import { filesOf } from '../evaluator/preference/run-folder.ts';
+import { filesOf, firstChange } from '../evaluator/preference/run-folder.ts';
 import type { TrainingSettings } from '../evaluator/preference/trainer.ts';
 import { dataFolderOf } from '../server/config.ts';
 import { exitCode, interruptSignal, storeOf, withWorkspace, writeOutput, type DataOption } from './context.ts';
@@ -69,7 +68,7 @@ export function trainCommand(): Command {
     )
     .option(
       '--beta <n>',
-      'how much a difference of errors counts (2500; mapo: weight of its ratio term)',
+      'how much a difference of errors counts (2500; dspo 0.0005; mapo: weight of its ratio term)',
       realNumber(0),
     )
     .option('--lambda <n>', 'weight of CPO’s second term', realNumber(0), 1)
@@ -106,7 +105,9 @@ export function trainCommand(): Command {
     .option('--data <dir>', 'data directory, whose cache keeps latents and prompt states')
     .option('--json', 'print JSON')
     .action(async (options: Options, command: Command) => {
-      if (options.adapter === 'none') refuseOfAdapters(command);
+      if (options.verify !== undefined) refuse(command, ['adapter', 'targetModules'], 'the cases say it themselves');
+      if (options.adapter === 'none')
+        refuse(command, ['rank', 'alpha', 'targetModules', 'saveAs'], 'it is for adapters; --adapter none makes none');
       if (options.queue) {
         await trainInQueue(options);
         return;
@@ -119,18 +120,20 @@ export function trainCommand(): Command {
     });
 }
 
-/** @throws BadInput for a flag that a run without an adapter would pass over */
-function refuseOfAdapters(command: Command): void {
-  const flags = { rank: '--rank', alpha: '--alpha', targetModules: '--target-modules', saveAs: '--save-as' };
-  const given = Object.entries(flags).find(([option]) => command.getOptionValueSource(option) === 'cli');
-  if (given !== undefined) throw new BadInput(`${given[1]} is for adapters; --adapter none makes none.`);
+/** @throws BadInput for an option that was given and would be passed over */
+function refuse(command: Command, options: readonly string[], why: string): void {
+  const given = command.options.find(
+    (option) =>
+      options.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (given !== undefined) throw new BadInput(`Leave ${given.long!} out: ${why}.`);
 }
 
 /** @throws InvalidArgumentError for an empty name */
 function namesOf(text: string): string[] {
   const names = text.split(',').map((name) => name.trim());
   if (names.includes('')) throw new InvalidArgumentError('A name between two commas is missing.');
-  return [...new Set(names)];
+  return [...new Set(names)].sort();
 }
 
 type Device = Awaited<
@@ -250,10 +253,10 @@ async function requireOwnFolder(out: string, settings: TrainingSettings): Promis
   if (!existsSync(markOf(out)))
     throw new BadInput(`${out} holds a run of this machine; continue it without --queue, or choose another --out.`);
   const before = (await readJson(file)) as Record<string, unknown>;
-  const other = Object.entries(settings).find(([key, value]) => !isDeepStrictEqual(before[key] ?? null, value));
-  if (other !== undefined)
+  const changed = firstChange(before, { ...settings });
+  if (changed !== undefined)
     throw new BadInput(
-      `${out} holds a run with ${other[0]} = ${JSON.stringify(before[other[0]])}; choose another --out.`,
+      `${out} holds a run with ${changed.key} = ${changed.was}, not ${changed.is}; choose another --out.`,
     );
 }
 

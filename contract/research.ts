@@ -179,7 +179,7 @@ export const contrastsSchema = z.object({
       }),
     )
     .describe('At most six, the largest difference first.'),
-  of: z.int().describe('Pairs of the study.'),
+  of: z.int().describe('Pairs of which the difference is known.'),
 });
 export type Contrasts = z.infer<typeof contrastsSchema>;
 export type GalleryPair = Gallery['pairs'][number];

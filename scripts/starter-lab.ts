@@ -45,6 +45,9 @@ export function visavis(...argv: (string | number)[]): string {
   });
 }
 
+/** What is the same in every run. */
+export const sameForAll = { rank: 16, alpha: 16, warmup: 10, batch: 32 };
+
 export interface Recipe {
   objective: ObjectiveName;
   beta: number;
@@ -75,10 +78,11 @@ export function train(recipe: Recipe, preferences: string, out: string): string 
         '--out',
         out,
       ],
-      ...['--rank', 16, '--alpha', 16, '--beta', beta, '--lambda', lambda, '--warmup', 10, '--seed', seed],
+      ...Object.entries(sameForAll).flatMap(([name, value]) => [`--${name}`, value]),
+      ...['--beta', beta, '--lambda', lambda, '--seed', seed],
       ...['--learning-rate', learningRate],
       ...(safeguard === null ? [] : ['--safeguard', safeguard]),
-      ...['--batch', 32, '--steps', steps, '--checkpoint-every', checkpointEvery, '--device', 'cpu', '--json'],
+      ...['--steps', steps, '--checkpoint-every', checkpointEvery, '--device', 'cpu', '--json'],
       ...['--data', join(out, '..', 'data')],
     );
   }

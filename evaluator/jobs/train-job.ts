@@ -1,5 +1,5 @@
 /**
- * @file Arrow: preference data → adapter, on whatever machine is free. At each checkpoint the run's folder goes into the store: another
+ * @file Arrow: preference data → adapter or pipeline, on whatever machine is free. At each checkpoint the run's folder goes into the store: another
  * machine goes on from there, to the same bytes.
  */
 import { readdir, rm } from 'node:fs/promises';
@@ -53,7 +53,8 @@ export async function planTraining(
 ): Promise<JobPlan<TrainJob> & { leftOut: PreferenceSource['skipped'] }> {
   const { name, settings, width, height, threads } = asked;
   const pipeline = (await hashPipeline(resolve(asked.pipeline), ['vae_encoder'])).files;
-  if (!pipeline.some(({ path }) => path === 'unet/model.onnx'))
+  const unet = pipeline.filter(({ path }) => path.startsWith('unet/'));
+  if (!unet.some(({ path }) => path === 'unet/model.onnx'))
     throw new BadInput(`${asked.pipeline} has no unet/model.onnx; train with an exported pipeline (docs/models.md).`);
   const { root, path, names, leftOut } = await filesOfPreferences(resolve(asked.preferences));
   const files: HashedFile[] = [];
@@ -66,7 +67,8 @@ export async function planTraining(
     title: `train ${settings.objective} as ${name}`,
     request: { name, pipeline, preferences: { path, files }, settings, width, height, threads },
     rateKey: `train ${settings.objective} ${digestOf(pipeline)}`,
-    memoryBytes: totalBytes(pipeline),
+    // Of a whole U-Net: the weights, their gradients twice, and two moments beside the reference.
+    memoryBytes: totalBytes(pipeline) + (settings.adapter === 'none' ? 5 : 0) * totalBytes(unet),
     slices: [{ items: settings.steps, part: {} }],
     skipped: 0,
     leftOut,

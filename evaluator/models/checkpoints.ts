@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { insertCheckpoint } from '../../db/queries/prescreens.ts';
@@ -73,7 +74,7 @@ export async function addVariant(
   const base = await findModel(db, baseline);
   if (base === undefined) throw new BadInput(`There is no model named "${baseline}".`);
   if (base.kind !== 'pipeline')
-    throw new BadInput(`"${baseline}" consists of imported images; an adapter needs a baseline with a pipeline.`);
+    throw new BadInput(`"${baseline}" consists of imported images; a candidate needs a baseline with a pipeline.`);
   const settings = base.settings as ModelSettings;
   const change =
     request.pipeline === undefined
@@ -84,7 +85,7 @@ export async function addVariant(
   if (existing !== undefined) {
     if (existing.kind === 'pipeline' && isSame(existing.settings as ModelSettings, own)) return;
     throw new BadInput(
-      `A model named "${name}" exists already with another adapter or pipeline; rename the folder ${request.adapter ?? request.pipeline} is in.`,
+      `A model named "${name}" exists already with another adapter, pipeline or sampler; rename the folder ${request.adapter ?? request.pipeline} is in.`,
     );
   }
   await checkModelFiles(baseline, { ...settings, adapters: [] });
@@ -101,10 +102,13 @@ async function pipelineAt(folder: string): Promise<Omit<ModelSettings, keyof Gen
   return { pipeline: folder, pipelineFiles: files, pipelineSha256: sha256, adapters: [] };
 }
 
+/** Whether both draw the same images; a pipeline may have been moved. */
 function isSame(one: ModelSettings, other: ModelSettings): boolean {
-  const [a, b] = [one, other].map(({ adapters }) => adapters[0]?.sha256);
-  // An adapter's model goes on to be the same when the baseline's pipeline was moved.
-  return a === b && (a !== undefined || one.pipelineSha256 === other.pipelineSha256);
+  const decides = ({ pipeline: _, pipelineFiles: __, adapters, ...rest }: ModelSettings) => ({
+    ...rest,
+    adapters: adapters.map(({ sha256, scale, config }) => [sha256, scale, config?.sha256]),
+  });
+  return isDeepStrictEqual(decides(one), decides(other));
 }
 
 async function findCheckpoints(folder: string): Promise<Found[]> {

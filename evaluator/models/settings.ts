@@ -1,6 +1,7 @@
 /** @file What a model is made of, as its row keeps it, and whether the files on disk are still those. */
 import { join, resolve } from 'node:path';
 import { adapterFiles } from '../engine/diffusion/adapter-config.ts';
+import { pipelineParts } from '../engine/diffusion/folder.ts';
 import { readAdapter } from '../engine/diffusion/lora.ts';
 import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
@@ -25,24 +26,12 @@ export async function identifyAdapter(path: string, scale: number): Promise<Adap
   return config === undefined ? identity : { ...identity, config: await hashFile(config) };
 }
 
-/** The parts of a pipeline folder that decide its images. */
-const parts = [
-  'model_index.json',
-  'scheduler',
-  'tokenizer',
-  'tokenizer_2',
-  'text_encoder',
-  'text_encoder_2',
-  'unet',
-  'vae_decoder',
-];
-
 /** @param others parts that decide something else, as training's vae_encoder */
 export async function hashPipeline(
   folder: string,
   others: readonly string[] = [],
 ): Promise<{ files: HashedFile[]; sha256: string }> {
-  const files = await hashFiles(folder, [...parts, ...others]);
+  const files = await hashFiles(folder, [...pipelineParts, ...others]);
   return { files, sha256: digestOf(files) };
 }
 

@@ -13,7 +13,7 @@ import {
   type OnnxTensor,
 } from '../engine/onnx/model-file.ts';
 import { dropUnread } from '../engine/onnx/subgraph.ts';
-import { readWeight } from '../engine/onnx/weights.ts';
+import { readExternal, readWeight } from '../engine/onnx/weights.ts';
 
 export interface Parameter {
   /** As down_blocks.0.resnets.0.conv1.weight */
@@ -85,10 +85,7 @@ export function parametersOf({ graph }: OnnxModel, file: string): Parameter[] {
   const twice = parameters.find(({ name }, i) => parameters.findIndex((other) => other.name === name) !== i);
   if (twice !== undefined)
     throw new BadInput(`${file} calls the layer of ${twice.name} twice, which is not trained whole.`);
-  const left = graph.initializer.find(
-    (tensor) =>
-      /\.(weight|bias)$/.test(tensor.name!) && isFloat(tensor) && !parameters.some((one) => one.tensor === tensor),
-  );
+  const left = strayWeight(graph, new Set(parameters.map(({ tensor }) => tensor)));
   if (left !== undefined || names.size === 0)
     throw new BadInput(
       left === undefined
@@ -96,6 +93,24 @@ export function parametersOf({ graph }: OnnxModel, file: string): Parameter[] {
         : `${file} reads "${left.name!}" in a way that is not trained whole; export it with optimum, or train an adapter.`,
     );
   return parameters;
+}
+
+/**
+ * A tensor of several numbers that no parameter is stored in. None are the ones and zeros of a group normalisation, which is exported
+ * as one of instances, and the timestep's frequencies.
+ */
+function strayWeight(
+  { initializer, node }: OnnxModel['graph'],
+  stored: ReadonlySet<OnnxTensor>,
+): OnnxTensor | undefined {
+  const constants = new Set(
+    node
+      .filter((one) => one.opType === 'InstanceNormalization' || /(^|\.)(add_)?time_proj$/.test(modulePath(one)))
+      .flatMap(({ input }) => input),
+  );
+  return initializer.find(
+    (tensor) => isFloat(tensor) && count(tensor.dims) > 1 && !stored.has(tensor) && !constants.has(tensor.name!),
+  );
 }
 
 function isFloat({ dataType: type }: OnnxTensor): boolean {
@@ -124,17 +139,16 @@ export async function readParameter({ tensor, turn, dims }: Parameter, file: str
   return turned;
 }
 
-/** External data above so many bytes: a file of protobuf ends at 2 GiB. */
-const mostInside = 2 ** 30;
-
 /**
  * The network with these numbers in place of its own, in float32.
  * @param values in the order of `parametersOf`
+ * @param mostInside bytes; more are external data, since a file of protobuf ends at 2 GiB
  * @returns the .onnx file's bytes, and what belongs beside it as model.onnx_data; none: everything is in the first
  */
 export async function withParameters(
   file: string,
   values: readonly Float32Array[],
+  mostInside = 2 ** 30,
 ): Promise<{ model: Uint8Array; data: Uint8Array[] }> {
   const model = await readModel(file);
   const { graph } = model;
@@ -165,9 +179,7 @@ export async function withParameters(
   for (const tensor of graph.initializer) {
     if (tensor.dataLocation !== 1 || tensor.name!.startsWith(prefix)) continue;
     // What is left of the old file is little.
-    const numbers = await readWeight(tensor, file);
-    tensor.rawData = new Uint8Array(numbers.buffer);
-    tensor.dataType = dataType.float32;
+    tensor.rawData = await readExternal(tensor, file);
     delete tensor.externalData;
     delete tensor.dataLocation;
   }

@@ -1,7 +1,8 @@
 /** @file What a run makes, and its checkpoints: an adapter's file, or a pipeline's folder with the U-Net that was trained whole. */
+import { existsSync } from 'node:fs';
 import { constants, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { unetOf } from '../engine/diffusion/folder.ts';
+import { pipelineParts, unetOf } from '../engine/diffusion/folder.ts';
 import { writeChunks, writeWhole } from '../engine/files/write-whole.ts';
 import { readModel } from '../engine/onnx/model-file.ts';
 import { externalFiles } from '../engine/onnx/subgraph.ts';
@@ -56,23 +57,25 @@ export function pipelineProduct(out: string, folder: string): Product {
   };
 }
 
-/** A folder that needs nothing of the one it comes from, whole or not at all. */
+/** A folder that needs nothing of the one it comes from, whole or not at all; one of before is there until it is. */
 async function writePipeline(from: string, to: string, parameters: readonly Float32Array[]): Promise<void> {
-  const growing = `${to}.part`;
-  await rm(growing, { recursive: true, force: true });
+  const [growing, before] = [`${to}.part`, `${to}.old`];
+  for (const left of [growing, before]) await rm(left, { recursive: true, force: true });
   await mkdir(dirname(to), { recursive: true });
   const unet = unetOf(from);
   const replaced = new Set([unet, ...externalFiles(await readModel(unet)).map((name) => join(dirname(unet), name))]);
-  await cp(from, growing, {
-    recursive: true,
-    dereference: true,
-    mode: constants.COPYFILE_FICLONE,
-    filter: (source) => !replaced.has(source),
-  });
+  for (const part of [...pipelineParts, 'vae_encoder'].filter((name) => existsSync(join(from, name))))
+    await cp(join(from, part), join(growing, part), {
+      recursive: true,
+      dereference: true,
+      mode: constants.COPYFILE_FICLONE,
+      filter: (source) => !replaced.has(source),
+    });
   const own = join(growing, relative(from, dirname(unet)));
   const { model, data } = await withParameters(unet, parameters);
   await writeWhole(join(own, basename(unet)), model);
   if (data.length > 0) await writeChunks(join(own, `${basename(unet)}_data`), data);
-  await rm(to, { recursive: true, force: true });
+  if (existsSync(to)) await rename(to, before);
   await rename(growing, to);
+  await rm(before, { recursive: true, force: true });
 }

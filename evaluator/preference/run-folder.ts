@@ -38,15 +38,24 @@ export async function claimRunFolder(out: string, asked: Record<string, unknown>
     return;
   }
   const before = (await readJson(file)) as Record<string, unknown>;
-  const was = (key: string) => before[key] ?? once[key] ?? null;
-  const changed = Object.entries(asked).find(
-    ([key, value]) => !free.includes(key) && !isDeepStrictEqual(was(key), value),
-  );
-  if (changed !== undefined) {
+  const changed = firstChange(before, asked, free);
+  if (changed !== undefined)
     throw new BadInput(
-      `${out} holds a run with ${changed[0]} = ${JSON.stringify(was(changed[0]))}, not ${JSON.stringify(changed[1])}; continue it with its own settings or choose another --out.`,
+      `${out} holds a run with ${changed.key} = ${changed.was}, not ${changed.is}; continue it with its own settings or choose another --out.`,
     );
-  }
+}
+
+/** The first setting in which a run differs from what is asked for, as JSON. @param ignored settings that may */
+export function firstChange(
+  before: Readonly<Record<string, unknown>>,
+  asked: Readonly<Record<string, unknown>>,
+  ignored: readonly string[] = [],
+): { key: string; was: string; is: string } | undefined {
+  const was = (key: string) => before[key] ?? once[key] ?? null;
+  const found = Object.entries(asked).find(
+    ([key, value]) => !ignored.includes(key) && !isDeepStrictEqual(was(key), value),
+  );
+  return found && { key: found[0], was: JSON.stringify(was(found[0])), is: JSON.stringify(found[1]) };
 }
 
 /** The log, open to be appended to, without the rows after the step that the run continues from. */

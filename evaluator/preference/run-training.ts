@@ -1,9 +1,12 @@
-/** @file From a pipeline's folder and a file of preferences to an adapter: what `visavis train` calls. */
+/** @file From a pipeline's folder and a file of preferences to an adapter, or a pipeline: what `visavis train` calls. */
 import { createHash } from 'node:crypto';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { BadInput } from '../engine/files/bad-input.ts';
 import { checkSize, readPipelineFolder, unetOf } from '../engine/diffusion/folder.ts';
 import type { Device } from '../engine/onnx/device.ts';
-import { hashFile } from '../engine/files/hashes.ts';
+import { digestOf, hashFile, hashFiles } from '../engine/files/hashes.ts';
+import { readModel } from '../engine/onnx/model-file.ts';
+import { externalFiles } from '../engine/onnx/subgraph.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
 import { decidedPairs } from './filter.ts';
 import { openPreferences, type PreferenceSource } from './preference-rows.ts';
@@ -41,6 +44,9 @@ export async function runTraining(
     throw new BadInput(
       `${request.pipeline} has a ${folder.scheduler.betaSchedule} schedule; training knows scaled_linear.`,
     );
+  const place = relative(resolve(request.pipeline), resolve(request.out));
+  if (!place.startsWith('..') && !isAbsolute(place))
+    throw new BadInput(`--out ${request.out} lies in the pipeline's folder; a run needs one of its own.`);
   const { width = folder.defaults.width, height = folder.defaults.height } = request;
   checkSize('width', width, folder.vaeFactor);
   checkSize('height', height, folder.vaeFactor);
@@ -48,11 +54,15 @@ export async function runTraining(
   const pairs = decidedPairs(source.rows);
   const encoded = await EncodedPairs.create({ ...request, folder, source, pairs, width, height });
   try {
-    const unet = await hashFile(unetOf(folder.folder));
+    const file = unetOf(folder.folder);
+    const unet = await hashFile(file);
+    const beside = await hashFiles(dirname(file), externalFiles(await readModel(file)));
     const data = createHash('sha256');
     for (const { caption, winner, loser } of encoded.pairs) data.update(`${caption}\0${winner}\0${loser}\n`);
     const identity = {
       unetSha256: unet.sha256,
+      // An export with its weights beside it may be the same file for all of them.
+      ...(beside.length === 0 ? {} : { unetDataSha256: digestOf(beside) }),
       pairsSha256: data.digest('hex'),
       width: String(width),
       height: String(height),

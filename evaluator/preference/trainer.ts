@@ -94,9 +94,9 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
         await log.write(`${JSON.stringify(row)}\n`);
         run.onStep?.(row, settings.steps);
         if (state.step % settings.checkpointEvery === 0 || finished()) {
-          // The state first: a checkpoint without it would be made again, the same.
-          await state.save();
+          // The checkpoint first: without the state it is made again, the same; a state that is past it would leave it out.
           await product.writeCheckpoint(state.step, state.parameters);
+          await state.save();
           await run.onSaved?.(state.step);
         }
       }

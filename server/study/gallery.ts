@@ -73,7 +73,7 @@ export async function contrastsOf(db: Database, name: string): Promise<Contrasts
   const promptAt = new Map(pairs.map(({ position, prompt }) => [position, prompt]));
   return {
     pairs: largest.map(([position, difference]) => ({ position, prompt: promptAt.get(position)!, difference })),
-    of: pairs.length,
+    of: differences.size,
   };
 }
 

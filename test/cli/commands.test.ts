@@ -38,6 +38,16 @@ describe('command line', () => {
         ['train', '--objective', 'sft', '--safeguard', '0', '--pipeline', 'x', '--preferences', 'y', '--out', 'z'],
         '--safeguard is for objectives that compare pairs; sft does not.',
       ],
+      [['train', '--adapter', 'none', '--rank', '8', '--pipeline', 'x'], 'Leave --rank out: it is for adapters'],
+      [
+        ['train', '--adapter', 'none', '--save-as', 'peft', '--pipeline', 'x'],
+        'Leave --save-as out: it is for adapters',
+      ],
+      [
+        ['train', '--verify', 'x', '--target-modules', 'to_q', '--pipeline', 'x'],
+        'Leave --target-modules out: the cases',
+      ],
+      [['train', '--target-modules', 'to_q,,to_k', '--pipeline', 'x'], 'A name between two commas is missing.'],
       [['report', 'none'], 'There is no study named "none".'],
     ] as [string[], string][]) {
       const { code, stderr } = await visavis(folder, ...argv);

@@ -27,6 +27,18 @@ export interface PipelineFolder {
   defaults: { readonly sampler: string; width: number; height: number };
 }
 
+/** What of a pipeline's folder decides its images. */
+export const pipelineParts = [
+  'model_index.json',
+  'scheduler',
+  'tokenizer',
+  'tokenizer_2',
+  'text_encoder',
+  'text_encoder_2',
+  'unet',
+  'vae_decoder',
+];
+
 const networks = {
   sd: ['text_encoder', 'unet', 'vae_decoder'],
   sdxl: ['text_encoder', 'text_encoder_2', 'unet', 'vae_decoder'],

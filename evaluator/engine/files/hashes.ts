@@ -25,7 +25,7 @@ export function digestOf(files: readonly HashedFile[], extra = ''): string {
   return digest.digest('hex');
 }
 
-/** The files of these parts of a folder, by their paths in it. */
+/** The files of these parts of a folder, of folders in them too, by their paths in it. */
 export async function hashFiles(folder: string, names: readonly string[]): Promise<HashedFile[]> {
   const files: HashedFile[] = [];
   for (const part of names) {
@@ -38,8 +38,10 @@ async function filesUnder(folder: string, part: string): Promise<string[]> {
   const info = await stat(join(folder, part)).catch(() => undefined);
   if (info === undefined) return [];
   if (info.isFile()) return [part];
-  const names = await readdir(join(folder, part));
-  return names.sort().map((name) => `${part}/${name}`);
+  const names = (await readdir(join(folder, part))).sort();
+  const files: string[] = [];
+  for (const name of names) files.push(...(await filesUnder(folder, `${part}/${name}`)));
+  return files;
 }
 
 /** @param path what the identity is kept under */

@@ -23,7 +23,8 @@ export async function readWeight(tensor: OnnxTensor, file: string): Promise<Floa
   );
 }
 
-async function readExternal(tensor: OnnxTensor, file: string): Promise<Uint8Array> {
+/** Its bytes, as they are beside the file. @throws BadInput when they are missing or cut short */
+export async function readExternal(tensor: OnnxTensor, file: string): Promise<Uint8Array> {
   const entry = (key: string) => tensor.externalData?.find((other) => other.key === key)?.value;
   const named = join(dirname(file), entry('location') ?? '');
   const offset = Number(entry('offset') ?? 0);

@@ -42,11 +42,15 @@ it('adapters and whole pipelines become models with the baseline’s sampler, ea
   ]);
 
   expect(await addCheckpoints(db, { folder: run, baseline: 'base' })).toEqual(names);
+  await addModel(db, { ...base, name: 'other', steps: 9 });
+  await expect(addCheckpoints(db, { folder: run, baseline: 'other' })).rejects.toThrow(
+    'A model named "run@10" exists already with another adapter, pipeline or sampler',
+  );
   writeFileSync(
     join(whole, 'scheduler', 'scheduler_config.json'),
     '{"_class_name":"DDIMScheduler","beta_schedule":"scaled_linear"}',
   );
   await expect(addCheckpoints(db, { folder: run, baseline: 'base' })).rejects.toThrow(
-    'A model named "run@20" exists already with another adapter or pipeline',
+    'A model named "run@20" exists already with another adapter, pipeline or sampler',
   );
 });

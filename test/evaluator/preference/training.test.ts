@@ -2,7 +2,7 @@
  * @file The trainer with real networks: reference cases, resuming, filters, and that its adapter renders as it was trained.
  * Slow: every case runs a U-Net forward and backward.
  */
-import { readFileSync, writeFileSync, existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { count } from '../../../evaluator/engine/autodiff/graph.ts';
@@ -371,6 +371,25 @@ describe('training', () => {
     const preferences = await writePreferences();
     const run = trainIn(join(preferences, 'out'), preferences, { targetModules: ['to_q', 'conv9'] });
     await expect(run).rejects.toThrow(/has no layer named conv9; its layers end in .*conv1, .*to_out\.0, to_q/);
+  }, 60_000);
+
+  it('what is lost between a checkpoint and its state is made again, the same', async () => {
+    const preferences = await writePreferences();
+    const [whole, killed] = [join(preferences, 'whole'), join(preferences, 'killed')];
+    const change = { steps: 3, checkpointEvery: 1, batch: 1, accumulate: 1 };
+    await trainIn(whole, preferences, change);
+    // A folder where the second state is written: the run ends there, after its second checkpoint.
+    let steps = 0;
+    const ended = trainIn(killed, preferences, change, undefined, () => {
+      if (++steps === 2) mkdirSync(join(killed, 'state.safetensors.part'));
+    });
+    await expect(ended).rejects.toThrow('EISDIR');
+    rmSync(join(killed, 'state.safetensors.part'), { recursive: true, force: true });
+    await trainIn(killed, preferences, change);
+    const checkpoints = (run: string) =>
+      readdirSync(join(run, 'checkpoints')).map((name) => [name, readFileSync(join(run, 'checkpoints', name), 'hex')]);
+    expect(checkpoints(killed)).toHaveLength(3);
+    expect(checkpoints(killed)).toEqual(checkpoints(whole));
   }, 60_000);
 
   it('another run in the same folder, and missing images, are refused', async () => {
