@@ -15,9 +15,9 @@ export const starter = {
   reward: { name: 'starter-reward', kind: 'pickscore', network: asset('reward') },
   /**
    * Of the noise: of the first twenty, the one on which both adapters' images differ most (in mean colour, over eight prompts). On
-   * most seeds the base draws well, and many pairs look alike.
+   * most seeds both models draw well, and many pairs look alike.
    */
-  seed: 16,
+  seed: 2,
   settings: { sampler: 'dpmpp-2m', steps: 12, guidance: 3.5 },
 } as const;
 

@@ -240,11 +240,25 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
   it('a gallery’s first pairs are there while the others are on their way, and are not filtered alone', async () => {
     const other = await freshSqlite();
     const fixture = await openStudyOf(other.db, { pairs: 24, votesPerPair: 1, criteria: ['general'] });
-    await changeState(other.db, fixture.name, 'closed');
     const closed = await testServer(other.db, fixture.dataFolder);
-    const { page } = await openPage(browser, await closed.researcherLink());
+    const { page, problems } = await openPage(browser, await closed.researcherLink());
     await page.click('button:has-text("Sign in")');
     await page.waitForSelector('table');
+    // While people may vote: the pairs whose images differ most, without a model's name, on mixed sides.
+    await page.goto(`${closed.url}/research/studies/study/pairs`);
+    const contrasts = page.getByRole('region', { name: 'Where the images differ most' });
+    await contrasts.waitFor();
+    expect(await contrasts.locator('li').count()).toBe(6);
+    await expect.poll(() => contrasts.locator('img[src]').count()).toBe(12);
+    const sides = await contrasts
+      .locator('li img:first-child')
+      .evaluateAll((images) => images.map((image) => /(a|b)\?at=/.exec((image as HTMLImageElement).src)![1]));
+    expect(new Set(sides)).toEqual(new Set(['a', 'b']));
+    expect(await page.textContent('main')).not.toMatch(/aardvark|buffalo/);
+    expect(await page.locator('article').count()).toBe(0);
+    expect(await violations(page)).toEqual([]);
+    expect(problems).toEqual([]);
+    await changeState(other.db, fixture.name, 'closed');
     let letGo = () => {};
     const held = new Promise<void>((resolve) => (letGo = resolve));
     await page.route(/\/pairs\?$/, async (route) => {
@@ -256,7 +270,9 @@ describe.skipIf(chromiumPath === undefined)('a report', () => {
     expect(await page.getByLabel('Outcome').isDisabled()).toBe(true);
     letGo();
     await page.getByText('24 of 24 pairs').waitFor();
+    expect(await contrasts.locator('li').count()).toBe(6);
     await page.getByLabel('Outcome').selectOption('incomplete');
+    await contrasts.waitFor({ state: 'detached' });
     await page.getByText('24 of 24 pairs').waitFor();
     await page.getByLabel('Outcome').selectOption('a');
     await page.getByText('0 of 24 pairs').waitFor();

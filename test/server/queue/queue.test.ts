@@ -327,24 +327,7 @@ describe.skipIf(postgresUrl === '')('a team', () => {
   it(
     'moves a training to another machine, to the same bytes, and goes on after a restart of the database',
     async () => {
-      const data = temporaryFolder();
-      mkdirSync(join(data, 'images'));
-      const rows: string[] = [];
-      for (let i = 0; i < 6; i++) {
-        for (const side of [0, 1]) {
-          const pixels = Uint8Array.from({ length: 64 * 64 * 3 }, (_, k) => (k * (i + 2) + side * 90) % 256);
-          writeFileSync(join(data, 'images', `${i}-${side}.png`), await encodePng(pixels, 64, 64));
-        }
-        rows.push(
-          JSON.stringify({
-            caption: `a red circle ${i}`,
-            image_0: `images/${i}-0.png`,
-            image_1: `images/${i}-1.png`,
-            label_0: i % 2,
-          }),
-        );
-      }
-      writeFileSync(join(data, 'pairs.jsonl'), rows.join('\n'));
+      const data = await trainingData();
       const train = (out: string) => [
         ...[
           'train',
@@ -411,4 +394,56 @@ describe.skipIf(postgresUrl === '')('a team', () => {
     },
     5 * minutes,
   );
+
+  it(
+    'trains a whole U-Net, whose pipeline and checkpoints come back as they would be here',
+    async () => {
+      const data = await trainingData();
+      const train = (out: string) => [
+        ...['train', '--objective', 'dpo', '--adapter', 'none', '--pipeline', join(assets, 'pipeline')],
+        ...['--preferences', join(data, 'pairs.jsonl'), '--learning-rate', '1e-4', '--batch', '1', '--steps', '2'],
+        ...['--checkpoint-every', '1', '--threads', '1', '--out', out, '--json'],
+      ];
+      const alone = join(temporaryFolder(), 'run');
+      expect((await visavis(temporaryFolder(), ...train(alone), '--device', 'cpu')).code).toBe(0);
+      const team = new Team(await newPostgresDatabase(postgresUrl), s3);
+      const out = join(temporaryFolder(), 'run');
+      const asked = team.start([...train(out), '--queue']);
+      await waitFor(() => asked.stderr.includes('job'));
+      const worker = team.worker();
+      const { code, stdout } = await asked.ended;
+      expect((await worker.ended).code).toBe(0);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ step: 2, stopped: false, pipeline: join(out, 'pipeline') });
+      for (const name of ['pipeline', 'checkpoints/step-000001', 'checkpoints/step-000002']) {
+        const [there, here] = [out, alone].map((run) => readFileSync(join(run, name, 'unet', 'model.onnx')));
+        expect(there!.equals(here!), name).toBe(true);
+        expect(readFileSync(join(out, name, 'model_index.json'), 'utf8')).toContain('StableDiffusionPipeline');
+      }
+    },
+    3 * minutes,
+  );
 });
+
+/** Six pairs of patterns. @returns the folder of pairs.jsonl */
+async function trainingData(): Promise<string> {
+  const data = temporaryFolder();
+  mkdirSync(join(data, 'images'));
+  const rows: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    for (const side of [0, 1]) {
+      const pixels = Uint8Array.from({ length: 64 * 64 * 3 }, (_, k) => (k * (i + 2) + side * 90) % 256);
+      writeFileSync(join(data, 'images', `${i}-${side}.png`), await encodePng(pixels, 64, 64));
+    }
+    rows.push(
+      JSON.stringify({
+        caption: `a red circle ${i}`,
+        image_0: `images/${i}-0.png`,
+        image_1: `images/${i}-1.png`,
+        label_0: i % 2,
+      }),
+    );
+  }
+  writeFileSync(join(data, 'pairs.jsonl'), rows.join('\n'));
+  return data;
+}
