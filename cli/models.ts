@@ -28,7 +28,7 @@ export function withSamplerFlags(command: Command): Command {
     .option('--adapter-scale <scale>', 'the adapter’s scale (1); repeat in the adapters’ order', collect(realNumber()))
     .option(
       '--sampler <id>',
-      'ddim, pndm, euler, euler-a, heun, dpmpp-2m, dpmpp-2m-sde (both also -karras), unipc, ddpm, lcm; with -leading, -trailing or -linspace',
+      'ddim, pndm, euler, euler-a, heun, dpmpp-2m, dpmpp-2m-sde (both also -karras), unipc, ddpm, lcm, tcd; with -leading, -trailing or -linspace',
     )
     .option('--steps <n>', 'denoising steps (50)', wholeNumber(1))
     .option('--guidance <scale>', 'classifier-free guidance (7.5)', realNumber(0))

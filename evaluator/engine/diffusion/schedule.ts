@@ -7,6 +7,7 @@
  * sigma           σ_t = √((1 − ᾱ_t) / ᾱ_t), Karras et al. (2022), arXiv:2206.00364
  */
 import { BadInput } from '../files/bad-input.ts';
+import { betaQuantile } from '../../statistics/special.ts';
 
 export type Spacing = 'leading' | 'trailing' | 'linspace';
 export type PredictionType = 'epsilon' | 'v_prediction';
@@ -24,6 +25,7 @@ export interface SchedulerConfig {
   setAlphaToOne: boolean;
   useKarrasSigmas: boolean;
   useExponentialSigmas: boolean;
+  useBetaSigmas: boolean;
   /** Noise without signal at the last training timestep (Lin et al. 2023). */
   zeroTerminalSnr: boolean;
   clipSample: boolean;
@@ -42,13 +44,12 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
   const refuse = (key: string): never => {
     throw new BadInput(`${file} asks for ${key} = ${JSON.stringify(json[key])}, which visavis cannot do.`);
   };
-  for (const key of ['thresholding', 'use_beta_sigmas', 'use_lu_lambdas']) {
+  for (const key of ['thresholding', 'use_lu_lambdas']) {
     if (json[key] === true) refuse(key);
   }
   if (Array.isArray(json['trained_betas'])) refuse('trained_betas');
   const className = string(json['_class_name'], '');
   if (className === 'PNDMScheduler' && json['skip_prk_steps'] === false) refuse('skip_prk_steps');
-  if (json['final_sigmas_type'] === 'sigma_min') refuse('final_sigmas_type');
   if (json['interpolation_type'] === 'log_linear') refuse('interpolation_type');
   const betaSchedule = string(json['beta_schedule'], 'linear');
   if (!['linear', 'scaled_linear', 'squaredcos_cap_v2'].includes(betaSchedule)) refuse('beta_schedule');
@@ -70,6 +71,7 @@ export function parseSchedulerConfig(json: Record<string, unknown>, file: string
     setAlphaToOne: flag(json['set_alpha_to_one'], className === 'DDIMScheduler'),
     useKarrasSigmas: json['use_karras_sigmas'] === true,
     useExponentialSigmas: json['use_exponential_sigmas'] === true,
+    useBetaSigmas: json['use_beta_sigmas'] === true,
     zeroTerminalSnr: json['rescale_betas_zero_snr'] === true,
     clipSample: flag(json['clip_sample'], className === 'DDIMScheduler' || className === 'DDPMScheduler'),
     clipSampleRange: number(json['clip_sample_range'], 1),
@@ -203,6 +205,19 @@ export function exponentialSigmas(sigmaMax: number, sigmaMin: number, steps: num
   return Float64Array.from({ length: steps }, (_, i) =>
     Math.exp(high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)),
   );
+}
+
+/** Along the quantiles of Beta(0.6, 0.6), dense at both ends. Lee et al. (2024), arXiv:2407.12173. */
+export function betaSigmas(sigmaMax: number, sigmaMin: number, steps: number): Float64Array {
+  return Float64Array.from({ length: steps }, (_, i) => {
+    const p = steps === 1 ? 1 : 1 - i / (steps - 1);
+    return sigmaMin + betaQuantile(p, 0.6, 0.6) * (sigmaMax - sigmaMin);
+  });
+}
+
+/** The σ after the last step: 0, or that of the first training timestep where the config says so. */
+export function lastSigma(config: SchedulerConfig): number {
+  return config.json['final_sigmas_type'] === 'sigma_min' ? allSigmas(alphaBars(config))[0]! : 0;
 }
 
 /** The fractional timestep whose log σ is this one's, between the two training timesteps around it. */

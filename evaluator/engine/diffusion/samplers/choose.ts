@@ -9,6 +9,7 @@ import { euler } from './euler.ts';
 import { heun } from './heun.ts';
 import { lcm } from './lcm.ts';
 import { pndm } from './pndm.ts';
+import { tcd } from './tcd.ts';
 import { requireKnownFields } from './scheduler-fields.ts';
 import type { Sampler } from './sampler.ts';
 import { unipc } from './unipc.ts';
@@ -37,6 +38,7 @@ const kinds: Record<string, Kind> = {
   unipc: { make: unipc, spacing: 'linspace' },
   ddpm: { make: ddpm, spacing: 'leading' },
   lcm: { make: lcm, spacing: 'leading' },
+  tcd: { make: tcd, spacing: 'leading' },
   'dpmpp-2m': dpm(false, false),
   'dpmpp-2m-karras': dpm(false, true),
   'dpmpp-2m-sde': dpm(true, false),
@@ -53,6 +55,7 @@ const kindOfClass: Record<string, string> = {
   UniPCMultistepScheduler: 'unipc',
   DDPMScheduler: 'ddpm',
   LCMScheduler: 'lcm',
+  TCDScheduler: 'tcd',
 };
 
 const spacings: readonly Spacing[] = ['leading', 'trailing', 'linspace'];
@@ -86,8 +89,8 @@ export function chooseSampler(id: string, config: SchedulerConfig, steps: number
       `The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`,
     );
   }
-  if (suffix !== undefined && bare === 'lcm')
-    throw new BadInput(`The sampler lcm has timesteps of its own; "${id}" would be the same as lcm.`);
+  if (suffix !== undefined && (bare === 'lcm' || bare === 'tcd'))
+    throw new BadInput(`The sampler ${bare} has timesteps of its own; "${id}" would be the same as ${bare}.`);
   requireKnownFields(bare, config.json, config.file);
   return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps);
 }

@@ -8,8 +8,10 @@
  */
 import {
   allSigmas,
+  betaSigmas,
   exponentialSigmas,
   karrasSigmas,
+  lastSigma,
   rescaledAlphaBars,
   sigmaAt,
   spacedTimesteps,
@@ -22,33 +24,33 @@ import type { Sampler } from './sampler.ts';
 /** What keeps the first σ of a schedule without signal finite: half precision's smallest number. */
 export const smallestAlphaBar = 2 ** -24;
 
-/** The noise levels of Euler's and Heun's samplers, a 0 at the end, and the timesteps that belong to them. */
+/** The noise levels of Euler's and Heun's samplers, the last one at the end, and the timesteps that belong to them. */
 export function eulerLevels(
   config: SchedulerConfig,
   spacing: Spacing,
   steps: number,
-  curve: 'karras' | 'exponential' | undefined,
+  curve: Curve | undefined,
+  last = 0,
 ): { timesteps: Float64Array; sigmas: Float64Array; initNoiseSigma: number } {
   const all = allSigmas(rescaledAlphaBars(config, smallestAlphaBar));
   // float32, and never rounded: linspace gives fractions and the U-Net is asked at them.
   let timesteps: Float64Array = spacedTimesteps(spacing, steps, config).map(Math.fround);
   let levels: Float64Array = timesteps.map((t) => sigmaAt(t, all));
   if (curve !== undefined) {
-    const along = curve === 'karras' ? karrasSigmas : exponentialSigmas;
-    levels = along(levels[0]!, levels[steps - 1]!, steps);
+    levels = curves[curve](levels[0]!, levels[steps - 1]!, steps);
     timesteps = levels.map((sigma) => Math.fround(timestepOfSigma(sigma, all)));
   }
-  const sigmas = Float64Array.from([...levels, 0], Math.fround);
+  const sigmas = Float64Array.from([...levels, last], Math.fround);
   const highest = sigmas.reduce((a, b) => Math.max(a, b));
   return { timesteps, sigmas, initNoiseSigma: spacing === 'leading' ? Math.sqrt(highest ** 2 + 1) : highest };
 }
 
+const curves = { karras: karrasSigmas, exponential: exponentialSigmas, beta: betaSigmas };
+type Curve = keyof typeof curves;
+
 /** How the noise levels lie between the first and the last. */
-export function curveOf({
-  useKarrasSigmas,
-  useExponentialSigmas,
-}: SchedulerConfig): 'karras' | 'exponential' | undefined {
-  return useKarrasSigmas ? 'karras' : useExponentialSigmas ? 'exponential' : undefined;
+export function curveOf({ useKarrasSigmas, useExponentialSigmas, useBetaSigmas }: SchedulerConfig): Curve | undefined {
+  return useKarrasSigmas ? 'karras' : useExponentialSigmas ? 'exponential' : useBetaSigmas ? 'beta' : undefined;
 }
 
 /** x̂0 = c1·output + c2·x. */
@@ -59,7 +61,7 @@ export function denoised(config: SchedulerConfig, sigma: number): { c1: number; 
 }
 
 export function euler(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler {
-  const { timesteps, sigmas, initNoiseSigma } = eulerLevels(config, spacing, steps, curveOf(config));
+  const { timesteps, sigmas, initNoiseSigma } = eulerLevels(config, spacing, steps, curveOf(config), lastSigma(config));
   return {
     timesteps,
     initNoiseSigma,

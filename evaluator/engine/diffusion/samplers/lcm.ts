@@ -11,22 +11,31 @@ import type { Sampler } from './sampler.ts';
 
 const sigmaData = 0.5;
 
-/** @param _spacing the class has a spacing of its own */
-export function lcm(config: SchedulerConfig, _spacing: Spacing, steps: number): Sampler {
-  const alphaBar = alphaBars(config);
-  const own = (field: string, fallback: number) => {
-    const value = config.json[field];
-    return typeof value === 'number' ? value : fallback;
-  };
-  const [originalSteps, scaling] = [own('original_inference_steps', 50), own('timestep_scaling', 10)];
+function ownNumber({ json }: SchedulerConfig, field: string, fallback: number): number {
+  const value = json[field];
+  return typeof value === 'number' ? value : fallback;
+}
+
+/**
+ * Of the timesteps that a model was distilled on, as many as are asked, from the last one down.
+ * @throws BadInput for more steps than it was distilled on
+ */
+export function distilledTimesteps(config: SchedulerConfig, steps: number, sampler: string): Float64Array {
+  const originalSteps = ownNumber(config, 'original_inference_steps', 50);
   if (steps > originalSteps)
-    throw new BadInput(`The number of steps is ${steps}; an LCM sampler takes at most ${originalSteps}.`);
+    throw new BadInput(`The number of steps is ${steps}; ${sampler} takes at most ${originalSteps}.`);
   const stride = Math.floor(config.trainTimesteps / originalSteps);
-  // Of the timesteps that the model was distilled on, as many as are asked, from the last one down.
-  const timesteps = Float64Array.from(
+  return Float64Array.from(
     { length: steps },
     (_, i) => (originalSteps - Math.floor((i * originalSteps) / steps)) * stride - 1,
   );
+}
+
+/** @param _spacing the class has a spacing of its own */
+export function lcm(config: SchedulerConfig, _spacing: Spacing, steps: number): Sampler {
+  const alphaBar = alphaBars(config);
+  const scaling = ownNumber(config, 'timestep_scaling', 10);
+  const timesteps = distilledTimesteps(config, steps, 'an LCM sampler');
   return {
     timesteps,
     initNoiseSigma: 1,

@@ -37,12 +37,11 @@ const multistep: Record<string, Rule> = {
   ...shared,
   ...zeroSnr,
   ...thresholds,
-  solver_order: is(2),
+  solver_order: is(1, 2, 3),
   // Other solvers' words mean midpoint to this class.
   solver_type: is('midpoint', 'logrho', 'bh1', 'bh2'),
-  // With a last σ of 0 the last step is of first order whatever these say.
-  lower_order_final: 'no effect',
-  euler_at_final: 'no effect',
+  lower_order_final: 'honoured',
+  euler_at_final: 'honoured',
   use_karras_sigmas: 'honoured',
   // The first timestep is cut from 999 or 998.9999…, by the rounding of the machine: it cannot be told which.
   use_exponential_sigmas: off,
@@ -53,7 +52,7 @@ const multistep: Record<string, Rule> = {
   flow_shift: 'no effect',
   use_dynamic_shifting: off,
   time_shift_type: 'no effect',
-  final_sigmas_type: is('zero'),
+  final_sigmas_type: is('zero', 'sigma_min'),
   lambda_min_clipped: (value) => none(value) || value === -Infinity,
   // Of networks with a learned variance: their U-Net has twice the channels and is refused by its shape.
   variance_type: not('learned', 'learned_range'),
@@ -84,11 +83,11 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
       interpolation_type: is('linear'),
       use_karras_sigmas: 'honoured',
       use_exponential_sigmas: 'honoured',
-      use_beta_sigmas: off,
+      use_beta_sigmas: 'honoured',
       sigma_min: none,
       sigma_max: none,
       timestep_type: is('discrete'),
-      final_sigmas_type: is('zero'),
+      final_sigmas_type: is('zero', 'sigma_min'),
     },
   },
   'euler-a': { className: 'EulerAncestralDiscreteScheduler', fields: { ...shared, ...zeroSnr } },
@@ -96,7 +95,12 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
   // Chosen by name on any folder; by a folder where it says sde-dpmsolver++.
   'dpmpp-2m-sde': {
     className: 'DPMSolverMultistepScheduler',
-    fields: { ...multistep, algorithm_type: is('dpmsolver++', 'sde-dpmsolver++') },
+    fields: {
+      ...multistep,
+      algorithm_type: is('dpmsolver++', 'sde-dpmsolver++'),
+      // diffusers' stochastic third order has a term of the wrong sign, which does not go to 0 with the step.
+      solver_order: is(1, 2),
+    },
   },
   heun: {
     className: 'HeunDiscreteScheduler',
@@ -104,7 +108,7 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
       ...shared,
       use_karras_sigmas: 'honoured',
       use_exponential_sigmas: 'honoured',
-      use_beta_sigmas: off,
+      use_beta_sigmas: 'honoured',
       clip_sample: 'honoured',
       clip_sample_range: 'honoured',
     },
@@ -158,6 +162,20 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
       clip_sample: 'honoured',
       clip_sample_range: 'honoured',
       // Of the timestep below the first, which no step of this class reaches.
+      set_alpha_to_one: 'no effect',
+      rescale_betas_zero_snr: off,
+    },
+  },
+  tcd: {
+    className: 'TCDScheduler',
+    fields: {
+      ...shared,
+      ...thresholds,
+      original_inference_steps: 'honoured',
+      // Its step reads none of these.
+      timestep_scaling: 'no effect',
+      clip_sample: 'no effect',
+      clip_sample_range: 'no effect',
       set_alpha_to_one: 'no effect',
       rescale_betas_zero_snr: off,
     },

@@ -17,7 +17,7 @@ interface Case {
   /** Of noise, in the second file alone. */
   draws?: number;
 }
-const cases = ['schedulers.json', 'more-schedulers.json'].flatMap(
+const cases = ['schedulers.json', 'more-schedulers.json', 'schedulers-of-fields.json'].flatMap(
   (name) => (JSON.parse(readFileSync(join(golden, name), 'utf8')) as { cases: Case[] }).cases,
 );
 const size = 6;
@@ -41,7 +41,7 @@ function run({ sampler: id, steps, config }: Pick<Case, 'sampler' | 'steps' | 'c
 
 describe('samplers', () => {
   it('the golden file has every sampler', () => {
-    expect(cases).toHaveLength(166 + 126);
+    expect(cases).toHaveLength(166 + 126 + 104);
     const seen = new Set(cases.map(({ sampler, config }) => sampler + (config['use_karras_sigmas'] ? '-karras' : '')));
     for (const id of samplerIds) expect(seen).toContain(id);
   });
@@ -85,7 +85,7 @@ describe('samplers', () => {
       const base = id.replace('-karras', '');
       const { config } = cases.find(({ sampler }) => sampler === base)!;
       // DDPM draws none at t = 0, LCM none at its last step.
-      const draws: Record<string, number> = { 'euler-a': 4, 'dpmpp-2m-sde': 4, ddpm: 4, lcm: 3 };
+      const draws: Record<string, number> = { 'euler-a': 4, 'dpmpp-2m-sde': 4, ddpm: 4, lcm: 3, tcd: 3 };
       expect(run({ sampler: id, steps: 4, config }).draws, id).toBe(draws[base] ?? 0);
     }
   });
@@ -117,6 +117,7 @@ describe('samplers', () => {
     expect(defaultSamplerId(of('UniPCMultistepScheduler'))).toBe('unipc');
     expect(defaultSamplerId(of('DDPMScheduler'))).toBe('ddpm');
     expect(defaultSamplerId(of('LCMScheduler'))).toBe('lcm');
+    expect(defaultSamplerId(of('TCDScheduler'))).toBe('tcd');
     const stochastic = { _class_name: 'DPMSolverMultistepScheduler', algorithm_type: 'sde-dpmsolver++' };
     expect(defaultSamplerId(parseSchedulerConfig(stochastic, 'c'))).toBe('dpmpp-2m-sde');
     // Its Brownian tree is not built here.
@@ -153,10 +154,8 @@ describe('samplers', () => {
 describe('scheduler_config.json', () => {
   it.each([
     ['thresholding', true],
-    ['use_beta_sigmas', true],
     ['use_lu_lambdas', true],
     ['trained_betas', [0.1, 0.2]],
-    ['final_sigmas_type', 'sigma_min'],
     ['interpolation_type', 'log_linear'],
     ['beta_schedule', 'sigmoid'],
     ['prediction_type', 'sample'],
@@ -189,6 +188,7 @@ describe('scheduler_config.json', () => {
       clipSample: false,
       clipSampleRange: 1,
       useExponentialSigmas: false,
+      useBetaSigmas: false,
       zeroTerminalSnr: false,
     };
     expect(parseSchedulerConfig({}, 'c')).toEqual({ ...defaults, json: {}, file: 'c' });
@@ -253,12 +253,15 @@ describe('every field of a scheduler’s class', () => {
   it.each([
     ['dpmpp-2m', 'algorithm_type', 'sde-dpmsolver++'],
     ['dpmpp-2m', 'algorithm_type', 'dpmsolver'],
-    ['dpmpp-2m', 'solver_order', 3],
+    ['dpmpp-2m', 'solver_order', 4],
+    ['dpmpp-2m-sde', 'solver_order', 3],
     ['dpmpp-2m', 'solver_type', 'heun'],
     ['dpmpp-2m', 'use_flow_sigmas', true],
     ['dpmpp-2m', 'use_dynamic_shifting', true],
     ['dpmpp-2m', 'lambda_min_clipped', -5.1],
-    ['dpmpp-2m-karras', 'solver_order', 1],
+    ['dpmpp-2m-karras', 'use_beta_sigmas', true],
+    ['unipc', 'use_beta_sigmas', true],
+    ['unipc', 'final_sigmas_type', 'sigma_min'],
     ['dpmpp-2m-trailing', 'variance_type', 'learned_range'],
     ['dpmpp-2m', 'use_exponential_sigmas', true],
     ['unipc', 'use_exponential_sigmas', true],
@@ -333,6 +336,8 @@ describe('every field of a scheduler’s class', () => {
     ['lcm', { rescale_betas_zero_snr: true }, 'which the sampler lcm cannot do'],
     ['ddim', { rescale_betas_zero_snr: true }, 'needs a network that predicts v_prediction'],
     ['lcm-trailing', {}, '"lcm-trailing" would be the same as lcm'],
+    ['tcd-leading', {}, '"tcd-leading" would be the same as tcd'],
+    ['tcd', { original_inference_steps: 3 }, 'a TCD sampler takes at most 3'],
   ])('%s on %j is refused', (id, config, message) => {
     expect(() => choose(id, config)).toThrow(message);
   });
@@ -385,6 +390,7 @@ describe('every field of a scheduler’s class', () => {
       DDPMScheduler: 15,
       HeunDiscreteScheduler: 13,
       LCMScheduler: 17,
+      TCDScheduler: 17,
       UniPCMultistepScheduler: 29,
       PNDMScheduler: 10,
       EulerDiscreteScheduler: 17,

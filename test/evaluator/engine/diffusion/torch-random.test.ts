@@ -83,7 +83,7 @@ describe('noise schedule', () => {
     expect([...chooseSampler(id, stableDiffusion, steps).timesteps].slice(0, 3)).toEqual(first);
   });
 
-  it.each(['thresholding', 'use_beta_sigmas'])('%s is refused by name', (key) => {
+  it.each(['thresholding', 'use_lu_lambdas'])('%s is refused by name', (key) => {
     expect(() => parseSchedulerConfig({ [key]: true }, 'x.json')).toThrow(`x.json asks for ${key} = true`);
   });
 
