@@ -41,7 +41,7 @@ function run({ sampler: id, steps, config }: Pick<Case, 'sampler' | 'steps' | 'c
 
 describe('samplers', () => {
   it('the golden file has every sampler', () => {
-    expect(cases).toHaveLength(166 + 126 + 104);
+    expect(cases).toHaveLength(166 + 126 + 105);
     const seen = new Set(cases.map(({ sampler, config }) => sampler + (config['use_karras_sigmas'] ? '-karras' : '')));
     for (const id of samplerIds) expect(seen).toContain(id);
   });
