@@ -24,12 +24,13 @@ import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 
-type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta' | 'safeguard' | 'targetModules'>;
+type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta' | 'safeguard' | 'targetModules' | 'ema'>;
 interface Options extends DataOption, Settings {
   objective?: ObjectiveName;
   beta?: number;
   safeguard?: number;
   targetModules?: string[];
+  ema?: number;
   pipeline: string;
   preferences?: string;
   out?: string;
@@ -95,6 +96,11 @@ export function trainCommand(): Command {
         .choices(adapterStyles)
         .default('diffusers'),
     )
+    .option(
+      '--ema <decay>',
+      'write the moving average of the weights, which keeps so much of itself at each step: 0.999',
+      realNumber(0, 1),
+    )
     .option('--checkpoint-every <n>', 'steps between checkpoints', wholeNumber(1), 100)
     .option('--seed <n>', 'seed of everything random', wholeNumber(0), 0)
     .option('--width <pixels>', 'training size; the pipeline’s own', wholeNumber(8))
@@ -154,7 +160,8 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
   const beta = options.beta ?? lossOf(objectiveOf(objective)).usualBeta;
   if (beta === null)
     throw new BadInput(`--objective ${objective} has no usual --beta; give one (it weighs the ratio term).`);
-  const { safeguard = null, targetModules = null } = options;
+  const { safeguard = null, targetModules = null, ema = null } = options;
+  if (ema === 1) throw new BadInput('--ema 1 would keep what the run began with; it must be below 1.');
   if (safeguard !== null && !objectiveOf(objective).usesLoser)
     throw new BadInput(`--safeguard is for objectives that compare pairs; ${objective} does not.`);
   const { adapter, rank, alpha, lambda, features, learningRate, warmup, steps, batch, accumulate } = options;
@@ -176,7 +183,7 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
       batch,
       accumulate,
     },
-    ...{ optimizer, clip, checkpointEvery, seed, maxSeconds },
+    ...{ ema, optimizer, clip, checkpointEvery, seed, maxSeconds },
   };
 }
 

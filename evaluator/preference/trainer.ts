@@ -25,6 +25,8 @@ export interface TrainingSettings extends BatchSettings {
   lambda: number;
   /** μ of Diffusion-SDPO's safeguard, 0 … 1; null: none. */
   safeguard: number | null;
+  /** Decay of the moving average that is kept and written; null: none, what is written are the last step's weights. */
+  ema: number | null;
   learningRate: number;
   /** Steps over which the learning rate grows from 0. */
   warmup: number;
@@ -95,7 +97,7 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
         run.onStep?.(row, settings.steps);
         if (state.step % settings.checkpointEvery === 0 || finished()) {
           // The checkpoint first: without the state it is made again, the same; a state that is past it would leave it out.
-          await product.writeCheckpoint(state.step, state.parameters);
+          await product.writeCheckpoint(state.step, state.result);
           await state.save();
           await run.onSaved?.(state.step);
         }
@@ -105,7 +107,7 @@ export async function train(run: TrainingRun): Promise<TrainingOutcome> {
         await state.save();
         return { step, deviceSeconds, stopped: true, adapter: undefined, pipeline: undefined };
       }
-      const made = await product.writeResult(state.parameters);
+      const made = await product.writeResult(state.result);
       const [adapter, pipeline] = settings.adapter === 'none' ? [undefined, made] : [made, undefined];
       return { step, deviceSeconds, stopped: false, adapter, pipeline };
     } finally {

@@ -6,10 +6,11 @@ import { AdamW } from './adamw.ts';
 import { AdamW8bit } from './adamw8bit.ts';
 import { filesOf } from './run-folder.ts';
 import type { TrainingSettings } from './trainer.ts';
+import { WeightAverage } from './weight-average.ts';
 import type { TrainingGraph } from './training-graph.ts';
 
 type Described = Pick<TrainingGraph, 'parameters'>;
-type StateSettings = Pick<TrainingSettings, 'optimizer'>;
+type StateSettings = Pick<TrainingSettings, 'optimizer' | 'ema'>;
 
 export class TrainingState {
   /** Steps taken. */
@@ -18,6 +19,8 @@ export class TrainingState {
   /** In the graph's order, each of its described shape. */
   readonly parameters: Float32Array[];
   readonly optimizer: AdamW | AdamW8bit;
+  /** Null where none is kept. */
+  readonly average: WeightAverage | null;
   readonly #out: string;
   readonly #described: Described;
 
@@ -25,6 +28,7 @@ export class TrainingState {
     this.#out = out;
     this.#described = described;
     this.parameters = [...untrained];
+    this.average = settings.ema == null ? null : new WeightAverage(untrained, settings.ema);
     const sizes = untrained.map(({ length }) => length);
     this.optimizer = settings.optimizer === 'adamw' ? new AdamW(sizes) : new AdamW8bit(sizes);
   }
@@ -56,6 +60,11 @@ export class TrainingState {
     return state;
   }
 
+  /** What the run makes of it: the average, where one is kept. */
+  get result(): readonly Float32Array[] {
+    return this.average?.values ?? this.parameters;
+  }
+
   async save(): Promise<void> {
     const tensors = new Map<string, SafeTensor>();
     for (const [name, array] of this.#arrays()) {
@@ -75,6 +84,7 @@ export class TrainingState {
   *#arrays(): Generator<[string, Float32Array | Uint8Array]> {
     for (const [i, { name }] of this.#described.parameters.entries()) {
       yield [`parameter ${name}`, this.parameters[i]!];
+      if (this.average !== null) yield [`average ${name}`, this.average.values[i]!];
       if (this.optimizer instanceof AdamW) {
         yield [`first ${name}`, this.optimizer.first[i]!];
         yield [`second ${name}`, this.optimizer.second[i]!];

@@ -16,7 +16,7 @@ export interface StepParts {
   settings: StepSettings;
   batches: Pick<Batches, 'at'>;
   session: Pick<TrainingSession, 'run'>;
-  state: Pick<TrainingState, 'step' | 'deviceSeconds' | 'parameters' | 'optimizer'>;
+  state: Pick<TrainingState, 'step' | 'deviceSeconds' | 'parameters' | 'optimizer' | 'average'>;
   watch: LossWatch;
 }
 
@@ -47,6 +47,7 @@ export async function trainingStep({ settings, batches, session, state, watch }:
   const learningRate = settings.learningRate * Math.min(1, (state.step + 1) / Math.max(1, settings.warmup));
   state.optimizer.update(state.parameters, gradients, { learningRate, ...adamWDefaults });
   state.step += 1;
+  state.average?.update(state.parameters, state.step);
   state.deviceSeconds += device;
   const compared = logits.length > 0;
   return {

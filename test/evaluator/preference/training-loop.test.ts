@@ -119,6 +119,7 @@ function loop(results: StepResult[], change: Partial<StepSettings> = {}) {
   const gradients: number[][] = [];
   const rates: number[] = [];
   const state = {
+    average: null,
     step: 0,
     deviceSeconds: 0,
     parameters: [Float32Array.of(1, 1), Float32Array.of(1)],
@@ -300,6 +301,24 @@ describe('a run’s folder', () => {
   });
 });
 
+describe('the moving average', () => {
+  it('grows into its decay as diffusers’ EMAModel, and is what a run makes', async () => {
+    const described = { parameters: [{ name: 'm.A', dims: [1, 1] }] };
+    const state = await TrainingState.open(temporaryFolder(), described, { optimizer: 'adamw', ema: 0.2 }, [
+      Float32Array.of(10),
+    ]);
+    // 0 first, then 2/11, then 3/12 which is more than 0.2.
+    const expected = [4, 4 + (9 / 11) * (15 - 4), 0];
+    expected[2] = expected[1]! + 0.8 * (3 - expected[1]!);
+    for (const [i, value] of [4, 15, 3].entries()) {
+      state.parameters[0]![0] = value;
+      state.average!.update(state.parameters, i + 1);
+      expect(state.result[0]![0]).toBeCloseTo(expected[i]!, 5);
+      expect(state.parameters[0]![0]).toBe(value);
+    }
+  });
+});
+
 describe('the state of a run', () => {
   const described = {
     parameters: [
@@ -307,7 +326,7 @@ describe('the state of a run', () => {
       { name: 'm.to_q.B', dims: [8, 4] },
     ],
   };
-  const own = { optimizer: 'adamw', seed: 3, rank: 4, alpha: 8 } as const;
+  const own = { optimizer: 'adamw', ema: null, seed: 3, rank: 4, alpha: 8 } as const;
   const open = async (
     out: string,
     settings: { optimizer: 'adamw' | 'adamw8bit'; seed: number } = own,

@@ -299,6 +299,7 @@ const settings: TrainingSettings = {
   seed: 1,
   maxSeconds: null,
   safeguard: null,
+  ema: null,
 };
 function trainIn(
   out: string,
@@ -312,14 +313,17 @@ function trainIn(
 }
 
 describe('training', () => {
-  for (const optimizer of ['adamw', 'adamw8bit'] as const) {
+  for (const [optimizer, ema] of [
+    ['adamw', 0.5],
+    ['adamw8bit', null],
+  ] as const) {
     it(`${optimizer}: stopped anywhere and continued it gives the same bytes; parquet is the same data`, async () => {
       const preferences = await writePreferences();
       const [whole, parts] = [join(preferences, 'whole'), join(preferences, 'parts')];
-      await trainIn(whole, preferences, { optimizer });
+      await trainIn(whole, preferences, { optimizer, ema });
       const controller = new AbortController();
       let steps = 0;
-      const stopped = await trainIn(parts, preferences, { optimizer }, controller.signal, () => {
+      const stopped = await trainIn(parts, preferences, { optimizer, ema }, controller.signal, () => {
         if (++steps === 3) controller.abort();
       });
       expect(stopped).toMatchObject({ step: 3, stopped: true, adapter: undefined });
@@ -328,7 +332,7 @@ describe('training', () => {
       const source = await openPreferences(preferences);
       const file = join(preferences, 'pairs.parquet');
       await writePairs(file, source, filterPairs(source.rows, { keep: 'absolute-winners', rows: 'all', minWins: 1 }));
-      await trainIn(parts, file, { optimizer });
+      await trainIn(parts, file, { optimizer, ema });
       const adapter = (folder: string) => readFileSync(join(folder, 'pytorch_lora_weights.safetensors'));
       expect(adapter(parts).equals(adapter(whole))).toBe(true);
       const log = readFileSync(join(parts, 'log.jsonl'), 'utf8').trim().split('\n');
