@@ -26,12 +26,12 @@ type Dataset = (typeof datasets)[number];
 
 /** Device seconds of one step of 32 pairs, measured once on two quiet cores; a budget of time becomes a number of steps by them. */
 const stepSeconds: Record<Objective, number> = {
-  dpo: 0.93,
-  'ncp-dpo': 1.2,
-  cpo: 0.7,
-  'ncp-cpo': 0.95,
-  sft: 0.34,
-  'ncp-sft': 0.5,
+  dpo: 0.99,
+  'ncp-dpo': 1.24,
+  cpo: 0.71,
+  'ncp-cpo': 0.93,
+  sft: 0.35,
+  'ncp-sft': 0.42,
 };
 const budget = 48;
 /** Checkpoints of a run that are scored. */

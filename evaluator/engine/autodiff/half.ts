@@ -74,27 +74,50 @@ function widenTensor(tensor: OnnxTensor, place: string): void {
 }
 
 /**
- * In place: every node that reads a widened weight gets a Cast of its own right before it. One Cast for all would be held from the
- * forward pass to the gradient, and with it the whole network in float32.
+ * In place: a node that reads a widened weight, as it is or turned, gets all of that for itself, and only once its other input is
+ * there. One Cast for all would be held from the forward pass to the gradient; one that waits for nothing is run before everything
+ * else by onnxruntime: both hold the whole network in float32. What waits is the Reshape of the stored weight to its own shape, which
+ * copies nothing: shape + (n − n), n the other input's count.
  */
 export function widenWhereRead({ graph }: OnnxModel): void {
-  const weights = new Set(graph.initializer.filter(({ dataType: type }) => isHalfType(type)).map(({ name }) => name));
-  const cast = new Map(
-    graph.node
-      .filter(({ opType, input }) => opType === 'Cast' && weights.has(input[0]))
-      .map((node) => [node.output[0]!, node] as const),
-  );
+  const initializers = new Map(graph.initializer.map((tensor) => [tensor.name!, tensor]));
+  const isHalf = (name: string) => isHalfType(initializers.get(name)?.dataType);
+  /** Nodes that depend on weights alone, one in half precision among them, by what they compute. */
+  const ofWeights = new Map<string, OnnxNode>();
+  for (const node of graph.node)
+    if (
+      node.input.every((name) => name === '' || initializers.has(name) || ofWeights.has(name)) &&
+      node.input.some((name) => isHalf(name) || ofWeights.has(name))
+    )
+      for (const name of node.output) ofWeights.set(name, node);
   let next = 0;
   graph.node = graph.node.flatMap((node) => {
-    if (node.opType === 'Cast' && cast.get(node.output[0]!) === node) return [];
+    if (ofWeights.get(node.output[0]!) === node) return [];
+    const other = node.input.find((name) => name !== '' && !initializers.has(name) && !ofWeights.has(name));
+    if (other === undefined || !node.input.some((name) => ofWeights.has(name))) return [node];
     const own: OnnxNode[] = [];
-    const input = node.input.map((name) => {
-      const shared = cast.get(name);
-      if (shared === undefined) return name;
-      const output = `${name}/${next++}`;
-      own.push({ ...shared, name: `${output}/Cast`, output: [output] });
+    const place = `widened/${next++}`;
+    const add = (opType: string, input: string[], attribute: OnnxNode['attribute'] = []) => {
+      const output = `${place}/${own.length}`;
+      own.push({ name: `${output}/${opType}`, opType, input, output: [output], attribute });
       return output;
-    });
-    return [...own, own.length === 0 ? node : { ...node, input }];
+    };
+    const count = add('Size', [other]);
+    const none = add('Sub', [count, count]);
+    const copy = (name: string): string => {
+      const maker = ofWeights.get(name);
+      if (maker !== undefined) return add(maker.opType, maker.input.map(copy), maker.attribute);
+      if (!isHalf(name)) return name;
+      const shape = `shape/${name}`;
+      if (!initializers.has(shape)) {
+        const { dims } = initializers.get(name)!;
+        const tensor = { name: shape, dims: [dims.length], dataType: dataType.int64, int64Data: dims };
+        initializers.set(shape, tensor);
+        graph.initializer.push(tensor);
+      }
+      return add('Reshape', [name, add('Add', [shape, none])]);
+    };
+    const input = node.input.map((name) => (ofWeights.has(name) ? copy(name) : name));
+    return [...own, { ...node, input }];
   });
 }

@@ -72,7 +72,11 @@ export async function createSession(
       ? { graphOptimizationLevel: 'disabled' as const }
       : {}),
     ...(source.keepsHalf === true
-      ? { extra: { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } }
+      ? {
+          // The level above widens initializers too.
+          graphOptimizationLevel: 'extended' as const,
+          extra: { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } },
+        }
       : {}),
   };
   let session: ort.InferenceSession;
