@@ -223,10 +223,7 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     if (outcome.adapter !== undefined) await saveToo(outcome.adapter, out, saveAs);
     printSkipped(outcome);
     if (options.json) printJson(outcome);
-    else if (!outcome.stopped)
-      console.log(
-        `Trained ${outcome.step} steps on ${outcome.pairs} pairs in ${Math.round(outcome.deviceSeconds)} device seconds: ${(outcome.adapter ?? outcome.pipeline)!}`,
-      );
+    else if (!outcome.stopped) printTrained(outcome);
     else console.error(`visavis: stopped after step ${outcome.step}; the same command continues.`);
     if (outcome.stopped) process.exitCode = exitCode.failed;
   } catch (error) {
@@ -235,6 +232,19 @@ async function trainAdapter(options: Options, device: Device): Promise<void> {
     console.error(`visavis: ${error.message}`);
     process.exitCode = exitCode.failed;
   }
+}
+
+function printTrained(run: {
+  step: number;
+  deviceSeconds: number;
+  pairs: number | null;
+  adapter?: string | undefined;
+  pipeline?: string | undefined;
+}): void {
+  const made = (run.adapter ?? run.pipeline)!;
+  console.log(
+    `Trained ${run.step} steps on ${run.pairs} pairs in ${Math.round(run.deviceSeconds)} device seconds: ${made}`,
+  );
 }
 
 const rowOf = (out: string, settings: TrainingSettings) => ({
@@ -315,10 +325,7 @@ async function trainInQueue(options: Options): Promise<void> {
   if (made.adapter !== undefined) await saveToo(made.adapter, out, saveAs);
   const { step, deviceSeconds, pairs } = result;
   if (options.json) printJson({ step, deviceSeconds, stopped: false, ...made, pairs, skipped });
-  else
-    console.log(
-      `Trained ${step} steps on ${pairs} pairs in ${Math.round(deviceSeconds)} device seconds: ${made.adapter ?? made.pipeline}`,
-    );
+  else printTrained({ step, deviceSeconds, pairs, ...made });
 }
 
 async function verify(folder: string, { pipeline, json }: Options, device: Device): Promise<void> {

@@ -8,11 +8,22 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import { join, resolve } from 'node:path';
 import { digestOf, hashFiles } from '../evaluator/engine/files/hashes.ts';
 import { packageRoot } from '../evaluator/engine/files/package-root.ts';
+import { filesOf } from '../evaluator/preference/run-folder.ts';
 import type { ObjectiveName } from '../evaluator/preference/objectives/objectives.ts';
-import { starter } from '../evaluator/starter/starter.ts';
 import { studentQuantile } from '../evaluator/statistics/student.ts';
-import { keepPlan, Panel, sameForAll, train, unseenScenes, visavis, type Recipe, type Scores } from './starter-lab.ts';
-import { makePairs, pairSettings } from './starter-pairs.ts';
+import {
+  keepPlan,
+  mean,
+  Panel,
+  sameForAll,
+  shippedCaptions,
+  signed,
+  train,
+  unseenScenes,
+  type Recipe,
+  type Scores,
+} from './starter-lab.ts';
+import { pairFiles, pairSettings } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2]?.startsWith('--') === false ? process.argv[2] : 'starter-claim');
 const committed = join(packageRoot(), 'evaluator', 'starter', 'claim.jsonl');
@@ -90,8 +101,7 @@ const keyOf = ({ stage, model, data, setting, seed, step }: Omit<Row, keyof Scor
   JSON.stringify([stage, model, data, setting, seed, step]);
 const found = new Map(rows.map((row) => [keyOf(row), row]));
 
-const shipped = readFileSync(starter.prompts, 'utf8').split('\n');
-const taken = new Set(shipped.map((line) => line.split('\t')[0]!));
+const taken = shippedCaptions();
 const pairScenes = unseenScenes(captions.pairs, worldSeeds.pairs, new Set(taken));
 for (const { caption } of pairScenes) taken.add(caption);
 const validation = new Panel(
@@ -119,30 +129,17 @@ async function scored(key: Omit<Row, keyof Scores>, panel: Panel, adapter: () =>
   return row;
 }
 
-/** Made when the first run needs them. */
-async function preferences(data: Dataset): Promise<string> {
-  const [manifest, filtered] = ['manifest.jsonl', 'filtered.jsonl'].map((name) => join(folder, 'pairs', name)) as [
-    string,
-    string,
-  ];
-  if (!existsSync(manifest)) await makePairs(join(folder, 'pairs'), pairScenes, worldSeeds.pairs);
-  if (data === 'all') return manifest;
-  if (!existsSync(filtered)) visavis('preferences', 'filter', manifest, '--out', filtered);
-  return filtered;
-}
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const nameOf = (objective: Objective, setting: Setting, data: Dataset, seed: number) =>
   [objective, setting.beta, setting.learningRate, data, seed].join('-');
 async function run(objective: Objective, setting: Setting, data: Dataset, seed: number): Promise<string> {
   const steps = stepsOf(objective);
   const out = join(folder, 'runs', nameOf(objective, setting, data, seed));
   const recipe = { objective, safeguard: null, steps, seed, checkpointEvery: steps / points, ...setting };
-  train(recipe, await preferences(data), out);
+  const pairs = await pairFiles(join(folder, 'pairs'), pairScenes, worldSeeds.pairs);
+  train(recipe, pairs[data], out);
   return out;
 }
-const checkpointOf = (out: string, step: number) =>
-  join(out, 'checkpoints', `step-${String(step).padStart(6, '0')}.safetensors`);
+const checkpointOf = (out: string, step: number) => `${filesOf(out).checkpoint(step)}.safetensors`;
 
 // Settings: on the filtered pairs, by the judge's mean over the validation captions.
 const ofBase = { model: 'base', data: null, setting: null, step: 0 } as const;
@@ -248,10 +245,6 @@ function report(): void {
   }
   lines.push('');
   writeFileSync(join(packageRoot(), 'evaluator', 'starter', 'CLAIM.md'), lines.join('\n'));
-}
-
-function signed(value: number): string {
-  return `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(2)}`;
 }
 
 /** Of the captions, ties half. */

@@ -12,6 +12,7 @@ import { packageRoot } from '../evaluator/engine/files/package-root.ts';
 import { writeWhole } from '../evaluator/engine/files/write-whole.ts';
 import { encodePng } from '../evaluator/engine/images/png.ts';
 import type { ObjectiveName } from '../evaluator/preference/objectives/objectives.ts';
+import { filesOf } from '../evaluator/preference/run-folder.ts';
 import { scoreImages } from '../evaluator/rewards/reward.ts';
 import { likeness } from '../evaluator/starter/judge.ts';
 import { randomScene, type Scene } from '../evaluator/starter/scene.ts';
@@ -33,6 +34,18 @@ export function unseenScenes(count: number, seed: number, taken: Set<string>): S
     scenes.push(scene);
   }
   return scenes;
+}
+
+/** The captions that ship, which no experiment is made of or judged on. */
+export function shippedCaptions(): Set<string> {
+  const rows = readFileSync(starter.prompts, 'utf8').split('\n');
+  return new Set(rows.map((row) => row.split('\t')[0]!));
+}
+
+export const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+export function signed(value: number): string {
+  return `${value >= 0 ? '+' : '−'}${Math.abs(value).toFixed(2)}`;
 }
 
 /** The program as a stranger runs it. @returns what it printed */
@@ -64,7 +77,7 @@ export interface Recipe {
 /** Trains, or finds what was trained. @returns the adapter's file */
 export function train(recipe: Recipe, preferences: string, out: string): string {
   const { objective, beta, lambda = 1, learningRate, safeguard, steps, seed, checkpointEvery = steps } = recipe;
-  const adapter = join(out, 'pytorch_lora_weights.safetensors');
+  const { adapter } = filesOf(out);
   if (!existsSync(adapter)) {
     visavis(
       ...[

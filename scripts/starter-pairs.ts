@@ -3,6 +3,7 @@
  * Pairs that the judge hardly tells apart are left out: what remains is mostly a well drawn image against a badly drawn one. An
  * image between two others wins one pair and loses another: it is contradictory in the paper's sense.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pipeline } from '../evaluator/engine/diffusion/pipeline.ts';
@@ -10,7 +11,7 @@ import { encodePng } from '../evaluator/engine/images/png.ts';
 import { likeness } from '../evaluator/starter/judge.ts';
 import type { Scene } from '../evaluator/starter/scene.ts';
 import { starter } from '../evaluator/starter/starter.ts';
-import { settings, size } from './starter-lab.ts';
+import { settings, size, visavis } from './starter-lab.ts';
 
 const samples = 4;
 /** Of likeness: images nearer to each other are no pair. */
@@ -20,8 +21,20 @@ const captionsAtOnce = 8;
 export const pairSettings = { samples, margin, ...settings };
 const device = { kind: 'cpu' } as const;
 
-/** Writes manifest.jsonl and the images. @returns the number of pairs */
-export async function makePairs(folder: string, scenes: readonly Scene[], seed: number): Promise<number> {
+/** Makes the pairs, or finds them. @returns the files of all of them, and of those that the filter keeps */
+export async function pairFiles(
+  folder: string,
+  scenes: readonly Scene[],
+  seed: number,
+): Promise<{ all: string; filtered: string }> {
+  const [all, filtered] = [join(folder, 'manifest.jsonl'), join(folder, 'filtered.jsonl')];
+  if (!existsSync(all)) await makePairs(folder, scenes, seed);
+  if (!existsSync(filtered)) visavis('preferences', 'filter', all, '--out', filtered);
+  return { all, filtered };
+}
+
+/** Writes manifest.jsonl and the images. */
+async function makePairs(folder: string, scenes: readonly Scene[], seed: number): Promise<void> {
   await mkdir(join(folder, 'images'), { recursive: true });
   const pipeline = await Pipeline.load({ folder: starter.pipeline, adapters: [] }, device);
   const lines: string[] = [];
@@ -62,5 +75,4 @@ export async function makePairs(folder: string, scenes: readonly Scene[], seed: 
   }
   await pipeline.release();
   await writeFile(join(folder, 'manifest.jsonl'), lines.map((line) => `${line}\n`).join(''));
-  return lines.length;
 }

@@ -3,14 +3,25 @@
  * filter, DPO and NCP-DPO with settings chosen on validation captions, and a table on captions on which nothing was chosen.
  * Usage: tsx scripts/starter-train.ts [folder]. A second start continues where the first ended.
  */
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { packageRoot } from '../evaluator/engine/files/package-root.ts';
 import { starter } from '../evaluator/starter/starter.ts';
 import { median } from '../evaluator/statistics/median.ts';
 import { winRate } from '../evaluator/votes/win-rate.ts';
-import { keepPlan, Panel, train, unseenScenes, visavis, type Recipe, type Scores } from './starter-lab.ts';
-import { makePairs, pairSettings } from './starter-pairs.ts';
+import {
+  keepPlan,
+  mean,
+  Panel,
+  shippedCaptions,
+  signed,
+  train,
+  unseenScenes,
+  visavis,
+  type Recipe,
+  type Scores,
+} from './starter-lab.ts';
+import { pairFiles, pairSettings } from './starter-pairs.ts';
 
 const folder = resolve(process.argv[2] ?? 'starter-training');
 const captions = { pairs: 400, validation: 64, evaluation: 192 };
@@ -38,29 +49,23 @@ function recipes(objective: Recipe['objective'], steps: number, cells: [number, 
 const names = Object.keys(grid) as (keyof typeof grid)[];
 
 await keepPlan(folder, { captions, seeds, grid, pairs: pairSettings });
-const shipped = readFileSync(starter.prompts, 'utf8')
-  .split('\n')
-  .map((line) => line.split('\t')[0]!);
-const taken = new Set(shipped);
+const taken = shippedCaptions();
 const evaluation = unseenScenes(captions.evaluation, seeds.evaluation, taken);
 const validation = unseenScenes(captions.validation, seeds.validation, taken);
 
-const [manifest, filtered] = ['manifest.jsonl', 'filtered.jsonl'].map((name) => join(folder, 'pairs', name)) as [
-  string,
-  string,
-];
-if (!existsSync(manifest))
-  await makePairs(join(folder, 'pairs'), unseenScenes(captions.pairs, seeds.pairs, taken), seeds.pairs);
+const { all: manifest, filtered } = await pairFiles(
+  join(folder, 'pairs'),
+  unseenScenes(captions.pairs, seeds.pairs, taken),
+  seeds.pairs,
+);
 interface Inspection {
   pairs: number;
   contradictoryImages: number;
   contradictoryPairs: number;
 }
 const inspect = (file: string) => JSON.parse(visavis('preferences', 'inspect', file, '--json')) as Inspection;
-if (!existsSync(filtered)) visavis('preferences', 'filter', manifest, '--out', filtered);
 const [all, kept] = [inspect(manifest), inspect(filtered)];
 
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const panel = new Panel(validation, 9000, join(folder, 'validation'));
 const base = await panel.scores('base');
 interface Try {
@@ -117,7 +122,7 @@ const table = [
   '|---|---|---|---|---|---|',
   ...names.flatMap((name) =>
     tries[name].map(({ recipe, gain }) => {
-      const figure = `${gain >= 0 ? '+' : '−'}${Math.abs(gain).toFixed(2)}`;
+      const figure = signed(gain);
       return `| ${name} | ${settingOf(recipe)} | ${recipe === bestOf(name).recipe ? `**${figure}**` : figure} |`;
     }),
   ),

@@ -7,6 +7,7 @@ import { BadInput } from '../engine/files/bad-input.ts';
 import type { CanonicalNetwork } from '../engine/autodiff/canonical.ts';
 import { intAttribute, type Graph } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
+import { weightFinder } from '../engine/onnx/subgraph.ts';
 import { modulePath } from './network-parameters.ts';
 
 /** Where the original LoRA of Stable Diffusion goes: every attention's projections. */
@@ -19,6 +20,8 @@ export interface AdaptedModule {
   a: number[];
   /** [out, rank], a convolution's [out, rank, 1, 1] */
   b: number[];
+  /** The layer in the export. */
+  node: OnnxNode;
 }
 
 /**
@@ -42,26 +45,20 @@ export function adaptedModules(network: CanonicalNetwork, targets: readonly stri
       if (node.opType === 'Conv') {
         if (intAttribute(node, 'group', 1) !== 1)
           throw new BadInput(`${network.file}: ${path} is a convolution of groups, which takes no adapter here.`);
-        return { path, a: [rank, ...weight.slice(1)], b: [weight[0]!, rank, 1, 1] };
+        return { path, node, a: [rank, ...weight.slice(1)], b: [weight[0]!, rank, 1, 1] };
       }
       const isTurned = node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1;
       const [inputs, outputs] = isTurned ? [weight[1]!, weight[0]!] : [weight[0]!, weight[1]!];
-      return { path, a: [rank, inputs], b: [outputs, rank] };
+      return { path, node, a: [rank, inputs], b: [outputs, rank] };
     });
 }
 
 /** Products and convolutions with a weight, by their module's path. */
 function weightedNodes(network: CanonicalNetwork): Map<string, OnnxNode> {
-  const producers = new Map(network.nodes.flatMap((node) => node.output.map((name) => [name, node] as const)));
-  const initializers = new Set(network.initializers.map(({ name }) => name));
-  const isWeight = (value: string): boolean => {
-    if (initializers.has(value)) return true;
-    const node = producers.get(value);
-    return node !== undefined && ['Cast', 'Identity', 'Transpose'].includes(node.opType) && isWeight(node.input[0]!);
-  };
+  const find = weightFinder(network.nodes, network.initializers);
   return new Map(
     network.nodes
-      .filter((node) => ['MatMul', 'Gemm', 'Conv'].includes(node.opType) && isWeight(node.input[1]!))
+      .filter((node) => ['MatMul', 'Gemm', 'Conv'].includes(node.opType) && find(node.input[1]!) !== undefined)
       .map((node) => [modulePath(node), node]),
   );
 }
@@ -80,13 +77,12 @@ const mergedUpTo = 4;
 
 /**
  * A layer's output with its adapter, whose matrices are the graph's values PATH.A and PATH.B.
- * @param node the layer in the export. @param inputs its inputs in the graph. @param base copies the layer as it is
+ * @param inputs the layer's inputs in the graph. @param base copies the layer as it is
  * @param scale α/rank
  */
 export function withAdapter(
   graph: Graph,
-  { path, a, b }: AdaptedModule,
-  node: OnnxNode,
+  { path, a, b, node }: AdaptedModule,
   inputs: readonly string[],
   base: () => string,
   scale: number,

@@ -12,7 +12,7 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from '../engine/onnx/model-file.ts';
-import { dropUnread } from '../engine/onnx/subgraph.ts';
+import { dropUnread, weightFinder } from '../engine/onnx/subgraph.ts';
 import { readExternal, readWeight } from '../engine/onnx/weights.ts';
 
 export interface Parameter {
@@ -55,18 +55,19 @@ export function modulePath({ name = '' }: OnnxNode): string {
  * @throws BadInput when a weight is read in a way that is not known, or a layer is called twice
  */
 export function parametersOf({ graph }: OnnxModel, file: string): Parameter[] {
-  const initializers = new Map(graph.initializer.map((tensor) => [tensor.name!, tensor]));
-  const producers = new Map(graph.node.flatMap((node) => node.output.map((output) => [output, node] as const)));
+  const find = weightFinder(graph.node, graph.initializer);
   const stored = (value: string): Pick<Parameter, 'tensor' | 'turn'> | undefined => {
-    const tensor = initializers.get(value);
-    if (tensor !== undefined) return isFloat(tensor) ? { tensor, turn: undefined } : undefined;
-    const node = producers.get(value);
-    if (node === undefined || !['Cast', 'Identity', 'Transpose'].includes(node.opType)) return undefined;
-    const found = stored(node.input[0]!);
-    if (found === undefined || node.opType !== 'Transpose') return found;
-    const axes = found.tensor.dims.map((_, i) => i);
-    const turn = node.attribute.find(({ name }) => name === 'perm')?.ints ?? [...axes].reverse();
-    return { ...found, turn: turn.map((axis) => (found.turn ?? axes)[axis]!) };
+    const found = find(value);
+    if (found === undefined || !isFloat(found.tensor)) return undefined;
+    const { tensor, through } = found;
+    const axes = tensor.dims.map((_, i) => i);
+    const turns = through.filter(({ opType }) => opType === 'Transpose');
+    const turn = turns.reduceRight(
+      (turned, { attribute }) =>
+        (attribute.find(({ name }) => name === 'perm')?.ints ?? [...axes].reverse()).map((axis) => turned[axis]!),
+      axes,
+    );
+    return { tensor, turn: turns.length === 0 ? undefined : turn };
   };
   const inLayer = new Set(graph.node.filter(({ opType }) => layers.has(opType)).map(modulePath));
   const parameters: Parameter[] = [];

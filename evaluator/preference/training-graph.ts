@@ -9,7 +9,7 @@ import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical
 import { Graph, sameDims } from '../engine/autodiff/graph.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
 import { adaptedModules, attentionModules, withAdapter } from './adapted-modules.ts';
-import { modulePath, type Parameter } from './network-parameters.ts';
+import type { Parameter } from './network-parameters.ts';
 import { lossGraph, lossOf, type FeatureName, type Objective } from './objectives/objectives.ts';
 import { loserScale, type Difference } from './objectives/safeguard.ts';
 
@@ -146,18 +146,16 @@ interface Trained {
 
 function adapter(graph: Graph, network: CanonicalNetwork, { targetModules, rank, alpha }: TrainingSpec): Trained {
   const modules = adaptedModules(network, targetModules ?? attentionModules, rank);
-  const moduleAt = new Map(modules.map((module) => [module.path, module]));
-  const moduleOf = (node: OnnxNode) =>
-    ['MatMul', 'Gemm', 'Conv'].includes(node.opType) ? moduleAt.get(modulePath(node)) : undefined;
+  const moduleOf = new Map(modules.map((module) => [module.node, module]));
   return {
     parameters: modules.flatMap(({ path, a, b }) => [
       { name: `${path}.A`, dims: a },
       { name: `${path}.B`, dims: b },
     ]),
-    isChanged: (node) => moduleOf(node) !== undefined,
+    isChanged: (node) => moduleOf.has(node),
     change(node, inputs, copy) {
-      const module = moduleOf(node);
-      return module && withAdapter(graph, module, node, inputs, copy, alpha / rank);
+      const module = moduleOf.get(node);
+      return module && withAdapter(graph, module, inputs, copy, alpha / rank);
     },
   };
 }

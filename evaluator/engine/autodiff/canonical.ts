@@ -15,7 +15,7 @@ import { describeValues, optimizeModel } from '../onnx/session.ts';
 import { defaultLimits, scanAttention, type AttentionLimits } from './attention.ts';
 import { downstream } from './backward.ts';
 import { computesInHalf, widen } from './half.ts';
-import { count, opset as written, type Graph, type ValueType } from './graph.ts';
+import { count, largestConstant, opset as written, type Graph, type ValueType } from './graph.ts';
 import { fuseGelu, joinSlices } from './rewrites.ts';
 
 export interface CanonicalNetwork {
@@ -30,9 +30,6 @@ export interface CanonicalNetwork {
   /** It computes in half precision; here in float32 (half.ts). */
   isHalf: boolean;
 }
-
-/** Constants up to so many numbers stay in the graph while it is folded; larger ones are weights. */
-const smallest = 1024;
 
 /**
  * @param inputs the shape of every input; `timestep` may be a vector although the export took one number for all samples
@@ -111,7 +108,7 @@ export async function canonicalise(
 }
 
 function isSmall({ dims, dataType: type, dataLocation }: OnnxTensor): boolean {
-  return count(dims) <= smallest && type !== dataType.float16 && dataLocation !== 1;
+  return count(dims) <= largestConstant && type !== dataType.float16 && dataLocation !== 1;
 }
 
 function tensorType(elemType: number, dims: readonly number[]) {

@@ -12,6 +12,9 @@ import {
   type OnnxTensor,
 } from '../onnx/model-file.ts';
 
+/** Constants up to so many numbers stay in the graph while it is folded; larger ones are weights. */
+export const largestConstant = 1024;
+
 /** The ONNX operator set that everything here is written in. */
 export const opset = 20;
 

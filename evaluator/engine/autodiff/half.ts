@@ -5,12 +5,9 @@
 import { BadInput } from '../files/bad-input.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../onnx/float16.ts';
 import { attributeType, dataType, type OnnxModel, type OnnxNode, type OnnxTensor } from '../onnx/model-file.ts';
-import { count } from './graph.ts';
+import { count, largestConstant } from './graph.ts';
 
 const isHalfType = (type: number | undefined) => type === dataType.float16 || type === dataType.bfloat16;
-
-/** Constants up to so many numbers are widened in the graph. */
-const smallest = 1024;
 
 /** Whether anything but a weight that is read through a Cast is in half precision. */
 export function computesInHalf({ graph }: OnnxModel): boolean {
@@ -41,7 +38,7 @@ export function widen({ graph }: OnnxModel, file: string): OnnxNode[] {
   for (const tensor of graph.initializer) {
     if (!isHalfType(tensor.dataType)) continue;
     const name = tensor.name!;
-    if (count(tensor.dims) <= smallest && tensor.dataLocation !== 1) {
+    if (count(tensor.dims) <= largestConstant && tensor.dataLocation !== 1) {
       widenTensor(tensor, `${file}: "${name}"`);
       continue;
     }

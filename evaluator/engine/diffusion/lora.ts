@@ -30,7 +30,7 @@ import {
   type OnnxTensor,
 } from '../onnx/model-file.ts';
 import { readSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
-import { dropUnread, externalFiles } from '../onnx/subgraph.ts';
+import { dropUnread, externalFiles, weightFinder } from '../onnx/subgraph.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
 
@@ -175,27 +175,22 @@ function dynamoPath({ metadataProps }: OnnxNode): string | undefined {
 
 /** Each node with a weight, by its module's path with "_" for "." and "/". */
 function weightedNodes(model: OnnxModel): Map<string, Target> {
-  const initializers = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]));
-  const producers = new Map(model.graph.node.flatMap((node) => node.output.map((output) => [output, node] as const)));
+  const find = weightFinder(model.graph.node, model.graph.initializer);
   const targets = new Map<string, Target>();
   for (const node of model.graph.node) {
     if (node.opType !== 'MatMul' && node.opType !== 'Gemm' && node.opType !== 'Conv') continue;
     const transB = node.attribute.find((attribute) => attribute.name === 'transB')?.i === 1;
     let transposed = node.opType === 'MatMul' || (node.opType === 'Gemm' && !transB);
-    let [reader, input, name, cast] = [node, 1, node.input[1]!, false];
-    const through = new Set(['Cast', 'Identity', 'Transpose']);
-    for (let source = producers.get(name); source !== undefined && through.has(source.opType);) {
-      if (source.opType === 'Transpose') {
-        transposed = !transposed;
-        [reader, input] = [source, 0];
-      }
-      cast ||= source.opType === 'Cast';
-      name = source.input[0]!;
-      source = producers.get(name);
+    let [reader, input] = [node, 1];
+    const found = find(node.input[1]!);
+    if (found === undefined) continue;
+    for (const source of found.through) {
+      if (source.opType !== 'Transpose') continue;
+      transposed = !transposed;
+      [reader, input] = [source, 0];
     }
-    const tensor = initializers.get(name);
-    if (tensor === undefined) continue;
-    const target = { reader, input, tensor, transposed, cast };
+    const cast = found.through.some(({ opType }) => opType === 'Cast');
+    const target = { reader, input, tensor: found.tensor, transposed, cast };
     const path = dynamoPath(node) ?? (node.name ?? '').replace(/^\//, '').replace(/\/[^/]*$/, '');
     targets.set(path.replace(/[./]/g, '_'), target);
   }

@@ -30,12 +30,7 @@ const bytesOfNumber: Record<string, number> = { I64: 8, I32: 4, I16: 2, I8: 1, U
 
 /** @throws BadInput when the file is missing, cut short, damaged, or holds a type that no weight has */
 export async function readSafeTensors(file: string): Promise<SafeTensors> {
-  let handle: FileHandle;
-  try {
-    handle = await open(file);
-  } catch (error) {
-    throw cannotRead(file, error);
-  }
+  const handle = await reading(file, open(file));
   try {
     return await readTensors(file, handle);
   } finally {
@@ -43,20 +38,18 @@ export async function readSafeTensors(file: string): Promise<SafeTensors> {
   }
 }
 
+const reading = <T>(file: string, promise: Promise<T>): Promise<T> =>
+  promise.catch((error: unknown) => {
+    throw cannotRead(file, error);
+  });
+
 /** Tensor by tensor: the state of a large network is longer than a buffer may be. */
 async function readTensors(file: string, handle: FileHandle): Promise<SafeTensors> {
-  let size: number;
-  try {
-    ({ size } = await handle.stat());
-  } catch (error) {
-    throw cannotRead(file, error);
-  }
+  const { size } = await reading(file, handle.stat());
   const read = async (start: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.alloc(length);
     for (let done = 0; done < length;) {
-      const { bytesRead } = await handle.read(bytes, done, length - done, start + done).catch((error: unknown) => {
-        throw cannotRead(file, error);
-      });
+      const { bytesRead } = await reading(file, handle.read(bytes, done, length - done, start + done));
       if (bytesRead === 0) throw new BadInput(`${file} was cut short while it was read; copy it again.`);
       done += bytesRead;
     }

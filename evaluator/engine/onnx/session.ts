@@ -66,18 +66,7 @@ export async function createSession(
     executionProviders: providersOf(device),
     logSeverityLevel: 4,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-    // The optimiser would fold a second copy of all weights, in float32. Without it they stay on the disk, mapped, and
-    // are converted as they are used: slower, on a device that float16 is not for, and it fits into memory.
-    ...(source.keepsHalf !== true && device.kind === 'cpu' && (await isLargeHalf(source.file))
-      ? { graphOptimizationLevel: 'disabled' as const }
-      : {}),
-    ...(source.keepsHalf === true
-      ? {
-          // The level above widens initializers too.
-          graphOptimizationLevel: 'extended' as const,
-          extra: { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } },
-        }
-      : {}),
+    ...(await optimisationOf(source, device)),
   };
   let session: ort.InferenceSession;
   try {
@@ -88,6 +77,22 @@ export async function createSession(
     throw new BadInput(`onnxruntime cannot load ${source.file}: ${firstLine(error)}`);
   }
   return wrap(session, source.file);
+}
+
+/** How far the runtime may rewrite the graph. */
+async function optimisationOf(
+  { file, keepsHalf = false }: NetworkSource,
+  device: Device,
+): Promise<Pick<ort.InferenceSession.SessionOptions, 'graphOptimizationLevel' | 'extra'>> {
+  if (keepsHalf)
+    return {
+      // The level above widens initializers too.
+      graphOptimizationLevel: 'extended',
+      extra: { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } },
+    };
+  // The optimiser would fold a second copy of all weights, in float32. Without it they stay on the disk, mapped, and
+  // are converted as they are used: slower, on a device that float16 is not for, and it fits into memory.
+  return device.kind === 'cpu' && (await isLargeHalf(file)) ? { graphOptimizationLevel: 'disabled' } : {};
 }
 
 const large = 2 ** 30;

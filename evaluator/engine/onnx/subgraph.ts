@@ -3,7 +3,14 @@ import { ArgumentError } from '../../statistics/argument-error.ts';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { BadInput } from '../files/bad-input.ts';
-import { encodeModel, readModel, type OnnxGraph, type OnnxModel } from './model-file.ts';
+import {
+  encodeModel,
+  readModel,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+} from './model-file.ts';
 import type { NetworkSource } from './session.ts';
 
 /**
@@ -63,14 +70,34 @@ export function externalFiles(model: OnnxModel): string[] {
   return [...new Set(names)];
 }
 
+/** What an exporter puts between a weight and the node that reads it. */
+const inFront: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Transpose']);
+
+/** Finds the stored tensor behind a value, and the nodes on the way to it, the reader's side first. */
+export function weightFinder(
+  nodes: readonly OnnxNode[],
+  initializers: readonly OnnxTensor[],
+): (value: string) => { tensor: OnnxTensor; through: OnnxNode[] } | undefined {
+  const tensors = new Map(initializers.map((tensor) => [tensor.name!, tensor]));
+  const producers = new Map(nodes.flatMap((node) => node.output.map((output) => [output, node] as const)));
+  return (value) => {
+    const through: OnnxNode[] = [];
+    for (let name = value; ; name = through.at(-1)!.input[0]!) {
+      const tensor = tensors.get(name);
+      if (tensor !== undefined) return { tensor, through };
+      const node = producers.get(name);
+      if (node === undefined || !inFront.has(node.opType)) return undefined;
+      through.push(node);
+    }
+  };
+}
+
 /** Removes weights that nothing reads any more, and the Casts, Identities and Transposes in front of them. */
 export function dropUnread({ graph }: OnnxModel): void {
   for (let before = -1; before !== graph.node.length;) {
     before = graph.node.length;
     const used = readValues(graph);
-    graph.node = graph.node.filter(
-      ({ opType, output }) => !['Cast', 'Identity', 'Transpose'].includes(opType) || used.has(output[0]!),
-    );
+    graph.node = graph.node.filter(({ opType, output }) => !inFront.has(opType) || used.has(output[0]!));
   }
   const used = readValues(graph);
   graph.initializer = graph.initializer.filter((tensor) => used.has(tensor.name!));
