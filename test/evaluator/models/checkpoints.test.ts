@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { findModel } from '../../../db/queries/models.ts';
 import { addModel } from '../../../evaluator/models/add.ts';
-import { addCheckpoints } from '../../../evaluator/models/checkpoints.ts';
+import { addCheckpoints, addVariant } from '../../../evaluator/models/checkpoints.ts';
 import type { ModelSettings } from '../../../evaluator/models/settings.ts';
 import { starter } from '../../../evaluator/starter/starter.ts';
 import { freshSqlite } from '../../support/databases.ts';
@@ -42,6 +42,11 @@ it('adapters and whole pipelines become models with the baseline’s sampler, ea
   ]);
 
   expect(await addCheckpoints(db, { folder: run, baseline: 'base' })).toEqual(names);
+  // The same file at another strength is another model.
+  const adapterAt = (scale: number) =>
+    addVariant(db, { name: 'run@10', baseline: 'base', adapter: join(checkpoints, 'step-000010.safetensors'), scale });
+  await adapterAt(1);
+  await expect(adapterAt(0.5)).rejects.toThrow('A model named "run@10" exists already with another adapter');
   await addModel(db, { ...base, name: 'other', steps: 9 });
   await expect(addCheckpoints(db, { folder: run, baseline: 'other' })).rejects.toThrow(
     'A model named "run@10" exists already with another adapter, pipeline or sampler',

@@ -44,7 +44,8 @@ describe('parameters', () => {
     const nodes = [
       node('/a/MatMul', 'MatMul', ['x', 'w'], 'h'),
       node('/a/Add', 'Add', ['b', 'h'], 'g'),
-      node('/Mul', 'Mul', ['g', 'half'], 'y'),
+      // As attention scales its products, within its own module.
+      node('/a/Mul', 'Mul', ['g', 'half'], 'y'),
     ];
     const model = modelOf(
       nodes,
