@@ -28,10 +28,10 @@ export function withSamplerFlags(command: Command): Command {
     .option('--adapter-scale <scale>', 'the adapter’s scale (1); repeat in the adapters’ order', collect(realNumber()))
     .option(
       '--sampler <id>',
-      'ddim, pndm, euler, euler-a, heun, dpmpp-2m, dpmpp-2m-sde (both also -karras), unipc, ddpm, lcm, tcd; with -leading, -trailing or -linspace',
+      'ddim, pndm, euler, euler-a, heun, dpmpp-2m, dpmpp-2m-sde (both also -karras), unipc, ddpm, lcm, tcd, flow-euler; with -leading, -trailing or -linspace',
     )
-    .option('--steps <n>', 'denoising steps (50)', wholeNumber(1))
-    .option('--guidance <scale>', 'classifier-free guidance (7.5)', realNumber(0))
+    .option('--steps <n>', 'denoising steps (50; of SD 3, FLUX.1 and PixArt as diffusers has them)', wholeNumber(1))
+    .option('--guidance <scale>', 'guidance scale (7.5; of SD 3, FLUX.1 and PixArt as diffusers has it)', realNumber(0))
     .option('--negative-prompt <text>', 'negative prompt')
     .option('--width <pixels>', 'width', wholeNumber(8))
     .option('--height <pixels>', 'height', wholeNumber(8));

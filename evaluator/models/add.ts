@@ -4,9 +4,9 @@ import { resolve } from 'node:path';
 import type { Database } from '../../db/open.ts';
 import { findModel, insertModel } from '../../db/queries/models.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
-import { checkSize, readPipelineFolder, type PipelineFolder } from '../engine/diffusion/folder.ts';
+import { families } from '../engine/diffusion/families.ts';
+import { readPipelineFolder, samplerFor, type PipelineFolder } from '../engine/diffusion/folder.ts';
 import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
-import { chooseSampler } from '../engine/diffusion/samplers/choose.ts';
 import { hashPipeline, identifyAdapter, type ModelSettings } from './settings.ts';
 
 export interface SettingsRequest {
@@ -23,10 +23,6 @@ export interface ModelRequest extends SettingsRequest {
   pipeline: string;
   adapters: { file: string; scale: number }[];
 }
-
-/** The settings of the papers: 50 steps, guidance 7.5 (METHOD: inference settings). */
-const paperSteps = 50;
-const paperGuidance = 7.5;
 
 /** @throws BadInput when the name is taken, a part is missing or a setting cannot be */
 export async function addModel(db: Database, request: ModelRequest, now = Date.now()): Promise<ModelSettings> {
@@ -57,19 +53,28 @@ export async function addModel(db: Database, request: ModelRequest, now = Date.n
   return settings;
 }
 
-/** What was asked, and the folder's and the papers' defaults for the rest. @throws BadInput for a sampler that cannot be */
+/**
+ * What was asked, and the folder's own defaults for the rest.
+ * @throws BadInput for a sampler or a size that cannot be, or a setting that the model does not have
+ */
 export function defaultSettings(folder: PipelineFolder, request: SettingsRequest): GenerationSettings {
-  const sampler = request.sampler ?? folder.defaults.sampler;
-  const steps = request.steps ?? paperSteps;
-  chooseSampler(sampler, folder.scheduler, steps);
-  for (const name of ['width', 'height'] as const)
-    checkSize(name, request[name] ?? folder.defaults[name], folder.vaeFactor);
-  return {
-    sampler,
-    steps,
-    guidance: request.guidance ?? paperGuidance,
+  const { defaults, guidance, kind } = folder;
+  const settings = {
+    sampler: request.sampler ?? defaults.sampler,
+    steps: request.steps ?? defaults.steps,
+    guidance: request.guidance ?? defaults.guidance,
     negativePrompt: request.negativePrompt ?? null,
-    width: request.width ?? folder.defaults.width,
-    height: request.height ?? folder.defaults.height,
+    width: request.width ?? defaults.width,
+    height: request.height ?? defaults.height,
   };
+  samplerFor(folder, settings);
+  if (guidance === 'none' && settings.guidance !== 0)
+    throw new BadInput(
+      `${folder.folder} (${families[kind].title} without guidance) takes no guidance scale; ${settings.guidance} would change nothing.`,
+    );
+  if (guidance !== 'two runs' && settings.negativePrompt !== null)
+    throw new BadInput(
+      `${folder.folder} runs once a step, with no negative prompt; ${JSON.stringify(settings.negativePrompt)} would change nothing.`,
+    );
+  return settings;
 }

@@ -189,7 +189,7 @@ async function encodeCaptions({ folder, pairs, cacheFolder, device, onProgress }
   const sessions = await Promise.all(
     names.map((part) => createSession({ file: join(folder.folder, part, 'model.onnx') }, device)),
   );
-  const encoder = await createPromptEncoder(folder.folder, sessions);
+  const encoder = await createPromptEncoder(folder, sessions);
   const captions = [...new Set(pairs.map(({ caption }) => caption))];
   // The first is encoded in any case: it says the shapes.
   const { tokens, width, pooled } = await encoder.encode(captions[0]!);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { BadInput } from '../engine/files/bad-input.ts';
+import { families } from '../engine/diffusion/families.ts';
 import { checkSize, readPipelineFolder, unetOf } from '../engine/diffusion/folder.ts';
 import type { Device } from '../engine/onnx/device.ts';
 import { digestOf, hashFile, hashFiles } from '../engine/files/hashes.ts';
@@ -35,6 +36,9 @@ export async function runTraining(
   request: TrainingRequest,
 ): Promise<TrainingOutcome & { pairs: number; skipped: PreferenceSource['skipped'] }> {
   const folder = await readPipelineFolder(request.pipeline);
+  const family = families[folder.kind];
+  if (family.network !== 'unet')
+    throw new BadInput(`${request.pipeline} is ${family.title}, a transformer; visavis trains U-Nets.`);
   if (folder.scheduler.predictionType !== 'epsilon') {
     throw new BadInput(
       `${request.pipeline} predicts ${folder.scheduler.predictionType}; the objectives here are for pipelines that predict the noise.`,
@@ -48,8 +52,8 @@ export async function runTraining(
   if (!place.startsWith('..') && !isAbsolute(place))
     throw new BadInput(`--out ${request.out} lies in the pipeline's folder; a run needs one of its own.`);
   const { width = folder.defaults.width, height = folder.defaults.height } = request;
-  checkSize('width', width, folder.vaeFactor);
-  checkSize('height', height, folder.vaeFactor);
+  checkSize('width', width, folder);
+  checkSize('height', height, folder);
   const source = await openPreferences(request.preferences);
   const pairs = decidedPairs(source.rows);
   const encoded = await EncodedPairs.create({ ...request, folder, source, pairs, width, height });

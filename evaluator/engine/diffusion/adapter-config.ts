@@ -94,7 +94,7 @@ function byNetwork(file: string, text: string): Map<string, LoraConfig> {
   const configs = new Map<string, Record<string, unknown>>();
   for (const [key, value] of Object.entries(packed)) {
     const [, network = defaultKey, field = key] =
-      /^(unet|text_encoder|text_encoder_2|transformer)\.(.+)$/.exec(key) ?? [];
+      /^(unet|text_encoder|text_encoder_2|text_encoder_3|transformer)\.(.+)$/.exec(key) ?? [];
     const config = configs.get(network) ?? {};
     config[field] = value;
     configs.set(network, config);

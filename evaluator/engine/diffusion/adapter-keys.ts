@@ -4,7 +4,15 @@
  * Source: diffusers loaders/lora_conversion_utils.py and utils/state_dict_utils.py, convert_unet_state_dict.
  */
 
-export type NetworkName = 'unet' | 'text_encoder' | 'text_encoder_2';
+export const networkNames = ['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3'] as const;
+export type NetworkName = (typeof networkNames)[number];
+
+/** One of several layers that a key's matrices belong to, in their order. */
+export interface SplitModule {
+  module: string;
+  /** Of the rows: as many as the others, or so many times as many. */
+  share: number;
+}
 
 /** What a tensor is to its module. */
 export type Part =
@@ -32,6 +40,8 @@ export interface ParsedKey {
   /** With dots, where the key has them. */
   module: string;
   part: Part;
+  /** Where the key's matrices are of several layers: theirs. */
+  split?: readonly SplitModule[];
 }
 
 const parts: [RegExp, Part | undefined][] = [
@@ -48,7 +58,10 @@ const kohyaNetworks: [string, NetworkName][] = [
   ['lora_unet_', 'unet'],
   ['lora_te1_', 'text_encoder'],
   ['lora_te2_', 'text_encoder_2'],
+  ['lora_te3_', 'text_encoder_3'],
   ['lora_te_', 'text_encoder'],
+  // OneTrainer's and LyCORIS's, with the dots of diffusers' names gone.
+  ['lora_transformer_', 'transformer'],
   // LyCORIS on a bare U-Net.
   ['lycoris_', 'unet'],
 ];
@@ -67,24 +80,97 @@ export function parseKey(key: string): ParsedKey | undefined {
 function moduleOf(bare: string): Omit<ParsedKey, 'part'> | undefined {
   for (const [prefix, network] of kohyaNetworks) {
     if (bare.startsWith(prefix)) {
-      const path = fromOriginalLayout(bare.slice(prefix.length));
+      const rest = bare.slice(prefix.length);
+      const known = network === 'unet' ? fromOriginalTransformer(rest) : undefined;
+      if (known !== undefined) return known;
+      const path = fromOriginalLayout(rest);
       return { network, path, module: path };
     }
   }
+  const original = /^(?:model\.)?diffusion_model\.(.+)$/.exec(bare)?.[1];
+  if (original !== undefined) return fromOriginalTransformer(original.replaceAll('.', '_'));
   // Networks of other families.
-  if (/^(?:transformer|(?:model\.)?diffusion_model|prior|unet_3d)\./.test(bare)) return undefined;
-  const match = /^(?:base_model\.model\.)?(?:(unet|text_encoder|text_encoder_2)\.)?(.+)$/.exec(bare);
+  if (/^(?:prior|unet_3d)\./.test(bare)) return undefined;
+  const match =
+    /^(?:base_model\.model\.)?(?:(unet|transformer|text_encoder|text_encoder_2|text_encoder_3)\.)?(.+)$/.exec(bare);
   if (match === null) return undefined;
   // PEFT's own files name no network.
   const isText = /^(?:text_model\.)?encoder\.layers\./.test(match[2]!) || match[2]!.startsWith('text_model.');
-  const network = (match[1] ?? (isText ? 'text_encoder' : 'unet')) as NetworkName;
+  const isTransformer =
+    /^(?:(?:single_)?transformer_blocks|context_embedder|x_embedder|pos_embed|time_text_embed)\./.test(match[2]!);
+  const network = (match[1] ?? (isText ? 'text_encoder' : isTransformer ? 'transformer' : 'unet')) as NetworkName;
   const module =
-    network === 'unet'
+    network === 'unet' || network === 'transformer'
       ? // Attention processors of older diffusers: attn1.processor.to_q_lora → attn1.to_q, to_out_lora → to_out.0.
         match[2]!.replace(/\.processor\./, '.').replace(/\.to_out$/, '.to_out.0')
       : // Its text encoders' older layers: self_attn.to_q_lora → self_attn.q_proj.
         match[2]!.replace(/\.to_(q|k|v|out)$/, '.$1_proj');
   return { network, path: module.replaceAll('.', '_'), module };
+}
+
+/** Where one layer of the original transformers is one or several of diffusers'. */
+const streams: Record<string, { qkv: string[]; out: string; ff: string; norm: string }> = {
+  img: { qkv: ['attn.to_q', 'attn.to_k', 'attn.to_v'], out: 'attn.to_out.0', ff: 'ff', norm: 'norm1' },
+  txt: {
+    qkv: ['attn.add_q_proj', 'attn.add_k_proj', 'attn.add_v_proj'],
+    out: 'attn.to_add_out',
+    ff: 'ff_context',
+    norm: 'norm1_context',
+  },
+};
+const outsideBlocks: Record<string, string> = {
+  img_in: 'x_embedder',
+  txt_in: 'context_embedder',
+  time_in_in_layer: 'time_text_embed.timestep_embedder.linear_1',
+  time_in_out_layer: 'time_text_embed.timestep_embedder.linear_2',
+  vector_in_in_layer: 'time_text_embed.text_embedder.linear_1',
+  vector_in_out_layer: 'time_text_embed.text_embedder.linear_2',
+  guidance_in_in_layer: 'time_text_embed.guidance_embedder.linear_1',
+  guidance_in_out_layer: 'time_text_embed.guidance_embedder.linear_2',
+  final_layer_linear: 'proj_out',
+};
+
+/**
+ * The original names of FLUX.1's and SD 3's transformers, with "_" for ".", as kohya's trainer and ComfyUI have them, in diffusers'
+ * words. Source: diffusers loaders/lora_conversion_utils.py, scripts/convert_sd3_to_diffusers.py. The last layer's modulation, whose
+ * halves diffusers has the other way round, is of no style known here.
+ */
+function fromOriginalTransformer(path: string): Omit<ParsedKey, 'part'> | undefined {
+  const one = (module: string) => ({ network: 'transformer' as const, path, module });
+  const several = (modules: readonly string[], shares = modules.map(() => 1)) => ({
+    ...one(path),
+    split: modules.map((module, i) => ({ module, share: shares[i]! })),
+  });
+  const named = (module: string | undefined) =>
+    module === undefined ? undefined : { ...one(module), path: module.replaceAll('.', '_') };
+  if (Object.hasOwn(outsideBlocks, path)) return named(outsideBlocks[path]);
+
+  const double = /^double_blocks_(\d+)_(img|txt)_(attn_qkv|attn_proj|mlp_0|mlp_2|mod_lin)$/.exec(path);
+  const joint =
+    /^joint_blocks_(\d+)_(x|context)_block_(attn2?_qkv|attn2?_proj|mlp_fc1|mlp_fc2|adaLN_modulation_1)$/.exec(path);
+  const found = double ?? joint;
+  if (found !== null) {
+    const [, index, side, layer] = found as unknown as [string, string, string, string];
+    const block = `transformer_blocks.${index}.`;
+    const { qkv, out, ff, norm } = streams[side === 'img' || side === 'x' ? 'img' : 'txt']!;
+    const second = (module: string) => block + (layer.startsWith('attn2') ? module.replace('attn.', 'attn2.') : module);
+    if (layer.endsWith('_qkv')) return several(qkv.map(second));
+    if (layer.endsWith('_proj')) return named(second(out));
+    if (layer === 'mlp_0' || layer === 'mlp_fc1') return named(`${block}${ff}.net.0.proj`);
+    if (layer === 'mlp_2' || layer === 'mlp_fc2') return named(`${block}${ff}.net.2`);
+    // Of SD 3's context, the last block has the halves the other way round.
+    return side === 'context' ? undefined : named(`${block}${norm}.linear`);
+  }
+  const single = /^single_blocks_(\d+)_(linear1|linear2|modulation_lin)$/.exec(path);
+  if (single === null) return undefined;
+  const block = `single_transformer_blocks.${single[1]!}.`;
+  // q, k, v and an MLP of four times their width.
+  if (single[2] === 'linear1')
+    return several(
+      ['attn.to_q', 'attn.to_k', 'attn.to_v', 'proj_mlp'].map((name) => block + name),
+      [1, 1, 1, 4],
+    );
+  return named(block + (single[2] === 'linear2' ? 'proj_out' : 'norm.linear'));
 }
 
 const resnetParts: Record<string, string> = {
@@ -126,13 +212,15 @@ function fromOriginalLayout(path: string): string {
   return second === '0' ? path : `${half}_blocks_${block}_attentions_${layer}_${rest}`;
 }
 
-/** The names of modules in the U-Net and in CLIP's text encoders; those with "_" in them first. */
+/** The names of modules in the U-Net, in the transformers and in CLIP's text encoders; those with "_" in them first. */
 const words = new RegExp(
   `^(?:${[
+    'single_transformer_blocks|time_text_embed|timestep_embedder|text_embedder|guidance_embedder|context_embedder|x_embedder',
+    'norm1_context|norm_out|ff_context|proj_mlp|to_add_out|pos_embed',
     'down_blocks|up_blocks|mid_block|transformer_blocks|time_emb_proj|time_embedding|add_embedding|linear_[12]',
     'conv_in|conv_out|conv_shortcut|conv_norm_out|proj_in|proj_out|to_[qkv]|to_out|add_[qkv]_proj',
     'text_model|text_projection|final_layer_norm|self_attn|[qkv]_proj|out_proj',
-    'attentions|resnets|downsamplers|upsamplers|conv[12]?|attn[12]|ff|net|proj|norm[123]?|encoder|layers|mlp|fc[12]',
+    'attentions|resnets|downsamplers|upsamplers|conv[12]?|attn[12]?|ff|net|proj|norm[123]?|encoder|layers|mlp|fc[12]|linear',
     String.raw`\d+`,
   ].join('|')})(?=_|$)`,
 );

@@ -10,7 +10,7 @@ import { BadInput } from '../files/bad-input.ts';
 import { writeWhole } from '../files/write-whole.ts';
 import { encodeSafeTensors, type SafeTensor } from '../onnx/safetensors.ts';
 import { isOfInputs } from './adapter-delta.ts';
-import { withDots, type NetworkName, type Part } from './adapter-keys.ts';
+import { networkNames as networks, withDots, type NetworkName, type Part } from './adapter-keys.ts';
 import { readAdapter, type Adapter, type AdapterModule } from './lora.ts';
 
 export const adapterStyles = ['diffusers', 'kohya', 'peft'] as const;
@@ -34,8 +34,6 @@ export interface AdapterSummary {
   /** The weights' types. */
   types: string[];
 }
-
-const networks = ['unet', 'text_encoder', 'text_encoder_2'] as const;
 
 function modulesOf({ modules }: Adapter): { network: NetworkName; path: string; module: AdapterModule }[] {
   return networks.flatMap((network) => [...modules[network]].map(([path, module]) => ({ network, path, module })));
@@ -85,6 +83,10 @@ export async function inspectAdapter(path: string): Promise<AdapterSummary> {
 const bases: Record<number, string> = { 768: 'Stable Diffusion 1.x', 1024: 'Stable Diffusion 2.x', 2048: 'SDXL' };
 
 function baseOf({ modules }: Adapter): string | null {
+  const layers = [...modules.transformer.keys()];
+  if (layers.some((path) => path.startsWith('single_transformer_blocks'))) return 'FLUX.1';
+  if (layers.some((path) => /_attn1_/.test(path))) return 'PixArt';
+  if (layers.length > 0) return 'Stable Diffusion 3 or FLUX.1';
   for (const [path, { kind, parts }] of modules.unet) {
     if (!/_attn2_to_[kv]$/.test(path)) continue;
     const below = kind === 'LoRA' ? parts.down : kind === 'LoHa' ? parts.hada_w1_b : undefined;
@@ -164,7 +166,7 @@ function dottedOf({ network, path, module }: ReturnType<typeof modulesOf>[number
   if (dotted === undefined)
     throw new BadInput(`${file}: "${module.key}" is of a layer whose dots cannot be told from its underscores.`);
   // Transformers' older versions and every adapter format of today name CLIP's inner module.
-  return network !== 'unet' && dotted.startsWith('encoder.') ? `text_model.${dotted}` : dotted;
+  return network.startsWith('text_encoder') && dotted.startsWith('encoder.layers.') ? `text_model.${dotted}` : dotted;
 }
 
 const peftParts: Partial<Record<Part, string>> = {
@@ -189,8 +191,11 @@ function kohyaTensors(adapter: Adapter, named: readonly Named[]): Map<string, Sa
   const isXl = adapter.modules.text_encoder_2.size > 0 || baseOf(adapter) === 'SDXL';
   const prefixes = {
     unet: 'lora_unet_',
-    text_encoder: isXl ? 'lora_te1_' : 'lora_te_',
+    // OneTrainer's, which ComfyUI reads: kohya's own keeps q, k and v as one.
+    transformer: 'lora_transformer_',
+    text_encoder: isXl || adapter.modules.transformer.size > 0 ? 'lora_te1_' : 'lora_te_',
     text_encoder_2: 'lora_te2_',
+    text_encoder_3: 'lora_te3_',
   };
   return new Map(
     named.flatMap(({ network, dotted, module }) => {

@@ -33,19 +33,37 @@ const unet: Record<string, Allowed> = {
   attention_type: is('default'),
 };
 
+/** Other autoencoders of diffusers are used in another way; a class of somebody's own says nothing. */
+const vae: Record<string, Allowed> = {
+  _class_name: not(/^(?:Autoencoder(?!KL$|Tiny$)|AsymmetricAutoencoder|VQModel|ConsistencyDecoder)/),
+  out_channels: is(3),
+};
+
 const tables = {
   vae: {
-    // Other autoencoders of diffusers are used in another way; a class of somebody's own says nothing.
-    _class_name: not(/^(?:Autoencoder(?!KL$|Tiny$)|AsymmetricAutoencoder|VQModel|ConsistencyDecoder)/),
-    out_channels: is(3),
+    ...vae,
     // Of models whose pipelines add it after dividing by scaling_factor; SD's and SDXL's do not.
     shift_factor: is(0),
   },
-  'sd unet': { ...unet, addition_embed_type: none },
-  'sdxl unet': { ...unet, addition_embed_type: is('text_time') },
+  // SD 3's and FLUX's pipelines take its shift_factor.
+  'flow vae': vae,
+  'sd3 network': { _class_name: matches(/^SD3Transformer2DModel$/) },
+  // Fill's and control's transformers take more channels than they make.
+  'flux network': { _class_name: matches(/^FluxTransformer2DModel$/), out_channels: none, patch_size: is(1) },
+  // PixArt-α's takes its resolution as inputs.
+  'pixart network': { _class_name: matches(/^PixArtTransformer2DModel$/), use_additional_conditions: off },
+  'sd network': { ...unet, addition_embed_type: none },
+  'sdxl network': { ...unet, addition_embed_type: is('text_time') },
   text: {
     model_type: is('clip_text_model', 'clip'),
     use_attention_mask: off,
+  },
+  t5: { model_type: is('t5') },
+  't5 tokenizer': {
+    tokenizer_class: matches(/^(?:T5Tokenizer(?:Fast)?|PreTrainedTokenizerFast|TokenizersBackend)$/),
+    padding_side: is('right'),
+    truncation_side: is('right'),
+    split_special_tokens: off,
   },
   tokenizer: {
     tokenizer_class: matches(/^CLIPTokenizer(Fast)?$/),
@@ -55,12 +73,14 @@ const tables = {
   },
 } satisfies Record<string, Record<string, Allowed>>;
 
+export type ConfigPart = keyof typeof tables;
+
 /** @throws BadInput for a field that would change the picture and is not built here */
-export function requireConfig(part: keyof typeof tables, config: Config, file: string): void {
+export function requireConfig(part: ConfigPart, config: Config, file: string): void {
   check(tables[part], config, file);
 }
 
-const built = /^(?:ORT|Onnx)?(?:StableDiffusion(?:XL)?|LatentConsistencyModel)Pipeline$/;
+const built = /^(?:ORT|Onnx)?(?:StableDiffusion(?:XL|3)?|LatentConsistencyModel|Flux|PixArtSigma)Pipeline$/;
 
 /** @throws BadInput for a pipeline of another class */
 export function requireIndex(config: Config, file: string): void {

@@ -19,7 +19,7 @@ import {
   type AdapterParts,
   type Matrix,
 } from './adapter-delta.ts';
-import { parseKey, type NetworkName, type Part } from './adapter-keys.ts';
+import { networkNames, parseKey, type NetworkName, type Part, type SplitModule } from './adapter-keys.ts';
 import { float32ToFloat16 } from '../onnx/float16.ts';
 import {
   dataType,
@@ -34,7 +34,7 @@ import { dropUnread, externalFiles, weightFinder } from '../onnx/subgraph.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
 
-export type { NetworkName } from './adapter-keys.ts';
+export { networkNames, type NetworkName } from './adapter-keys.ts';
 
 export interface AdapterModule {
   /** The key as the file has it, for messages. */
@@ -62,10 +62,17 @@ export async function readAdapter(path: string): Promise<Adapter> {
   const { weights: file, config } = adapterFiles(path);
   const { tensors, metadata } = await readSafeTensors(file);
   const configs = await LoraConfigs.read(file, config, metadata);
-  const modules: Adapter['modules'] = { unet: new Map(), text_encoder: new Map(), text_encoder_2: new Map() };
+  const modules = Object.fromEntries(networkNames.map((name) => [name, new Map()])) as Adapter['modules'];
   const found = new Map<
     string,
-    { network: NetworkName; path: string; module: string; key: string; parts: Partial<Record<Part, SafeTensor>> }
+    {
+      network: NetworkName;
+      path: string;
+      module: string;
+      key: string;
+      split: readonly SplitModule[] | undefined;
+      parts: Partial<Record<Part, SafeTensor>>;
+    }
   >();
   const unknown: string[] = [];
   for (const [key, tensor] of tensors) {
@@ -74,9 +81,9 @@ export async function readAdapter(path: string): Promise<Adapter> {
       unknown.push(key);
       continue;
     }
-    const { network, path, module, part } = parsed;
+    const { network, path, module, part, split } = parsed;
     const id = `${network} ${path}`;
-    const entry = found.get(id) ?? { network, path, module, key, parts: {} };
+    const entry = found.get(id) ?? { network, path, module, key, split, parts: {} };
     if (entry.parts[part] !== undefined) throw new BadInput(`${file}: "${key}" is there twice, under another name.`);
     entry.parts[part] = tensor;
     found.set(id, entry);
@@ -89,15 +96,41 @@ export async function readAdapter(path: string): Promise<Adapter> {
       `${file}: ${unknown.length} keys are of no adapter style that visavis knows: ${firstFew(unknown)}.`,
     );
   }
-  for (const { network, path, module, key, parts: named } of found.values()) {
+  for (const { network, path, module, key, split, parts: named } of found.values()) {
     const parts = withMagnitude(named);
     const { kind, rank } = kindOf(parts, file, key);
     const scaling = configs.scaling(network, module, rank, parts.alpha?.data[0]);
     configs.requireMagnitude(network, key, parts.magnitude !== undefined);
-    modules[network].set(path, { key, module, kind, rank, parts, scaling });
+    const whole = { key, module, kind, rank, parts, scaling };
+    if (split === undefined) modules[network].set(path, whole);
+    else for (const part of partsOf(whole, split, file)) modules[network].set(part.module.replaceAll('.', '_'), part);
   }
   if (found.size === 0) throw new BadInput(`${file} holds no adapter's matrices.`);
   return { file, modules };
+}
+
+/**
+ * An adapter of several layers that another program keeps as one (q, k and v behind one another): each has the whole's down
+ * matrix and its rows of the up matrix.
+ */
+function partsOf(whole: AdapterModule, split: readonly SplitModule[], file: string): AdapterModule[] {
+  const { kind, parts, key } = whole;
+  if (kind !== 'LoRA' || parts.magnitude !== undefined)
+    throw new BadInput(
+      `${file}: "${key}" is ${kind}${parts.magnitude === undefined ? '' : ' with DoRA'} of several layers in one, which visavis cannot take apart; only LoRA's can be.`,
+    );
+  const up = parts.up!;
+  const columns = up.shape[1]!;
+  const unit = up.shape[0]! / split.reduce((sum, { share }) => sum + share, 0);
+  if (!Number.isInteger(unit))
+    throw new BadInput(`${file}: "${key}" makes ${up.shape[0]!} numbers, which are not those of its layers together.`);
+  let row = 0;
+  return split.map(({ module, share }) => {
+    const rows = share * unit;
+    const data = up.data.slice(row * columns, (row + rows) * columns);
+    row += rows;
+    return { ...whole, module, parts: { ...parts, up: { ...up, shape: [rows, columns], data } } };
+  });
 }
 
 /**
@@ -163,7 +196,7 @@ interface Merged extends Target {
 /** CLIP's text encoder has a module text_model in some versions of transformers, and none in others. */
 function targetOf(nodes: ReadonlyMap<string, Target>, network: NetworkName, path: string): Target | undefined {
   const exact = nodes.get(path);
-  if (exact !== undefined || network === 'unet') return exact;
+  if (exact !== undefined || !network.startsWith('text_encoder')) return exact;
   return nodes.get(path.startsWith('text_model_') ? path.slice('text_model_'.length) : `text_model_${path}`);
 }
 

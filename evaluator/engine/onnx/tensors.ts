@@ -9,6 +9,14 @@ export function floatTensor(port: PortInfo, data: Float32Array, dims: readonly n
     : { type: 'float32', data, dims };
 }
 
+/** Numbers in the type that the port takes; whole ones where that is an integer. */
+export function numbersTensor(port: PortInfo, data: Float32Array, dims: readonly number[]): Value {
+  if (port.type === 'int64')
+    return { type: 'int64', data: BigInt64Array.from(data, (value) => BigInt(Math.round(value))), dims };
+  if (port.type === 'int32') return { type: 'int32', data: Int32Array.from(data, Math.round), dims };
+  return floatTensor(port, data, dims);
+}
+
 /** Token ids as int64, or int32 as older exports take them. */
 export function idsTensor(port: PortInfo, rows: readonly number[][]): Value {
   const dims = [rows.length, rows[0]!.length];
@@ -22,10 +30,7 @@ export function idsTensor(port: PortInfo, rows: readonly number[][]): Value {
 export function timestepTensor(port: PortInfo, timestep: number, batch: number): Value {
   const dims = port.shape.length === 0 ? [] : [port.shape[0] === 1 ? 1 : batch];
   const count = dims.length === 0 ? 1 : dims[0]!;
-  if (port.type === 'int64')
-    return { type: 'int64', data: new BigInt64Array(count).fill(BigInt(Math.round(timestep))), dims };
-  if (port.type === 'int32') return { type: 'int32', data: new Int32Array(count).fill(Math.round(timestep)), dims };
-  return floatTensor(port, new Float32Array(count).fill(timestep), dims);
+  return numbersTensor(port, new Float32Array(count).fill(timestep), dims);
 }
 
 export function toFloat32(value: Value): Float32Array {

@@ -6,6 +6,7 @@ import { ddpm } from './ddpm.ts';
 import { dpmpp2m } from './dpmpp-2m.ts';
 import { eulerAncestral } from './euler-ancestral.ts';
 import { euler } from './euler.ts';
+import { flowEuler, type FlowImage } from './flow-euler.ts';
 import { heun } from './heun.ts';
 import { lcm } from './lcm.ts';
 import { pndm } from './pndm.ts';
@@ -15,7 +16,7 @@ import type { Sampler } from './sampler.ts';
 import { unipc } from './unipc.ts';
 
 interface Kind {
-  make(config: SchedulerConfig, spacing: Spacing, steps: number): Sampler;
+  make(config: SchedulerConfig, spacing: Spacing, steps: number, flow?: FlowImage): Sampler;
   /** The spacing of diffusers' class when the config names none. */
   spacing: Spacing;
 }
@@ -43,6 +44,7 @@ const kinds: Record<string, Kind> = {
   'dpmpp-2m-karras': dpm(false, true),
   'dpmpp-2m-sde': dpm(true, false),
   'dpmpp-2m-sde-karras': dpm(true, true),
+  'flow-euler': { make: (config, _spacing, steps, flow) => flowEuler(config, steps, flow!), spacing: 'linspace' },
 };
 
 const kindOfClass: Record<string, string> = {
@@ -56,9 +58,12 @@ const kindOfClass: Record<string, string> = {
   DDPMScheduler: 'ddpm',
   LCMScheduler: 'lcm',
   TCDScheduler: 'tcd',
+  FlowMatchEulerDiscreteScheduler: 'flow-euler',
 };
 
 const spacings: readonly Spacing[] = ['leading', 'trailing', 'linspace'];
+
+const ownTimesteps = ['lcm', 'tcd', 'flow-euler'];
 
 export const samplerIds = Object.keys(kinds);
 
@@ -74,8 +79,11 @@ export function defaultSamplerId(config: SchedulerConfig): string {
   return id;
 }
 
-/** @throws BadInput for an id that does not exist or a number of steps that cannot be */
-export function chooseSampler(id: string, config: SchedulerConfig, steps: number): Sampler {
+/**
+ * @param flow of a pipeline that was trained by flow matching, which flow-euler alone fits; left out for the others
+ * @throws BadInput for an id that does not exist or a number of steps that cannot be
+ */
+export function chooseSampler(id: string, config: SchedulerConfig, steps: number, flow?: FlowImage): Sampler {
   const suffix = spacings.find((spacing) => id.endsWith(`-${spacing}`));
   const bare = suffix === undefined ? id : id.slice(0, -suffix.length - 1);
   const kind = kinds[bare];
@@ -89,8 +97,14 @@ export function chooseSampler(id: string, config: SchedulerConfig, steps: number
       `The number of steps is ${steps}; it must be a whole number from 1 to ${config.trainTimesteps}.`,
     );
   }
-  if (suffix !== undefined && (bare === 'lcm' || bare === 'tcd'))
+  if ((bare === 'flow-euler') !== (flow !== undefined))
+    throw new BadInput(
+      flow === undefined
+        ? `The sampler ${bare} is for models of flow matching (SD 3, FLUX.1), which this is not.`
+        : `The sampler ${bare} does not fit a model of flow matching; flow-euler does.`,
+    );
+  if (suffix !== undefined && ownTimesteps.includes(bare))
     throw new BadInput(`The sampler ${bare} has timesteps of its own; "${id}" would be the same as ${bare}.`);
   requireKnownFields(bare, config.json, config.file);
-  return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps);
+  return kind.make(config, suffix ?? config.spacing ?? kind.spacing, steps, flow);
 }

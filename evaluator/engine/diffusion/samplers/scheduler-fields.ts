@@ -180,6 +180,27 @@ const tables: Record<string, { className: string; fields: Record<string, Rule> }
       rescale_betas_zero_snr: off,
     },
   },
+  'flow-euler': {
+    className: 'FlowMatchEulerDiscreteScheduler',
+    fields: {
+      num_train_timesteps: 'honoured',
+      shift: 'honoured',
+      use_dynamic_shifting: 'honoured',
+      base_shift: 'honoured',
+      max_shift: 'honoured',
+      base_image_seq_len: 'honoured',
+      max_image_seq_len: 'honoured',
+      shift_terminal: 'honoured',
+      time_shift_type: is('exponential', 'linear'),
+      use_karras_sigmas: 'honoured',
+      use_exponential_sigmas: 'honoured',
+      use_beta_sigmas: 'honoured',
+      // From data to noise; Mochi alone has it.
+      invert_sigmas: off,
+      // Its noise comes from no generator that could be seeded.
+      stochastic_sampling: off,
+    },
+  },
 };
 tables['dpmpp-2m-karras'] = tables['dpmpp-2m']!;
 tables['dpmpp-2m-sde-karras'] = tables['dpmpp-2m-sde']!;
@@ -195,9 +216,10 @@ export function requireKnownFields(id: string, json: Readonly<Record<string, unk
   const table = tables[id];
   if (table === undefined) return;
   const className = String(json['_class_name'] ?? '');
-  if (/^EDM|Flow/.test(className) || !none(json['sigma_data']) || !none(json['shift']))
+  const isFlow = /^FlowMatch(?:Euler|Heun)Discrete/.test(className);
+  if (id === 'flow-euler' ? !isFlow : /^EDM|Flow/.test(className) || !none(json['sigma_data']) || !none(json['shift']))
     throw new BadInput(
-      `${file} is ${className === '' ? 'of a model' : `${className}'s`} whose noise is described in another way (EDM or flow matching); none of the samplers here fits it.`,
+      `${file} is ${className === '' ? 'of a model' : `${className}'s`} whose noise is described in another way (EDM or flow matching, or neither); the sampler ${id} does not fit it.`,
     );
   // The network was trained on it, whatever the class that is asked makes of it.
   if (json['rescale_betas_zero_snr'] === true && table.fields['rescale_betas_zero_snr'] !== 'honoured')

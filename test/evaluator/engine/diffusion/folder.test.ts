@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { loadClipTokenizer } from '../../../../evaluator/engine/diffusion/clip-tokenizer.ts';
 import { readPipelineFolder } from '../../../../evaluator/engine/diffusion/folder.ts';
 import { cutFrom } from '../../../../evaluator/engine/diffusion/prompt-encoding.ts';
-import { guidanceEmbedding, Pipeline } from '../../../../evaluator/engine/diffusion/pipeline.ts';
+import { guidanceEmbedding } from '../../../../evaluator/engine/diffusion/denoisers/unet.ts';
+import { Pipeline } from '../../../../evaluator/engine/diffusion/pipeline.ts';
 import { golden, temporaryFolder } from '../../../support/folders.ts';
 
 /** A copy of a tiny pipeline whose configs say something else. */
@@ -33,12 +34,7 @@ describe('a folder', () => {
     ['sd', 'text_encoder/config.json', { use_attention_mask: true }, 'use_attention_mask = true'],
     ['sdxl', 'text_encoder_2/config.json', { model_type: 't5' }, 'model_type = "t5"'],
     ['sdxl', 'model_index.json', { requires_aesthetics_score: true }, 'requires_aesthetics_score = true'],
-    [
-      'sd',
-      'model_index.json',
-      { _class_name: 'StableDiffusion3Pipeline' },
-      'is a StableDiffusion3Pipeline, which visavis cannot render',
-    ],
+    ['sd', 'model_index.json', { _class_name: 'SanaPipeline' }, 'is a SanaPipeline, which visavis cannot render'],
     ['sdxl', 'model_index.json', { text_encoder: [null, null], tokenizer: [null, null] }, "it is SDXL's refiner"],
     ['sdxl', 'vae_decoder/config.json', { latents_mean: [0], latents_std: [1] }, 'must have 4 numbers each'],
   ])('%s, %s with %j is refused', async (kind, file, fields, message) => {

@@ -380,7 +380,7 @@ describe('refusals', () => {
     await expect(read({ ...pair('unet.a'), 'unet.a.weight': down, 'x.bias': down })).rejects.toThrow(
       '2 keys are of no adapter style that visavis knows: unet.a.weight, x.bias.',
     );
-    for (const prefix of ['transformer.', 'diffusion_model.'])
+    for (const prefix of ['prior.', 'diffusion_model.'])
       await expect(read(pair(`${prefix}a`))).rejects.toThrow('2 keys are of no adapter style');
     await expect(read({})).rejects.toThrow("holds no adapter's matrices.");
   });
