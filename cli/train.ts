@@ -24,13 +24,17 @@ import { printSkipped } from './preferences.ts';
 import { printJson, printTable, startProgress, type Progress } from './output.ts';
 import { deviceKindOf, queueOption, submitAndFollow } from './queue.ts';
 
-type Settings = Omit<TrainingSettings, 'objective' | 'maxSeconds' | 'beta' | 'safeguard' | 'targetModules' | 'ema'>;
+type Settings = Omit<
+  TrainingSettings,
+  'objective' | 'maxSeconds' | 'beta' | 'safeguard' | 'targetModules' | 'ema' | 'gradientCheckpointing'
+>;
 interface Options extends DataOption, Settings {
   objective?: ObjectiveName;
   beta?: number;
   safeguard?: number;
   targetModules?: string[];
   ema?: number;
+  gradientCheckpointing?: boolean;
   pipeline: string;
   preferences?: string;
   out?: string;
@@ -101,6 +105,7 @@ export function trainCommand(): Command {
       'write the moving average of the weights, which keeps so much of itself at each step: 0.999',
       realNumber(0, 1),
     )
+    .option('--gradient-checkpointing', 'compute each block again for its gradient: less memory, more time')
     .option('--checkpoint-every <n>', 'steps between checkpoints', wholeNumber(1), 100)
     .option('--seed <n>', 'seed of everything random', wholeNumber(0), 0)
     .option('--width <pixels>', 'training size; the pipeline’s own', wholeNumber(8))
@@ -160,7 +165,7 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
   const beta = options.beta ?? lossOf(objectiveOf(objective)).usualBeta;
   if (beta === null)
     throw new BadInput(`--objective ${objective} has no usual --beta; give one (it weighs the ratio term).`);
-  const { safeguard = null, targetModules = null, ema = null } = options;
+  const { safeguard = null, targetModules = null, ema = null, gradientCheckpointing = false } = options;
   if (ema === 1) throw new BadInput('--ema 1 would keep what the run began with; it must be below 1.');
   if (safeguard !== null && !objectiveOf(objective).usesLoser)
     throw new BadInput(`--safeguard is for objectives that compare pairs; ${objective} does not.`);
@@ -183,7 +188,7 @@ function settingsOf(options: Options, objective: ObjectiveName): TrainingSetting
       batch,
       accumulate,
     },
-    ...{ ema, optimizer, clip, checkpointEvery, seed, maxSeconds },
+    ...{ ema, gradientCheckpointing, optimizer, clip, checkpointEvery, seed, maxSeconds },
   };
 }
 

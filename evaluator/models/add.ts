@@ -76,5 +76,9 @@ export function defaultSettings(folder: PipelineFolder, request: SettingsRequest
     throw new BadInput(
       `${folder.folder} runs once a step, with no negative prompt; ${JSON.stringify(settings.negativePrompt)} would change nothing.`,
     );
+  if (settings.guidance <= 1 && settings.negativePrompt !== null)
+    throw new BadInput(
+      `With a guidance scale of ${settings.guidance} nothing reads the negative prompt; ${JSON.stringify(settings.negativePrompt)} would change nothing.`,
+    );
   return settings;
 }

@@ -23,7 +23,7 @@ export const filesOf = (out: string) => ({
 const free = ['steps', 'maxSeconds', 'checkpointEvery'];
 
 /** What a setting was before it could be chosen, where it is not null. */
-const once: Record<string, unknown> = { adapter: 'lora' };
+const once: Record<string, unknown> = { adapter: 'lora', gradientCheckpointing: false };
 
 /**
  * Makes the folder, or finds the run in it that was asked for.

@@ -25,6 +25,8 @@ export interface TrainingSettings extends BatchSettings {
   lambda: number;
   /** μ of Diffusion-SDPO's safeguard, 0 … 1; null: none. */
   safeguard: number | null;
+  /** Of each block only what goes in is kept for the gradient; the rest is computed again. */
+  gradientCheckpointing: boolean;
   /** Decay of the moving average that is kept and written; null: none, what is written are the last step's weights. */
   ema: number | null;
   learningRate: number;

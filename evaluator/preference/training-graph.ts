@@ -4,9 +4,10 @@
  */
 import { ArgumentError } from '../statistics/argument-error.ts';
 import { BadInput } from '../engine/files/bad-input.ts';
-import { backward } from '../engine/autodiff/backward.ts';
+import { backward, type BackwardStep } from '../engine/autodiff/backward.ts';
 import { instantiate, type CanonicalNetwork } from '../engine/autodiff/canonical.ts';
 import { Graph, sameDims } from '../engine/autodiff/graph.ts';
+import { recompute } from '../engine/autodiff/recompute.ts';
 import type { OnnxNode } from '../engine/onnx/model-file.ts';
 import { adaptedModules, attentionModules, withAdapter } from './adapted-modules.ts';
 import type { Parameter } from './network-parameters.ts';
@@ -24,6 +25,8 @@ export interface TrainingSpec {
   lambda: number;
   /** μ of the safeguard (objectives/safeguard.ts); null: none. */
   safeguard?: number | null;
+  /** Of each block only what goes in is kept for the gradient; the rest is computed again (autodiff/recompute.ts). */
+  gradientCheckpointing?: boolean;
   /** Pairs of a batch; winners come first in every input, then losers. */
   pairs: number;
   /** Both sides and the reference, whatever the objective reads: to compare every error with its golden. */
@@ -110,11 +113,18 @@ export function trainingGraph(
     loserScale: guarded ? loserScale(graph, differences, pairs, spec.safeguard!) : undefined,
   };
   const loss = lossGraph(graph, objective, errors, { ...spec, pairs });
+  const steps: BackwardStep[] = [];
   const gradients = backward(
     graph,
     loss,
     parameters.map(({ name }) => name),
+    steps,
   );
+  if (spec.gradientCheckpointing === true) {
+    const made = (node: OnnxNode) => /^(?!policy|base|target|reference)/.test(node.name ?? '');
+    const known = gradients.filter((name) => name !== undefined);
+    recompute(graph, steps, { segmentOf: blockOfPolicy, inherits: made, gradients: known });
+  }
   graph.output(loss, 'loss');
   graph.output(modelErrors, 'model_errors');
   if (referenceErrors !== undefined) graph.output(referenceErrors, 'reference_errors');
@@ -135,6 +145,13 @@ export function trainingGraph(
       gradients: names,
     },
   };
+}
+
+/** Of the trained pass and its encoder, the block that is computed again as a whole: a resnet, a transformer block, what is around it. */
+function blockOfPolicy({ name }: OnnxNode): string | undefined {
+  return /^policy(?: encoder)?\/+(?:(?:down|up)_blocks\.\d+|mid_block)\/(?:attentions|resnets)\.\d+(?:\/transformer_blocks\.\d+)?(?=\/)/.exec(
+    name ?? '',
+  )?.[0];
 }
 
 /** What is trained, and what it makes of the network's nodes. */

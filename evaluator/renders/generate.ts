@@ -1,7 +1,8 @@
 /** @file Images without a database: a pipeline's folder and a prompt in, pixels and latents out. */
 import type { GenerationSettings } from '../engine/diffusion/pipeline.ts';
 import { readPipelineFolder } from '../engine/diffusion/folder.ts';
-import { cutFrom } from '../engine/diffusion/prompt-encoding.ts';
+import { families } from '../engine/diffusion/families.ts';
+import { cutFrom, requireChunks } from '../engine/diffusion/prompt-encoding.ts';
 import { encodePng } from '../engine/images/png.ts';
 import { chooseDevices } from '../engine/onnx/choose-device.ts';
 import { defaultSettings, type SettingsRequest } from '../models/add.ts';
@@ -61,14 +62,15 @@ export async function* renderImages(request: ImagesRequest): AsyncGenerator<Rend
     count,
     longPrompts = false,
   } = request;
-  const settings = defaultSettings(await readPipelineFolder(pipeline), request);
-  if (!longPrompts) {
+  const folder = await readPipelineFolder(pipeline);
+  const settings = defaultSettings(folder, request);
+  const hint = families[folder.kind].t5 === null ? ' (--long-prompts reads all)' : '';
+  if (longPrompts) requireChunks(folder);
+  else {
     const { lost, tokens } = await cutFrom(pipeline, [prompt, settings.negativePrompt ?? '']);
     for (const [i, what] of ['prompt', 'negative prompt'].entries())
       if (lost[i] !== '')
-        onNote?.(
-          `the ${what} is cut at ${tokens} tokens; ${JSON.stringify(lost[i])} is not read (--long-prompts reads all).`,
-        );
+        onNote?.(`the ${what} is cut at ${tokens} tokens; ${JSON.stringify(lost[i])} is not read${hint}.`);
   }
   const { devices, notes } = await chooseDevices(device);
   for (const note of notes) onNote?.(note);

@@ -43,14 +43,14 @@ interface Size {
   rank: number;
 }
 
-async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits) {
+async function open(size: Size, name: ObjectiveName, attention?: AttentionLimits, gradientCheckpointing = false) {
   const { unet, pairs, channels, side, tokens, width, rank } = size;
   const shape = { channels, height: side, width: side, conditions: { encoder_hidden_states: [tokens, width] } };
   const spec = { features: 'down', rank, alpha: rank, beta: 2500, lambda: 1, pairs } as const;
   const session = await TrainingSession.create(
     unet,
     shape,
-    { objective: objectiveOf(name), ...spec },
+    { objective: objectiveOf(name), ...spec, gradientCheckpointing },
     noiseSchedule(),
     device,
     { attention },
@@ -138,6 +138,7 @@ async function stableDiffusionStep(
   pixels: number,
   isWhole: boolean,
   half: boolean,
+  gradientCheckpointing: boolean,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'visavis-bench-'));
   try {
@@ -147,7 +148,7 @@ async function stableDiffusionStep(
     const unet = join(folder, 'model.onnx');
     const size: Size = { unet, pairs: 1, channels: 4, side, tokens: 77, width: unetShape.context, rank: 64 };
     const limits = isWhole ? { wholeUpTo: Infinity, pieceBytes: Infinity } : undefined;
-    const { session, step } = await open(size, 'dpo', limits);
+    const { session, step } = await open(size, 'dpo', limits, gradientCheckpointing);
     const peak = () => process.resourceUsage().maxRSS * 1024;
     const loaded = peak();
     const steps: number[] = [];
@@ -162,7 +163,7 @@ async function stableDiffusionStep(
     }
     const ratio = half ? '' : `, ${(Math.min(...steps) / Math.min(...bare)).toFixed(2)} forward passes of both samples`;
     console.log(
-      `${name}'s size, ${pixels}², one pair, weights in ${half ? 'float16' : 'float32'}, attention ${isWhole ? 'whole' : 'as configured'}: peak ${gib(loaded)} loaded, ${gib(highest)} after two steps (weights ${gib(statSync(`${unet}_data`).size)}); ${(Math.min(...steps) / 1000).toFixed(1)} s a step${ratio}`,
+      `${name}'s size, ${pixels}², one pair, weights in ${half ? 'float16' : 'float32'}, attention ${isWhole ? 'whole' : 'as configured'}${gradientCheckpointing ? ', gradient checkpointing' : ''}: peak ${gib(loaded)} loaded, ${gib(highest)} after two steps (weights ${gib(statSync(`${unet}_data`).size)}); ${(Math.min(...steps) / 1000).toFixed(1)} s a step${ratio}`,
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -171,6 +172,12 @@ async function stableDiffusionStep(
 
 const [mode = 'starter', amount, ...words] = process.argv.slice(2);
 if (mode === 'sd15' || mode === 'sdxl')
-  await stableDiffusionStep(mode, Number(amount ?? 256), words.includes('whole'), words.includes('half'));
+  await stableDiffusionStep(
+    mode,
+    Number(amount ?? 256),
+    words.includes('whole'),
+    words.includes('half'),
+    words.includes('checkpointing'),
+  );
 else if (mode === 'starter') await starterSteps(Number(amount ?? 20));
 else throw new Error(`There is no bench "${mode}": starter, sd15 or sdxl.`);

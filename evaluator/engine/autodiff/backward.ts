@@ -6,13 +6,29 @@ import { dataType } from '../onnx/model-file.ts';
 import { count, type Graph } from './graph.ts';
 import { rules } from './rules/all.ts';
 
+/** What the walk back did for one node of the forward pass. */
+export interface BackwardStep {
+  node: OnnxNode;
+  /** The gradient of one of its outputs. */
+  dy: string;
+  /** Where its gradient's nodes are among the graph's: from here, and up to there. */
+  from: number;
+  to: number;
+}
+
 /**
  * Only what lies between a trainable value and the loss gets a gradient.
  * @param loss a value with one element
+ * @param steps is filled with what was done, in that order
  * @returns the names of the gradients, in the trainables' order; undefined for one that the loss does not depend on
  * @throws BadInput naming the node and its operator when there is no rule
  */
-export function backward(graph: Graph, loss: string, trainable: readonly string[]): (string | undefined)[] {
+export function backward(
+  graph: Graph,
+  loss: string,
+  trainable: readonly string[],
+  steps: BackwardStep[] = [],
+): (string | undefined)[] {
   if (count(graph.dims(loss)) !== 1) throw new ArgumentError(`The loss has shape [${graph.dims(loss).join(', ')}].`);
   const forward = graph.nodes.filter((node) => !graph.held.has(node.output[0]!));
   const affected = downstream(forward, trainable);
@@ -21,12 +37,14 @@ export function backward(graph: Graph, loss: string, trainable: readonly string[
   for (const node of forward.reverse()) {
     const dys = node.output.map((name) => gradients.get(name));
     if (dys.every((dy) => dy === undefined) || !node.input.some((name) => affected.has(name))) continue;
+    const from = graph.nodes.length;
     for (const [i, gradient] of differentiate(graph, node, dys, affected).entries()) {
       const name = node.input[i]!;
       if (gradient === undefined || !affected.has(name)) continue;
       const before = gradients.get(name);
       gradients.set(name, before === undefined ? gradient : graph.plus(before, gradient));
     }
+    steps.push({ node, dy: dys.find((dy) => dy !== undefined)!, from, to: graph.nodes.length });
   }
   return trainable.map((name) => gradients.get(name));
 }

@@ -42,6 +42,10 @@ export interface ParsedKey {
   part: Part;
   /** Where the key's matrices are of several layers: theirs. */
   split?: readonly SplitModule[];
+  /** Its path as the file spells it, where that is not `module`: what a configuration's patterns mean. */
+  spelled?: string;
+  /** A modulation whose two halves diffusers has the other way round, where there are two. */
+  hasHalves?: true;
 }
 
 const parts: [RegExp, Part | undefined][] = [
@@ -81,14 +85,24 @@ function moduleOf(bare: string): Omit<ParsedKey, 'part'> | undefined {
   for (const [prefix, network] of kohyaNetworks) {
     if (bare.startsWith(prefix)) {
       const rest = bare.slice(prefix.length);
-      const known = network === 'unet' ? fromOriginalTransformer(rest) : undefined;
-      if (known !== undefined) return known;
+      if (network === 'unet' && ofOriginalTransformer.test(rest)) return fromOriginalTransformer(rest);
+      if (network === 'unet' && ofTransformer.test(rest)) return { network: 'transformer', path: rest, module: rest };
       const path = fromOriginalLayout(rest);
       return { network, path, module: path };
     }
   }
-  const original = /^(?:model\.)?diffusion_model\.(.+)$/.exec(bare)?.[1];
-  if (original !== undefined) return fromOriginalTransformer(original.replaceAll('.', '_'));
+  const original = /^(?:base_model\.model\.|(?:model\.)?diffusion_model\.)(.+)$/.exec(bare);
+  const isComfy = original !== null && !bare.startsWith('base_model');
+  if (original !== null && (isComfy || ofOriginalTransformer.test(original[1]!.replaceAll('.', '_')))) {
+    const found = fromOriginalTransformer(original[1]!.replaceAll('.', '_'));
+    return found && { ...found, spelled: original[1]! };
+  }
+  const comfyText = /^text_encoders\.(clip_l|clip_g|t5xxl)\.transformer\.(.+)$/.exec(bare);
+  if (comfyText !== null) {
+    const [, which, module] = comfyText as unknown as [string, string, string];
+    const network = which === 'clip_l' ? 'text_encoder' : which === 'clip_g' ? 'text_encoder_2' : 'text_encoder_3';
+    return { network, path: module.replaceAll('.', '_'), module };
+  }
   // Networks of other families.
   if (/^(?:prior|unet_3d)\./.test(bare)) return undefined;
   const match =
@@ -96,8 +110,7 @@ function moduleOf(bare: string): Omit<ParsedKey, 'part'> | undefined {
   if (match === null) return undefined;
   // PEFT's own files name no network.
   const isText = /^(?:text_model\.)?encoder\.layers\./.test(match[2]!) || match[2]!.startsWith('text_model.');
-  const isTransformer =
-    /^(?:(?:single_)?transformer_blocks|context_embedder|x_embedder|pos_embed|time_text_embed)\./.test(match[2]!);
+  const isTransformer = ofTransformer.test(match[2]!.replaceAll('.', '_'));
   const network = (match[1] ?? (isText ? 'text_encoder' : isTransformer ? 'transformer' : 'unet')) as NetworkName;
   const module =
     network === 'unet' || network === 'transformer'
@@ -107,6 +120,13 @@ function moduleOf(bare: string): Omit<ParsedKey, 'part'> | undefined {
         match[2]!.replace(/\.to_(q|k|v|out)$/, '.$1_proj');
   return { network, path: module.replaceAll('.', '_'), module };
 }
+
+/** Of diffusers' transformers, which no U-Net has on its outside. */
+const ofTransformer =
+  /^(?:(?:single_)?transformer_blocks_\d|(?:context_embedder|x_embedder|pos_embed|time_text_embed|norm_out|proj_out|adaln_single|caption_projection)(?:_|$))/;
+/** Of FLUX.1's and SD 3's in their original names. */
+const ofOriginalTransformer =
+  /^(?:double_blocks_|single_blocks_|joint_blocks_|final_layer_|(?:img|txt|time|vector|guidance)_in(?:_|$)|(?:t|y)_embedder_mlp_|x_embedder_proj$)/;
 
 /** Where one layer of the original transformers is one or several of diffusers'. */
 const streams: Record<string, { qkv: string[]; out: string; ff: string; norm: string }> = {
@@ -128,12 +148,17 @@ const outsideBlocks: Record<string, string> = {
   guidance_in_in_layer: 'time_text_embed.guidance_embedder.linear_1',
   guidance_in_out_layer: 'time_text_embed.guidance_embedder.linear_2',
   final_layer_linear: 'proj_out',
+  x_embedder_proj: 'pos_embed.proj',
+  context_embedder: 'context_embedder',
+  t_embedder_mlp_0: 'time_text_embed.timestep_embedder.linear_1',
+  t_embedder_mlp_2: 'time_text_embed.timestep_embedder.linear_2',
+  y_embedder_mlp_0: 'time_text_embed.text_embedder.linear_1',
+  y_embedder_mlp_2: 'time_text_embed.text_embedder.linear_2',
 };
 
 /**
  * The original names of FLUX.1's and SD 3's transformers, with "_" for ".", as kohya's trainer and ComfyUI have them, in diffusers'
- * words. Source: diffusers loaders/lora_conversion_utils.py, scripts/convert_sd3_to_diffusers.py. The last layer's modulation, whose
- * halves diffusers has the other way round, is of no style known here.
+ * words. Source: diffusers loaders/lora_conversion_utils.py, scripts/convert_sd3_to_diffusers.py.
  */
 function fromOriginalTransformer(path: string): Omit<ParsedKey, 'part'> | undefined {
   const one = (module: string) => ({ network: 'transformer' as const, path, module });
@@ -143,7 +168,9 @@ function fromOriginalTransformer(path: string): Omit<ParsedKey, 'part'> | undefi
   });
   const named = (module: string | undefined) =>
     module === undefined ? undefined : { ...one(module), path: module.replaceAll('.', '_') };
+  const halves = (module: string) => ({ ...named(module)!, hasHalves: true as const });
   if (Object.hasOwn(outsideBlocks, path)) return named(outsideBlocks[path]);
+  if (path === 'final_layer_adaLN_modulation_1') return halves('norm_out.linear');
 
   const double = /^double_blocks_(\d+)_(img|txt)_(attn_qkv|attn_proj|mlp_0|mlp_2|mod_lin)$/.exec(path);
   const joint =
@@ -158,8 +185,8 @@ function fromOriginalTransformer(path: string): Omit<ParsedKey, 'part'> | undefi
     if (layer.endsWith('_proj')) return named(second(out));
     if (layer === 'mlp_0' || layer === 'mlp_fc1') return named(`${block}${ff}.net.0.proj`);
     if (layer === 'mlp_2' || layer === 'mlp_fc2') return named(`${block}${ff}.net.2`);
-    // Of SD 3's context, the last block has the halves the other way round.
-    return side === 'context' ? undefined : named(`${block}${norm}.linear`);
+    // Of SD 3's context, the last block has two parts instead of six.
+    return side === 'context' ? halves(`${block}${norm}.linear`) : named(`${block}${norm}.linear`);
   }
   const single = /^single_blocks_(\d+)_(linear1|linear2|modulation_lin)$/.exec(path);
   if (single === null) return undefined;

@@ -48,10 +48,14 @@ const tables = {
   // SD 3's and FLUX's pipelines take its shift_factor.
   'flow vae': vae,
   'sd3 network': { _class_name: matches(/^SD3Transformer2DModel$/) },
-  // Fill's and control's transformers take more channels than they make.
-  'flux network': { _class_name: matches(/^FluxTransformer2DModel$/), out_channels: none, patch_size: is(1) },
+  'flux network': { _class_name: matches(/^FluxTransformer2DModel$/), patch_size: is(1) },
   // PixArt-α's takes its resolution as inputs.
-  'pixart network': { _class_name: matches(/^PixArtTransformer2DModel$/), use_additional_conditions: off },
+  'pixart network': {
+    // Its name in older folders, which diffusers reads the same way.
+    _class_name: matches(/^(?:PixArt)?Transformer2DModel$/),
+    norm_type: is('ada_norm_single'),
+    use_additional_conditions: off,
+  },
   'sd network': { ...unet, addition_embed_type: none },
   'sdxl network': { ...unet, addition_embed_type: is('text_time') },
   text: {

@@ -25,8 +25,11 @@ export interface PipelineFolder {
   patch: number;
   /** Width and height are multiples of it, in pixels. */
   sizeMultiple: number;
-  /** The longest side that the network has positions for, in pixels; null where any length goes. */
-  longestSide: number | null;
+  /**
+   * Which sides the network has positions for, in pixels: up to one of SD 3's, alone that of PixArt's, whose exports have the
+   * positions of the size they were traced with; null where any length goes.
+   */
+  positions: { upTo: number } | { width: number; height: number } | null;
   /** SDXL: of each channel; latents are multiplied by the deviation and the mean added before they are decoded. */
   latentStatistics: { mean: readonly number[]; deviation: readonly number[] } | null;
   /**
@@ -75,14 +78,18 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
   const indexFile = join(folder, 'model_index.json');
   const index = (await readJson(indexFile)) as Record<string, unknown>;
   const has = (part: string) => Array.isArray(index[part]) && index[part].some((name) => name !== null);
-  if (has('text_encoder_2') && !has('text_encoder'))
+  const className = String(index['_class_name'] ?? '');
+  if (has('text_encoder_2') && !has('text_encoder') && !/StableDiffusion3|Flux/.test(className))
     throw new BadInput(
       `${folder} has no first text encoder: it is SDXL's refiner, which goes over another model's images; visavis renders text-to-image pipelines alone.`,
     );
   requireIndex(index, indexFile);
-  const kind = kindOf(String(index['_class_name'] ?? ''), has('text_encoder_2') && has('tokenizer_2'));
+  const kind = kindOf(className, has('text_encoder_2') && has('tokenizer_2'));
   const family = families[kind];
   const encoders = family.textEncoders.filter((name) => name !== 'text_encoder_3' || has(name));
+  for (const part of [...encoders, family.network])
+    if (Array.isArray(index[part]) && !has(part))
+      throw new BadInput(`${indexFile} says that the pipeline has no ${part}, which a ${family.title} pipeline needs.`);
   for (const part of [...encoders, family.network, 'vae_decoder']) {
     if (!existsSync(join(folder, part, 'model.onnx'))) {
       throw new BadInput(
@@ -113,6 +120,10 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
       `${folder}: the ${family.networkTitle} takes ${channels} channels, the VAE makes ${latentChannels}; visavis renders text-to-image pipelines alone.`,
     );
   }
+  if (isFlux && network.out_channels != null && network.out_channels !== network.in_channels)
+    throw new BadInput(
+      `${folder}: the transformer takes ${network.in_channels} channels a token and makes ${network.out_channels}; visavis renders text-to-image pipelines alone.`,
+    );
   const { latentsOfSide, vaeScaling, ...usual } = family.usual;
   // FLUX's config does not say its size.
   const side = isFlux ? latentsOfSide : (network.sample_size ?? latentsOfSide);
@@ -132,7 +143,12 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
     latentChannels,
     patch,
     sizeMultiple: family.network === 'unet' ? Math.max(vaeFactor, 8) : vaeFactor * patch,
-    longestSide: kind === 'sd3' ? (network.pos_embed_max_size ?? 96) * patch * vaeFactor : null,
+    positions:
+      kind === 'sd3'
+        ? { upTo: (network.pos_embed_max_size ?? 96) * patch * vaeFactor }
+        : kind === 'pixart'
+          ? { width, height }
+          : null,
     latentStatistics: statisticsOf(vae, latentChannels, kind, folder),
     guidance: isSchnell ? 'none' : guidanceWidth !== null || isFlux ? 'input' : 'two runs',
     guidanceWidth,
@@ -163,6 +179,7 @@ interface VaeConfig {
 interface NetworkConfig {
   sample_size?: number | [number, number];
   in_channels?: number;
+  out_channels?: number | null;
   time_cond_proj_dim?: number | null;
   patch_size?: number;
   pos_embed_max_size?: number;
@@ -187,13 +204,16 @@ function statisticsOf(
 export function checkSize(
   name: 'width' | 'height',
   size: number,
-  { sizeMultiple, longestSide }: Pick<PipelineFolder, 'sizeMultiple' | 'longestSide'>,
+  { sizeMultiple, positions }: Pick<PipelineFolder, 'sizeMultiple' | 'positions'>,
 ): void {
   if (!Number.isInteger(size) || size < sizeMultiple || size % sizeMultiple !== 0) {
     throw new BadInput(`The ${name} is ${size}; it must be a multiple of ${sizeMultiple}.`);
   }
-  if (longestSide !== null && size > longestSide)
-    throw new BadInput(`The ${name} is ${size}; the transformer has positions for ${longestSide} pixels a side.`);
+  if (positions === null) return;
+  if ('upTo' in positions ? size > positions.upTo : size !== positions[name])
+    throw new BadInput(
+      `The ${name} is ${size}; the transformer has positions for ${'upTo' in positions ? `${positions.upTo} pixels a side` : `${positions.width} × ${positions.height} pixels alone`}.`,
+    );
 }
 
 /** @throws BadInput for a size, a sampler or a number of steps that cannot be on this pipeline */

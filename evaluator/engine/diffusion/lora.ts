@@ -19,7 +19,7 @@ import {
   type AdapterParts,
   type Matrix,
 } from './adapter-delta.ts';
-import { networkNames, parseKey, type NetworkName, type Part, type SplitModule } from './adapter-keys.ts';
+import { networkNames, parseKey, type NetworkName, type ParsedKey, type Part } from './adapter-keys.ts';
 import { float32ToFloat16 } from '../onnx/float16.ts';
 import {
   dataType,
@@ -63,17 +63,7 @@ export async function readAdapter(path: string): Promise<Adapter> {
   const { tensors, metadata } = await readSafeTensors(file);
   const configs = await LoraConfigs.read(file, config, metadata);
   const modules = Object.fromEntries(networkNames.map((name) => [name, new Map()])) as Adapter['modules'];
-  const found = new Map<
-    string,
-    {
-      network: NetworkName;
-      path: string;
-      module: string;
-      key: string;
-      split: readonly SplitModule[] | undefined;
-      parts: Partial<Record<Part, SafeTensor>>;
-    }
-  >();
+  const found = new Map<string, Omit<ParsedKey, 'part'> & { key: string; parts: Partial<Record<Part, SafeTensor>> }>();
   const unknown: string[] = [];
   for (const [key, tensor] of tensors) {
     const parsed = parseKey(key);
@@ -81,9 +71,9 @@ export async function readAdapter(path: string): Promise<Adapter> {
       unknown.push(key);
       continue;
     }
-    const { network, path, module, part, split } = parsed;
-    const id = `${network} ${path}`;
-    const entry = found.get(id) ?? { network, path, module, key, split, parts: {} };
+    const { part, ...place } = parsed;
+    const id = `${place.network} ${place.path}`;
+    const entry = found.get(id) ?? { ...place, key, parts: {} };
     if (entry.parts[part] !== undefined) throw new BadInput(`${file}: "${key}" is there twice, under another name.`);
     entry.parts[part] = tensor;
     found.set(id, entry);
@@ -96,14 +86,17 @@ export async function readAdapter(path: string): Promise<Adapter> {
       `${file}: ${unknown.length} keys are of no adapter style that visavis knows: ${firstFew(unknown)}.`,
     );
   }
-  for (const { network, path, module, key, split, parts: named } of found.values()) {
+  for (const { network, path, module, key, split, spelled = module, hasHalves, parts: named } of found.values()) {
     const parts = withMagnitude(named);
     const { kind, rank } = kindOf(parts, file, key);
-    const scaling = configs.scaling(network, module, rank, parts.alpha?.data[0]);
+    const scaling = configs.scaling(network, spelled, rank, parts.alpha?.data[0]);
     configs.requireMagnitude(network, key, parts.magnitude !== undefined);
     const whole = { key, module, kind, rank, parts, scaling };
-    if (split === undefined) modules[network].set(path, whole);
-    else for (const part of partsOf(whole, split, file)) modules[network].set(part.module.replaceAll('.', '_'), part);
+    const own = hasHalves ? withHalvesTurned(whole, file) : whole;
+    for (const [at, one] of split === undefined ? [[path, own] as const] : partsOf(own, split, file)) {
+      if (modules[network].has(at)) throw new BadInput(`${file}: "${key}" is there twice, under another name.`);
+      modules[network].set(at, one);
+    }
   }
   if (found.size === 0) throw new BadInput(`${file} holds no adapter's matrices.`);
   return { file, modules };
@@ -113,7 +106,11 @@ export async function readAdapter(path: string): Promise<Adapter> {
  * An adapter of several layers that another program keeps as one (q, k and v behind one another): each has the whole's down
  * matrix and its rows of the up matrix.
  */
-function partsOf(whole: AdapterModule, split: readonly SplitModule[], file: string): AdapterModule[] {
+function partsOf(
+  whole: AdapterModule,
+  split: NonNullable<ParsedKey['split']>,
+  file: string,
+): (readonly [string, AdapterModule])[] {
   const { kind, parts, key } = whole;
   if (kind !== 'LoRA' || parts.magnitude !== undefined)
     throw new BadInput(
@@ -129,8 +126,25 @@ function partsOf(whole: AdapterModule, split: readonly SplitModule[], file: stri
     const rows = share * unit;
     const data = up.data.slice(row * columns, (row + rows) * columns);
     row += rows;
-    return { ...whole, module, parts: { ...parts, up: { ...up, shape: [rows, columns], data } } };
+    const part = { ...whole, module, parts: { ...parts, up: { ...up, shape: [rows, columns], data } } };
+    return [module.replaceAll('.', '_'), part] as const;
   });
+}
+
+/** Shift and scale become scale and shift, where the layer makes these two and not six. */
+function withHalvesTurned(whole: AdapterModule, file: string): AdapterModule {
+  const { kind, parts, key } = whole;
+  if (kind !== 'LoRA' || parts.magnitude !== undefined)
+    throw new BadInput(
+      `${file}: "${key}" is of a layer whose halves diffusers has the other way round; only LoRA's can be turned.`,
+    );
+  const up = parts.up!;
+  if (up.shape[0] !== 2 * parts.down!.shape[1]!) return whole;
+  const half = up.data.length / 2;
+  const data = new Float32Array(up.data.length);
+  data.set(up.data.subarray(half));
+  data.set(up.data.subarray(0, half), half);
+  return { ...whole, parts: { ...parts, up: { ...up, data } } };
 }
 
 /**

@@ -16,7 +16,7 @@ import { sd3 } from './denoisers/sd3.ts';
 import { unet } from './denoisers/unet.ts';
 import { families, type PipelineKind } from './families.ts';
 import { readPipelineFolder, samplerFor, type PipelineFolder } from './folder.ts';
-import { mergeAdapters, networkNames, readAdapter, type NetworkName } from './lora.ts';
+import { mergeAdapters, networkNames, readAdapter, type Adapter, type NetworkName } from './lora.ts';
 import { createPromptEncoder, zeroEmbedding, type PromptEmbedding, type PromptEncoder } from './prompt-encoding.ts';
 import { floatTensor, toFloat32 } from '../onnx/tensors.ts';
 import { TorchGenerator } from './torch-random.ts';
@@ -61,6 +61,15 @@ export class Stopped extends Error {
   override name = 'Stopped';
 }
 
+/** Trainers call T5 the third text encoder, whichever it is in the pipeline. */
+function ofFamily(adapter: Adapter, { kind }: PipelineFolder): Adapter {
+  const encoder = families[kind].t5?.encoder ?? 'text_encoder_3';
+  const { text_encoder_3: t5, ...modules } = adapter.modules;
+  if (encoder === 'text_encoder_3' || t5.size === 0) return adapter;
+  const own = new Map([...modules[encoder], ...t5]);
+  return { ...adapter, modules: { ...modules, [encoder]: own, text_encoder_3: new Map() } };
+}
+
 const denoisers: Record<PipelineKind, (session: Session, folder: PipelineFolder) => Denoiser> = {
   sd: unet,
   sdxl: unet,
@@ -94,7 +103,7 @@ export class Pipeline {
   static async load(source: PipelineSource, device: Device, threads?: number): Promise<Pipeline> {
     const folder = await readPipelineFolder(source.folder);
     const adapters = await Promise.all(
-      source.adapters.map(async ({ file, scale }) => ({ adapter: await readAdapter(file), scale })),
+      source.adapters.map(async ({ file, scale }) => ({ adapter: ofFamily(await readAdapter(file), folder), scale })),
     );
     const names: NetworkName[] = [...folder.textEncoders, families[folder.kind].network];
     for (const { adapter } of adapters) {

@@ -88,11 +88,7 @@ async function encoderOf(folder: PipelineFolder, sessions: readonly Session[]): 
     t5 === undefined
       ? { states: new Float32Array(length * textWidth!), tokens: length, width: textWidth!, pooled: undefined }
       : await encodeWith(sessions[t5Place!]!, t5.encode(prompt, length).ids, { state: 'last', pooled: null });
-  const chunksOf = (): never => {
-    throw new BadInput(
-      `${folder.folder} reads ${length} tokens of a prompt with T5; --long-prompts is for pipelines that read it with CLIP alone.`,
-    );
-  };
+  const chunksOf = () => requireChunks(folder);
   if (kind === 'pixart')
     return {
       chunksOf,
@@ -122,6 +118,14 @@ async function encoderOf(folder: PipelineFolder, sessions: readonly Session[]): 
       return { ...oneAfterAnother([clip, await readT5(prompt)]), pooled };
     },
   };
+}
+
+/** @throws BadInput for a pipeline whose prompts are not read in chunks */
+export function requireChunks({ folder, kind }: Pick<PipelineFolder, 'folder' | 'kind'>): never | 1 {
+  if (families[kind].t5 === null) return 1;
+  throw new BadInput(
+    `${folder} is ${families[kind].title}; --long-prompts is for Stable Diffusion 1 to XL, which read a prompt with CLIP alone.`,
+  );
 }
 
 /** As diffusers' PixArt pipelines read a prompt where they do not clean it of mark-up. */

@@ -27,11 +27,16 @@ export async function loadT5Tokenizer(folder: string): Promise<T5Tokenizer> {
     throw new BadInput(
       `${folder} has no tokenizer.json; save T5's tokenizer with transformers' T5TokenizerFast, as sentencepiece's spiece.model alone is not read.`,
     );
-  const definition = (await readJson(file)) as { model: { type?: string } };
-  if (definition.model.type !== 'Unigram')
-    throw new BadInput(`${file} is a ${String(definition.model.type)} tokenizer; T5's is Unigram.`);
+  const definition = (await readJson(file)) as { model?: { type?: string } };
+  if (definition.model?.type !== 'Unigram')
+    throw new BadInput(`${file} is a ${definition.model?.type ?? 'nameless'} tokenizer; T5's is Unigram.`);
   // A padding and a cut that were saved with it are the caller's matter here.
-  const tokenizer = new Tokenizer({ ...definition, padding: null, truncation: null }, {});
+  let tokenizer: Tokenizer;
+  try {
+    tokenizer = new Tokenizer({ ...definition, padding: null, truncation: null }, {});
+  } catch (error) {
+    throw new BadInput(`${file} is no complete tokenizer: ${(error as Error).message}.`);
+  }
   const id = (field: string, usual: string) => {
     const said = config[field] ?? usual;
     const token = typeof said === 'object' ? (said as { content: string }).content : (said as string);

@@ -298,6 +298,7 @@ const settings: TrainingSettings = {
   checkpointEvery: 4,
   seed: 1,
   maxSeconds: null,
+  gradientCheckpointing: false,
   safeguard: null,
   ema: null,
 };

@@ -2,6 +2,7 @@
  * @file FLUX.1's transformer, as diffusers' FluxTransformer2DModel takes its inputs: latents packed two by two into tokens, the
  * place of each token as an input, and (dev) the guidance scale it was distilled with.
  */
+import { BadInput } from '../../files/bad-input.ts';
 import type { PortInfo, Session, Value } from '../../onnx/session.ts';
 import { floatTensor, numbersTensor, timestepTensor, toFloat32 } from '../../onnx/tensors.ts';
 import type { PipelineFolder } from '../folder.ts';
@@ -19,6 +20,11 @@ const inputs = [
 
 export function flux(session: Session, folder: PipelineFolder): Denoiser {
   const port = portsOf(session, folder, inputs);
+  const takesGuidance = session.inputs.some(({ name }) => name === 'guidance');
+  if (takesGuidance !== (folder.guidance === 'input'))
+    throw new BadInput(
+      `${folder.folder}: the transformer ${takesGuidance ? 'takes' : 'does not take'} a guidance scale, its config says guidance_embeds = ${!takesGuidance}.`,
+    );
   return {
     condition(prompts, { guidance }, shape) {
       const batch = prompts.length;

@@ -221,6 +221,9 @@ export function requireKnownFields(id: string, json: Readonly<Record<string, unk
     throw new BadInput(
       `${file} is ${className === '' ? 'of a model' : `${className}'s`} whose noise is described in another way (EDM or flow matching, or neither); the sampler ${id} does not fit it.`,
     );
+  // FLUX's pipeline then takes the class's levels instead of its own.
+  if (id === 'flow-euler' && !off(json['use_flow_sigmas']))
+    throw new BadInput(`${file} asks for use_flow_sigmas = true, which visavis cannot do.`);
   // The network was trained on it, whatever the class that is asked makes of it.
   if (json['rescale_betas_zero_snr'] === true && table.fields['rescale_betas_zero_snr'] !== 'honoured')
     throw new BadInput(`${file} asks for rescale_betas_zero_snr = true, which the sampler ${id} cannot do.`);
