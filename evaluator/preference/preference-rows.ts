@@ -57,11 +57,13 @@ const imageChunk = 64;
 export interface PreferenceOptions {
   /** A row that is no preference refuses the source; it is left out and counted by default. */
   strict?: boolean | undefined;
+  /** Milliseconds that decoding a part of a Parquet file may take beside those for its bytes. */
+  patience?: number | undefined;
 }
 
 /** @throws BadInput when the source cannot be read, or not one row of it is a preference */
 export async function openPreferences(path: string, options: PreferenceOptions = {}): Promise<PreferenceSource> {
-  const source = await open(path, new Rows(options.strict === true));
+  const source = await open(path, new Rows(options.strict === true), options.patience);
   const [first] = source.skipped;
   if (source.rows.length === 0 && first !== undefined) throw new BadInput(`${first.example}: ${first.reason}.`);
   return source;
@@ -107,11 +109,13 @@ class Rows {
   }
 }
 
-async function open(path: string, all: Rows): Promise<PreferenceSource> {
+async function open(path: string, all: Rows, patience?: number): Promise<PreferenceSource> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) throw new BadInput(`There is no file or folder ${path}.`);
   if (!info.isDirectory())
-    return extname(path).toLowerCase() === '.parquet' ? openShards(path, [path], all) : openManifest(path, all);
+    return extname(path).toLowerCase() === '.parquet'
+      ? openShards(path, [path], all, patience)
+      : openManifest(path, all);
   const names = (await readdir(path)).sort();
   const shards = names.filter((name) => name.endsWith('.parquet'));
   if (shards.length > 0)
@@ -119,6 +123,7 @@ async function open(path: string, all: Rows): Promise<PreferenceSource> {
       path,
       shards.map((name) => join(path, name)),
       all,
+      patience,
     );
   const manifest = names.find((name) => /^(manifest|preferences|pairs)\.(jsonl|csv)$/.test(name));
   if (manifest === undefined)
@@ -132,11 +137,16 @@ interface Shard {
   first: number;
 }
 
-async function openShards(path: string, files: readonly string[], all: Rows): Promise<PreferenceSource> {
+async function openShards(
+  path: string,
+  files: readonly string[],
+  all: Rows,
+  patience?: number,
+): Promise<PreferenceSource> {
   const shards: Shard[] = [];
   for (const file of files) {
     const first = all.count;
-    const parquet = await openParquet(file);
+    const parquet = await openParquet(file, patience);
     const names = parquet.metadata.schema.slice(1).map(({ name }) => name);
     const missing = ['caption', 'image_0_uid', 'image_1_uid', 'label_0'].find((name) => !names.includes(name));
     if (missing !== undefined) throw new BadInput(`${file} has no column ${missing}; it is no Pick-a-Pic table.`);

@@ -1,20 +1,19 @@
-/** @file Parquet files: their columns, and their rows some at a time. What the library meets in a damaged file is one sentence. */
-import {
-  asyncBufferFromFile,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  type AsyncBuffer,
-  type FileMetaData,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+/**
+ * @file Parquet files: their columns, and their rows some at a time. What the library meets in a damaged file is one sentence; it
+ * decodes in a thread of its own, which ends when it takes longer, or needs more memory, than any whole file would.
+ */
+import type { FileMetaData } from 'hyparquet';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../threads/start.ts';
 import { BadInput } from './bad-input.ts';
 
 export interface ParquetFile {
   file: string;
-  buffer: AsyncBuffer;
   metadata: FileMetaData;
   /** As the footer says. */
   rows: number;
+  /** Milliseconds that a part may take beside those for its bytes. */
+  patience: number;
 }
 
 interface Part {
@@ -25,29 +24,35 @@ interface Part {
   utf8?: boolean;
 }
 
+/** What the thread is asked: a file's metadata, or rows of it. */
+export interface ParquetCall {
+  file: string;
+  part?: Part;
+}
+export type ParquetReply = { metadata: FileMetaData } | { rows: Record<string, unknown>[] } | { error: string };
+
+const usualPatience = 20_000;
+/** A hundredth of what the library decodes on a slow machine. */
+const bytesPerMillisecond = 500;
+
 /** @throws BadInput when the file is no complete parquet file */
-export async function openParquet(file: string): Promise<ParquetFile> {
-  try {
-    const buffer = await asyncBufferFromFile(file);
-    const metadata = await parquetMetadataAsync(buffer);
-    return { file, buffer, metadata, rows: Number(metadata.num_rows) };
-  } catch (error) {
-    throw new BadInput(`${file} is no complete parquet file: ${(error as Error).message}.`);
-  }
+export async function openParquet(file: string, patience = usualPatience): Promise<ParquetFile> {
+  const reply = await ask({ file }, patience);
+  if (!('metadata' in reply)) throw new BadInput(`${file} is no complete parquet file: ${problemOf(reply)}.`);
+  return { file, metadata: reply.metadata, rows: Number(reply.metadata.num_rows), patience };
 }
 
 /** @throws BadInput when the part is damaged, or has fewer rows than the footer says */
-export async function readParquet({ file, buffer, metadata }: ParquetFile, part: Part) {
-  let read;
-  try {
-    read = await parquetReadObjects({ file: buffer, metadata, compressors, ...part });
-  } catch (error) {
-    throw new BadInput(`${file} is a damaged parquet file: ${(error as Error).message}.`);
-  }
+export async function readParquet(
+  { file, metadata, patience }: ParquetFile,
+  part: Part,
+): Promise<Record<string, unknown>[]> {
+  const reply = await ask({ file, part }, patience + bytesOf(metadata, part) / bytesPerMillisecond);
+  if (!('rows' in reply)) throw new BadInput(`${file} is a damaged parquet file: ${problemOf(reply)}.`);
   // A damaged count may say anything.
-  if (read.length !== part.rowEnd - part.rowStart)
+  if (reply.rows.length !== part.rowEnd - part.rowStart)
     throw new BadInput(`${file} is a damaged parquet file: rows are missing.`);
-  return read;
+  return reply.rows;
 }
 
 /** All rows, `chunk` of them decoded at once. */
@@ -56,4 +61,59 @@ export async function* parquetRows(parquet: ParquetFile, columns: string[], chun
     const rowEnd = Math.min(rowStart + chunk, parquet.rows);
     yield* await readParquet(parquet, { columns, rowStart, rowEnd });
   }
+}
+
+function problemOf(reply: ParquetReply): string {
+  return 'error' in reply ? reply.error : 'it was read as something else';
+}
+
+/** Of the row groups that the part is in, all columns: the library reads whole groups of the asked ones. */
+function bytesOf({ row_groups: groups }: FileMetaData, { rowStart, rowEnd }: Part): number {
+  let [first, bytes] = [0, 0];
+  for (const { num_rows, total_byte_size } of groups) {
+    const end = first + Number(num_rows);
+    if (first < rowEnd && end > rowStart) bytes += Math.max(0, Number(total_byte_size));
+    first = end;
+  }
+  return Number.isFinite(bytes) ? bytes : 0;
+}
+
+let thread: Worker | undefined;
+let queue: Promise<unknown> = Promise.resolve();
+
+/** One call at a time. */
+function ask(call: ParquetCall, milliseconds: number): Promise<ParquetReply> {
+  const answer = queue.then(() => askNow(call, milliseconds));
+  queue = answer;
+  return answer;
+}
+
+function askNow(call: ParquetCall, milliseconds: number): Promise<ParquetReply> {
+  const worker = (thread ??= started());
+  worker.ref();
+  return new Promise((resolve) => {
+    const settle = (reply: ParquetReply) => {
+      clearTimeout(timer);
+      worker.off('message', settle).off('error', failed).off('exit', ended);
+      worker.unref();
+      resolve(reply);
+    };
+    const fail = (error: string) => {
+      thread = undefined;
+      settle({ error });
+      void worker.terminate();
+    };
+    const failed = ({ message }: Error) => fail(message);
+    const ended = () => fail('decoding it ended early');
+    const seconds = Math.round(milliseconds / 1000);
+    const timer = setTimeout(() => fail(`decoding a part of it takes more than ${seconds} s`), milliseconds);
+    worker.once('message', settle).once('error', failed).once('exit', ended);
+    worker.postMessage(call);
+  });
+}
+
+function started(): Worker {
+  const worker = startThread(new URL('./parquet-thread.js', import.meta.url), undefined);
+  // What comes after an answer has no one to go to; the next call begins a new thread.
+  return worker.on('error', () => (thread = undefined)).on('exit', () => (thread = undefined));
 }

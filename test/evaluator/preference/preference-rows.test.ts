@@ -53,18 +53,31 @@ describe('parquet', () => {
     ]);
   });
 
-  // Of the footer: a page whose header says more values than it has keeps the library busy for ever (hyparquet 1.31.5).
-  it('with any byte of the footer changed or the end cut off is read or refused in a sentence', async () => {
+  it('with any byte changed or the end cut off is read or refused in a sentence', async () => {
     write([1, 0, 0.5, 1]);
     const whole = readFileSync(path);
+    const opened = async (bytes: Uint8Array) => {
+      await writeFile(path, bytes);
+      await openPreferences(path, { patience: 400 }).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(BadInput);
+        if (/takes more than/.test((error as Error).message)) endless++;
+      });
+    };
+    let endless = 0;
+    // Every byte alone; then several of the footer together.
+    for (let place = 0; place < whole.length; place++)
+      for (const value of [0, whole[place]! ^ 0x40]) {
+        const bytes = Buffer.from(whole);
+        bytes[place] = value;
+        await opened(bytes);
+      }
     const footer = whole.length - 8 - whole.readUInt32LE(whole.length - 8);
     const change = fc.tuple(fc.integer({ min: footer, max: whole.length - 1 }), fc.nat(255));
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
         const bytes = Buffer.from(whole);
         for (const [place, value] of changes) bytes[place] = value;
-        await writeFile(path, bytes);
-        await openPreferences(path).catch((error: unknown) => expect(error).toBeInstanceOf(BadInput));
+        await opened(bytes);
       }),
       { numRuns: 500, seed: 7 },
     );
@@ -72,5 +85,9 @@ describe('parquet', () => {
       await writeFile(path, whole.subarray(0, end));
       await expect(openPreferences(path)).rejects.toBeInstanceOf(BadInput);
     }
-  }, 60_000);
+    // Some keep the library busy for ever; the file after them is read by another thread.
+    expect(endless).toBeGreaterThan(0);
+    await writeFile(path, whole);
+    expect((await openPreferences(path)).rows).toHaveLength(4);
+  }, 120_000);
 });
