@@ -88,7 +88,10 @@ async function encoderOf(folder: PipelineFolder, sessions: readonly Session[]): 
     t5 === undefined
       ? { states: new Float32Array(length * textWidth!), tokens: length, width: textWidth!, pooled: undefined }
       : await encodeWith(sessions[t5Place!]!, t5.encode(prompt, length).ids, { state: 'last', pooled: null });
-  const chunksOf = () => requireChunks(folder);
+  const chunksOf = () => {
+    requireChunks(folder);
+    return 1;
+  };
   if (kind === 'pixart')
     return {
       chunksOf,
@@ -121,8 +124,8 @@ async function encoderOf(folder: PipelineFolder, sessions: readonly Session[]): 
 }
 
 /** @throws BadInput for a pipeline whose prompts are not read in chunks */
-export function requireChunks({ folder, kind }: Pick<PipelineFolder, 'folder' | 'kind'>): never | 1 {
-  if (families[kind].t5 === null) return 1;
+export function requireChunks({ folder, kind }: Pick<PipelineFolder, 'folder' | 'kind'>): void {
+  if (families[kind].t5 === null) return;
   throw new BadInput(
     `${folder} is ${families[kind].title}; --long-prompts is for Stable Diffusion 1 to XL, which read a prompt with CLIP alone.`,
   );

@@ -23,6 +23,7 @@ import { defaultSettings } from '../../../../evaluator/models/add.ts';
 import { renderImage } from '../../../../evaluator/renders/generate.ts';
 import { runTraining } from '../../../../evaluator/preference/run-training.ts';
 import type { ElementType } from '../../../../evaluator/engine/onnx/session.ts';
+import { largestDifference } from '../../../support/differences.ts';
 import { flowParts, flowPipeline, type FlowPipeline } from '../../../support/flow-pipelines.ts';
 import { golden, temporaryFolder } from '../../../support/folders.ts';
 
@@ -131,13 +132,6 @@ interface Case {
 }
 
 const hooks = { shouldStop: () => false, onStep: () => undefined };
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a).toHaveLength(b.length);
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
-  return largest;
-}
-
 async function isDiffusers(folder: string, one: Case, adapters: { file: string; scale: number }[]): Promise<void> {
   const pipeline = await Pipeline.load({ folder, adapters }, { kind: 'cpu' });
   const settings: GenerationSettings = {

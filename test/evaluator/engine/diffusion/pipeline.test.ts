@@ -14,6 +14,7 @@ import {
 } from '../../../../evaluator/engine/diffusion/pipeline.ts';
 import { encodeSafeTensors, readSafeTensors, type SafeTensor } from '../../../../evaluator/engine/onnx/safetensors.ts';
 import { starter } from '../../../../evaluator/starter/starter.ts';
+import { largestDifference } from '../../../support/differences.ts';
 import { golden as goldenFolder, temporaryFolder } from '../../../support/folders.ts';
 
 interface GoldenCase {
@@ -38,12 +39,6 @@ function goldenCases(set: string): GoldenCase[] {
   const read = (name: string) =>
     JSON.parse(readFileSync(join(goldenFolder, set, 'golden', name), 'utf8')) as GoldenCase[];
   return [...read('cases.json'), ...read('lora_cases.json')];
-}
-
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
-  return largest;
 }
 
 describe.each(['sd-tiny', 'sdxl-tiny'])('%s', (set) => {
