@@ -56,7 +56,10 @@ export function trainCommand(): Command {
     )
     .addOption(new Option('--objective <name>', 'what is minimised').choices(objectiveNames))
     .requiredOption('--pipeline <dir>', 'diffusers/optimum ONNX folder')
-    .option('--preferences <file>', 'Pick-a-Pic style parquet, CSV or JSONL; ties are left out')
+    .option(
+      '--preferences <file>',
+      'Pick-a-Pic style parquet, CSV or JSONL; ties are left out; for kto and ncp-kto also rows of caption, image, liked',
+    )
     .option('--out <dir>', 'where the result, its checkpoints and log.jsonl go')
     .option('--verify <dir>', 'recompute reference cases instead of training')
     .addOption(

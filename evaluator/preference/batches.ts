@@ -48,10 +48,18 @@ export class Batches {
     const z = generator.randn(batch * size); // [batch, channels, height, width]
     const winner = new Float32Array(batch * size); // [batch, channels, height, width]
     const loser = new Float32Array(batch * size); // [batch, channels, height, width]
-    const conditions = Object.fromEntries(
-      // [batch, …dims of the condition]
-      Object.entries(dims).map(([name, shape]) => [name, new Float32Array(batch * shape.reduce((x, y) => x * y, 1))]),
-    );
+    const empty = () =>
+      Object.fromEntries(
+        // [batch, …dims of the condition]
+        Object.entries(dims).map(([name, shape]) => [name, new Float32Array(batch * shape.reduce((x, y) => x * y, 1))]),
+      );
+    const conditions = empty();
+    const isApart = this.#source.pairs.some(({ loserCaption }) => loserCaption !== undefined);
+    const loserConditions = isApart ? empty() : undefined;
+    const put = (into: Record<string, Float32Array>, caption: string, i: number) => {
+      for (const [name, values] of Object.entries(this.#source.conditions(caption)))
+        into[name]!.set(values, i * values.length);
+    };
     const timesteps: number[] = []; // [batch]
     for (let i = 0; i < batch; i++) {
       const pair = this.#source.pairs[this.#nthPair((step * accumulate + part) * batch + i)]!;
@@ -59,10 +67,10 @@ export class Batches {
       this.#source.latent(pair.winner, generator.randn(size), winner.subarray(i * size, (i + 1) * size));
       this.#source.latent(pair.loser, generator.randn(size), loser.subarray(i * size, (i + 1) * size));
       timesteps.push(firstTimestep + random.below(this.#timesteps - firstTimestep));
-      for (const [name, values] of Object.entries(this.#source.conditions(pair.caption)))
-        conditions[name]!.set(values, i * values.length);
+      put(conditions, pair.caption, i);
+      if (loserConditions !== undefined) put(loserConditions, pair.loserCaption ?? pair.caption, i);
     }
-    return { winner, loser, noise, z, timesteps, conditions };
+    return { winner, loser, noise, z, timesteps, conditions, ...(loserConditions && { loserConditions }) };
   }
 
   /** The pair at a place in the endless sequence of shuffled epochs (Fisher–Yates). */

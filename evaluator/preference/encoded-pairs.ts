@@ -20,6 +20,8 @@ import type { NetworkShape } from './training-session.ts';
 
 export interface EncodedPair {
   caption: string;
+  /** Where the loser is of another caption. */
+  loserCaption?: string;
   winner: string;
   loser: string;
 }
@@ -74,8 +76,9 @@ export class EncodedPairs {
         ...(pooled === 0 ? {} : { text_embeds: [pooled], time_ids: [6] }),
       },
     };
-    const pairs = request.pairs.map(({ caption, winner, loser }) => ({
+    const pairs = request.pairs.map(({ caption, loserCaption, winner, loser }) => ({
       caption,
+      ...(loserCaption === undefined ? {} : { loserCaption }),
       winner: keys.get(`${winner.row.index} ${winner.side}`)!,
       loser: keys.get(`${loser.row.index} ${loser.side}`)!,
     }));
@@ -190,7 +193,7 @@ async function encodeCaptions({ folder, pairs, cacheFolder, device, onProgress }
     names.map((part) => createSession({ file: join(folder.folder, part, 'model.onnx') }, device)),
   );
   const encoder = await createPromptEncoder(folder, sessions);
-  const captions = [...new Set(pairs.map(({ caption }) => caption))];
+  const captions = [...new Set(pairs.flatMap(({ caption, loserCaption }) => [caption, loserCaption ?? caption]))];
   // The first is encoded in any case: it says the shapes.
   const { tokens, width, pooled } = await encoder.encode(captions[0]!);
   for (const [i, caption] of captions.entries()) {

@@ -2,6 +2,7 @@
  * @file Which pairs to train on. Gambashidze et al. (2025), arXiv:2406.17636: the gradients of two pairs that share an image
  * x1 < x2 < x3 partly cancel (eq. 20–21), so only absolute winners are kept; table 2's mini sets.
  */
+import { BadInput } from '../engine/files/bad-input.ts';
 import type { PreferenceRow } from './preference-rows.ts';
 
 export const keepChoices = ['absolute-winners', 'x>y', 'x>y,x>z', 'x>y,y>z'] as const;
@@ -12,6 +13,8 @@ export type RowChoice = (typeof rowChoices)[number];
 /** A pair to train on: where the winner's image and the loser's are. Both are of one row, but for x>z. */
 export interface KeptPair {
   caption: string;
+  /** Of single images (likes.ts), whose captions differ. */
+  loserCaption?: string;
   winner: { row: PreferenceRow; side: 0 | 1 };
   loser: { row: PreferenceRow; side: 0 | 1 };
 }
@@ -32,6 +35,8 @@ interface Decision {
 /** By caption, each image's wins, losses and ties, in the rows' order. */
 function recordsByCaption(rows: readonly PreferenceRow[]): Map<string, Map<string, ImageRecord>> {
   const captions = new Map<string, Map<string, ImageRecord>>();
+  if (rows.some(({ isSingle }) => isSingle === true))
+    throw new BadInput('These are single images that were liked or not; only pairs are inspected and filtered.');
   for (const row of rows) {
     let images = captions.get(row.caption);
     if (images === undefined) captions.set(row.caption, (images = new Map()));

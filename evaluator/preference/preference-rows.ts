@@ -1,6 +1,6 @@
 /**
  * @file Preference pairs as Pick-a-Pic v2 has them (Kirstain et al. 2023, arXiv:2305.01569): rows without their images, which
- * are read when they are needed. Sources: a parquet file, a folder of parquet shards, CSV or JSONL; a file larger than memory
+ * are read when they are needed. Sources: a parquet file, a folder of parquet shards, CSV or JSONL, which may hold single images too; a file larger than memory
  * is read row group by row group.
  */
 import { readdir, stat } from 'node:fs/promises';
@@ -16,8 +16,10 @@ export interface PreferenceRow {
   caption: string;
   /** Two names of images, unique within the source; a path where a manifest gives no uid. */
   images: readonly [string, string];
-  /** 1: the first image won; 0: the second; ½: a tie. */
+  /** 1: the first image won; 0: the second; ½: a tie. Of a single image: 1 liked, 0 not. */
   label: 0 | 0.5 | 1;
+  /** One image that was liked or not, twice in `images`. */
+  isSingle?: true;
   models: readonly [string | null, string | null];
   /** Milliseconds, or NaN. */
   createdAt: number;
@@ -200,11 +202,20 @@ async function openManifest(file: string, all: Rows): Promise<PreferenceSource> 
   const text = (await readForeign(file)).toString('utf8');
   const read = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
   const paths: [string, string][] = [];
-  for (const { line, fields } of read) {
+  for (const { line, fields: own } of read) {
+    // One image, liked or not.
+    const isSingle = own['image'] !== undefined && own['liked'] !== undefined;
+    const liked =
+      own['liked'] === true || own['liked'] === 'true'
+        ? 1
+        : own['liked'] === false || own['liked'] === 'false'
+          ? 0
+          : own['liked'];
+    const fields = isSingle ? { ...own, image_0: own['image'], image_1: own['image'], label_0: liked } : own;
     const path = (side: 0 | 1) => textOf(fields[`image_${side}`] ?? fields[`path_${side}`]);
     paths.push([path(0) ?? '', path(1) ?? '']);
     const uids = { image_0_uid: fields['image_0_uid'] ?? path(0), image_1_uid: fields['image_1_uid'] ?? path(1) };
-    all.add({ ...fields, ...uids }, `${file}, line ${line}`);
+    all.add({ ...fields, ...uids, isSingle }, `${file}, line ${line}`);
   }
   const { rows } = all;
   const byUid = new Map(
@@ -218,13 +229,14 @@ async function openManifest(file: string, all: Rows): Promise<PreferenceSource> 
     imagePath: (uid) => byUid.get(uid) || undefined,
     async *readImages(indices) {
       for (const index of [...indices].sort((x, y) => x - y)) {
-        const images = await Promise.all(
-          paths[index]!.map(async (path) => {
-            if (path === '') throw new BadInput(`${file}: row ${index + 1} names no image files.`);
-            return readForeign(resolve(dirname(file), path), { place: file });
-          }),
-        );
-        yield { index, images: images as unknown as [Uint8Array, Uint8Array] };
+        const [first, second] = paths[index]!;
+        const image = async (path: string) => {
+          if (path === '') throw new BadInput(`${file}: row ${index + 1} names no image files.`);
+          return readForeign(resolve(dirname(file), path), { place: file });
+        };
+        const one = image(first);
+        const images = await Promise.all([one, second === first ? one : image(second)]);
+        yield { index, images };
       }
     },
   };
@@ -246,13 +258,16 @@ function textOf(value: unknown): string | undefined {
 
 function rowOf(fields: Record<string, unknown>, index: number, intern: (text: string) => string): PreferenceRow {
   const caption = textOf(fields['caption'] ?? fields['prompt']);
+  const isSingle = fields['isSingle'] === true;
   const [a, b] = [textOf(fields['image_0_uid']), textOf(fields['image_1_uid'])];
   if (caption === undefined || a === undefined || b === undefined)
     throw new BadInput(
       `a pair needs a caption and two images (image_0_uid and image_1_uid, or paths image_0 and image_1).`,
     );
-  if (a === b) throw new BadInput(`both images are ${a}.`);
+  if (a === b && !isSingle) throw new BadInput(`both images are ${a}.`);
   const label = Number(fields['label_0']);
+  if (isSingle && (fields['liked'] === '' || fields['liked'] == null || ![0, 1].includes(label)))
+    throw new BadInput(`liked is ${String(fields['liked'])}; it must be true or false, 1 or 0.`);
   if (fields['label_0'] === '' || fields['label_0'] == null || ![0, 0.5, 1].includes(label))
     throw new BadInput(`label_0 is ${String(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);
   const model = (side: 0 | 1) => {
@@ -264,6 +279,7 @@ function rowOf(fields: Record<string, unknown>, index: number, intern: (text: st
     caption: intern(caption),
     images: [a, b],
     label: label as PreferenceRow['label'],
+    ...(isSingle && { isSingle: true as const }),
     models: [model(0), model(1)],
     createdAt: timeOf(fields['created_at']),
     rankingId: fields['ranking_id'] == null || fields['ranking_id'] === '' ? NaN : Number(fields['ranking_id']),

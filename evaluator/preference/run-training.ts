@@ -9,7 +9,7 @@ import { digestOf, hashFile, hashFiles } from '../engine/files/hashes.ts';
 import { readModel } from '../engine/onnx/model-file.ts';
 import { externalFiles } from '../engine/onnx/subgraph.ts';
 import { EncodedPairs } from './encoded-pairs.ts';
-import { decidedPairs } from './filter.ts';
+import { trainablePairs } from './likes.ts';
 import { openPreferences, type PreferenceSource } from './preference-rows.ts';
 import type { LogRow } from '../../contract/training.ts';
 import { train, type TrainingOutcome, type TrainingSettings } from './trainer.ts';
@@ -55,14 +55,15 @@ export async function runTraining(
   checkSize('width', width, folder);
   checkSize('height', height, folder);
   const source = await openPreferences(request.preferences);
-  const pairs = decidedPairs(source.rows);
+  const pairs = trainablePairs(source.rows, request.settings);
   const encoded = await EncodedPairs.create({ ...request, folder, source, pairs, width, height });
   try {
     const file = unetOf(folder.folder);
     const unet = await hashFile(file);
     const beside = await hashFiles(dirname(file), externalFiles(await readModel(file)));
     const data = createHash('sha256');
-    for (const { caption, winner, loser } of encoded.pairs) data.update(`${caption}\0${winner}\0${loser}\n`);
+    for (const { caption, loserCaption, winner, loser } of encoded.pairs)
+      data.update(`${caption}\0${winner}\0${loser}${loserCaption === undefined ? '' : `\0${loserCaption}`}\n`);
     const identity = {
       unetSha256: unet.sha256,
       // An export with its weights beside it may be the same file for all of them.

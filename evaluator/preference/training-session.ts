@@ -23,6 +23,8 @@ export interface Batch {
   timesteps: readonly number[];
   /** Conditions by the network's input names, each [pairs, …]: encoder_hidden_states, SDXL's text_embeds and time_ids. */
   conditions: Readonly<Record<string, Float32Array>>;
+  /** The losers', where they are of other captions. */
+  loserConditions?: Readonly<Record<string, Float32Array>>;
 }
 
 export interface NetworkShape {
@@ -134,7 +136,15 @@ export class TrainingSession {
     return this.#session.release();
   }
 
-  #feeds({ winner, loser, noise, z, timesteps, conditions }: Batch): Record<string, Value> {
+  #feeds({
+    winner,
+    loser,
+    noise,
+    z,
+    timesteps,
+    conditions,
+    loserConditions = conditions,
+  }: Batch): Record<string, Value> {
     const { channels, height, width } = this.#shape;
     const size = channels * height * width;
     const { samples } = this.training;
@@ -155,9 +165,9 @@ export class TrainingSession {
       kappa[i] = this.#schedule.kappa[t]!;
       if (this.#perceptual) stepBack(this.#schedule, at(sample, i), at(noise, pair), at(z, pair), t, at(target, i));
     }
-    const twice = (array: Float32Array) => {
-      const out = new Float32Array(array.length * sides);
-      for (let side = 0; side < sides; side++) out.set(array, side * array.length);
+    const ofSides = (winners: Float32Array, losers: Float32Array) => {
+      const out = new Float32Array(winners.length * sides);
+      for (let side = 0; side < sides; side++) out.set(side === 0 ? winners : losers, side * winners.length);
       return out;
     };
     const feeds: Record<string, Value> = {
@@ -166,7 +176,11 @@ export class TrainingSession {
       timestep: this.#timesteps(timesteps, sides, 0),
     };
     for (const [name, dimensions] of Object.entries(this.#shape.conditions))
-      feeds[name] = { type: 'float32', data: twice(conditions[name]!), dims: [samples, ...dimensions] };
+      feeds[name] = {
+        type: 'float32',
+        data: ofSides(conditions[name]!, loserConditions[name]!),
+        dims: [samples, ...dimensions],
+      };
     if (this.#perceptual) {
       feeds['target_sample'] = { type: 'float32', data: target, dims };
       feeds['target_timestep'] = this.#timesteps(timesteps, sides, -1);

@@ -1,6 +1,6 @@
 /**
  * @file Diffusion-KTO (Li et al. 2024, arXiv:2404.04465) and, on perceptual errors, NCP-KTO: every image counts for itself, as
- * liked or disliked. Of a pair the winner is a like and the loser a dislike.
+ * liked or disliked. Of a pair the winner is a like and the loser a dislike; single images are liked or not (likes.ts).
  *
  *   E[σ(−β(g^w − Q))] + E[σ(β(g^l − Q))], halved,   g = L_ref − L_θ,   Q = max(0, the mean of all g in the batch)
  *
@@ -13,6 +13,7 @@ import { meanOf, type Loss } from './objective.ts';
 export const kto: Loss = {
   usesLoser: true,
   usesReference: true,
+  takesSingle: true,
   usualBeta: 2500,
   graph(graph, errors, { beta }) {
     const liked = graph.minus(errors.referenceWinner(), errors.winner());

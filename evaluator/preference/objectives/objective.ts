@@ -29,6 +29,8 @@ export interface Loss {
   usesLoser: boolean;
   usesReference: boolean;
   usesShift?: boolean;
+  /** Takes images that were liked or not, each by itself. */
+  takesSingle?: boolean;
   /** β where none is asked for; null: it has to be. */
   usualBeta: number | null;
   /** A value of shape [1]. @param lambda weight of CPO's second term */
