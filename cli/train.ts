@@ -119,7 +119,8 @@ export function trainCommand(): Command {
     .option('--data <dir>', 'data directory, whose cache keeps latents and prompt states')
     .option('--json', 'print JSON')
     .action(async (options: Options, command: Command) => {
-      if (options.verify !== undefined) refuse(command, ['adapter', 'targetModules'], 'the cases say it themselves');
+      if (options.verify !== undefined)
+        refuse(command, ['adapter', 'targetModules', 'gradientCheckpointing'], 'the cases say it themselves');
       if (options.adapter === 'none')
         refuse(command, ['rank', 'alpha', 'targetModules', 'saveAs'], 'it is for adapters; --adapter none makes none');
       if (options.queue) {

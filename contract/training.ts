@@ -13,7 +13,10 @@ export const logRowSchema = z.object({
     .describe(
       'Share of the pairs that the model itself orders as people did (L^w − L^l against the reference where there is one); null for SFT.',
     ),
-  margin: z.number().nullable().describe('Mean of β·logits over the pairs, no unit; null for SFT.'),
+  margin: z
+    .number()
+    .nullable()
+    .describe('Mean of β·logits over the pairs, no unit; null for SFT and for single images.'),
   gradientNorm: z.number().describe('Global L2 norm of the gradient before clipping.'),
   learningRate: z.number().describe("This step's learning rate, warm-up included."),
   seconds: z.number().describe('Seconds that the step took.'),
@@ -38,7 +41,10 @@ export const trainingRunSchema = z.object({
         step,
         deviceSeconds,
         loss: z.number().describe('Mean over the steps of this point, no unit.'),
-        implicitAccuracy: z.number().nullable().describe('Mean share of pairs ordered as people did; null for SFT.'),
+        implicitAccuracy: z
+          .number()
+          .nullable()
+          .describe('Mean share of pairs ordered as people did; null for SFT and for single images.'),
         gradientNorm: z.number().describe('Mean global L2 norm of the gradient before clipping.'),
       }),
     )

@@ -10,6 +10,7 @@ import { digestOf, hashFile, hashFiles, type HashedFile } from '../engine/files/
 import type { ObjectStore } from '../engine/store/object-store.ts';
 import { fetchFolder, requireInside, shareFiles, totalBytes } from '../models/networks.ts';
 import { hashPipeline } from '../models/settings.ts';
+import { trainablePairs } from '../preference/likes.ts';
 import { openPreferences, type PreferenceSource } from '../preference/preference-rows.ts';
 import { runTraining } from '../preference/run-training.ts';
 import type { TrainingSettings } from '../preference/trainer.ts';
@@ -56,7 +57,7 @@ export async function planTraining(
   const unet = pipeline.filter(({ path }) => path.startsWith('unet/'));
   if (!unet.some(({ path }) => path === 'unet/model.onnx'))
     throw new BadInput(`${asked.pipeline} has no unet/model.onnx; train with an exported pipeline (docs/models.md).`);
-  const { root, path, names, leftOut } = await filesOfPreferences(resolve(asked.preferences));
+  const { root, path, names, leftOut } = await filesOfPreferences(resolve(asked.preferences), settings);
   const files: HashedFile[] = [];
   for (const name of names) files.push(await hashFile(join(root, name), name));
   const absolute = (folder: string, list: readonly HashedFile[]) =>
@@ -78,8 +79,11 @@ export async function planTraining(
 /** Everything that a source reads, by its place in the folder that holds all of it. */
 async function filesOfPreferences(
   path: string,
+  settings: TrainingSettings,
 ): Promise<{ root: string; path: string; names: string[]; leftOut: PreferenceSource['skipped'] }> {
   const source = await openPreferences(path);
+  // What cannot be trained on is said here, before anything is sent.
+  trainablePairs(source.rows, settings);
   const leftOut = source.skipped;
   if (source.folder === undefined) {
     if (source.path.endsWith('.parquet')) {

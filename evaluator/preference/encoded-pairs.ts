@@ -20,7 +20,7 @@ import type { NetworkShape } from './training-session.ts';
 
 export interface EncodedPair {
   caption: string;
-  /** Where the loser is of another caption. */
+  /** Where the loser has a caption of its own. */
   loserCaption?: string;
   winner: string;
   loser: string;

@@ -13,7 +13,7 @@ export type RowChoice = (typeof rowChoices)[number];
 /** A pair to train on: where the winner's image and the loser's are. Both are of one row, but for x>z. */
 export interface KeptPair {
   caption: string;
-  /** Of single images (likes.ts), whose captions differ. */
+  /** Of single images (likes.ts), each with its own. */
   loserCaption?: string;
   winner: { row: PreferenceRow; side: 0 | 1 };
   loser: { row: PreferenceRow; side: 0 | 1 };

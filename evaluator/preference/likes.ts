@@ -1,6 +1,7 @@
 /**
  * @file Images that were liked or not, each by itself, in place of pairs: what Diffusion-KTO needs (Li et al. 2024,
- * arXiv:2404.04465). A like is put beside a dislike of another caption; its objective looks at each alone but for the batch's mean.
+ * arXiv:2404.04465). A like is put beside a dislike, each with its own caption; the objective looks at each alone
+ * but for the batch's mean. Both share ε and t, as the images of a pair do.
  */
 import { BadInput } from '../engine/files/bad-input.ts';
 import { mixPair } from '../statistics/mix.ts';

@@ -203,19 +203,11 @@ async function openManifest(file: string, all: Rows): Promise<PreferenceSource> 
   const read = /\.jsonl$/i.test(file) ? jsonRows(text, file) : csvRows(text, file);
   const paths: [string, string][] = [];
   for (const { line, fields: own } of read) {
-    // One image, liked or not.
-    const isSingle = own['image'] !== undefined && own['liked'] !== undefined;
-    const liked =
-      own['liked'] === true || own['liked'] === 'true'
-        ? 1
-        : own['liked'] === false || own['liked'] === 'false'
-          ? 0
-          : own['liked'];
-    const fields = isSingle ? { ...own, image_0: own['image'], image_1: own['image'], label_0: liked } : own;
+    const fields = withSingle(own);
     const path = (side: 0 | 1) => textOf(fields[`image_${side}`] ?? fields[`path_${side}`]);
     paths.push([path(0) ?? '', path(1) ?? '']);
     const uids = { image_0_uid: fields['image_0_uid'] ?? path(0), image_1_uid: fields['image_1_uid'] ?? path(1) };
-    all.add({ ...fields, ...uids, isSingle }, `${file}, line ${line}`);
+    all.add({ ...fields, ...uids }, `${file}, line ${line}`);
   }
   const { rows } = all;
   const byUid = new Map(
@@ -242,6 +234,19 @@ async function openManifest(file: string, all: Rows): Promise<PreferenceSource> 
   };
 }
 
+const isGiven = (value: unknown) => value !== undefined && value !== null && value !== '';
+const ofPairs = ['image_0', 'image_1', 'path_0', 'path_1', 'image_0_uid', 'image_1_uid', 'label_0'];
+
+/** A row of one image that was liked or not as one of two; other rows as they are. Columns that a row leaves empty are not there. */
+function withSingle(row: Record<string, unknown>): Record<string, unknown> {
+  const { image, liked } = row;
+  if (!isGiven(image) || !('liked' in row)) return row;
+  if (ofPairs.some((name) => isGiven(row[name]))) return isGiven(liked) ? { ...row, isBoth: true } : row;
+  const said = liked === true || liked === 'true' ? 1 : liked === false || liked === 'false' ? 0 : liked;
+  const own = Object.fromEntries(Object.entries(row).filter(([name]) => !ofPairs.includes(name)));
+  return { ...own, image_0: image, image_1: image, label_0: said, isSingle: true };
+}
+
 /** Captions and models repeat by the thousand: one string each. */
 function interner(): (text: string) => string {
   const known = new Map<string, string>();
@@ -259,6 +264,8 @@ function textOf(value: unknown): string | undefined {
 function rowOf(fields: Record<string, unknown>, index: number, intern: (text: string) => string): PreferenceRow {
   const caption = textOf(fields['caption'] ?? fields['prompt']);
   const isSingle = fields['isSingle'] === true;
+  if (fields['isBoth'] === true)
+    throw new BadInput(`it has a pair and an image that was liked or not; a row is one of them.`);
   const [a, b] = [textOf(fields['image_0_uid']), textOf(fields['image_1_uid'])];
   if (caption === undefined || a === undefined || b === undefined)
     throw new BadInput(
@@ -266,7 +273,7 @@ function rowOf(fields: Record<string, unknown>, index: number, intern: (text: st
     );
   if (a === b && !isSingle) throw new BadInput(`both images are ${a}.`);
   const label = Number(fields['label_0']);
-  if (isSingle && (fields['liked'] === '' || fields['liked'] == null || ![0, 1].includes(label)))
+  if (isSingle && (!isGiven(fields['liked']) || ![0, 1].includes(label)))
     throw new BadInput(`liked is ${String(fields['liked'])}; it must be true or false, 1 or 0.`);
   if (fields['label_0'] === '' || fields['label_0'] == null || ![0, 0.5, 1].includes(label))
     throw new BadInput(`label_0 is ${String(fields['label_0'])}; it must be 1, 0 or 0.5 (a tie).`);

@@ -123,7 +123,9 @@ export function trainingGraph(
   if (spec.gradientCheckpointing === true) {
     const made = (node: OnnxNode) => /^(?!policy|base|target|reference)/.test(node.name ?? '');
     const known = gradients.filter((name) => name !== undefined);
-    recompute(graph, steps, { segmentOf: blockOfPolicy, inherits: made, gradients: known });
+    const blocks = recompute(graph, steps, { segmentOf: blockOfPolicy, inherits: made, gradients: known });
+    if (blocks === 0)
+      throw new BadInput(`${network.file} has no blocks to compute again; its nodes' names say nothing of them.`);
   }
   graph.output(loss, 'loss');
   graph.output(modelErrors, 'model_errors');
@@ -149,9 +151,11 @@ export function trainingGraph(
 
 /** Of the trained pass and its encoder, the block that is computed again as a whole: a resnet, a transformer block, what is around it. */
 function blockOfPolicy({ name }: OnnxNode): string | undefined {
-  return /^policy(?: encoder)?\/+(?:(?:down|up)_blocks\.\d+|mid_block)\/(?:attentions|resnets)\.\d+(?:\/transformer_blocks\.\d+)?(?=\/)/.exec(
-    name ?? '',
-  )?.[0];
+  const found =
+    /^(policy(?: encoder)?\/)(?:.*\/)?((?:(?:down|up)_blocks\.\d+|mid_block)\/(?:attentions|resnets)\.\d+(?:\/transformer_blocks\.\d+)?)\//.exec(
+      name ?? '',
+    );
+  return found === null ? undefined : found[1]! + found[2]!;
 }
 
 /** What is trained, and what it makes of the network's nodes. */

@@ -33,7 +33,8 @@ export async function trainingStep({ settings, batches, session, state, watch }:
     const result = await session.run(batch, state.parameters);
     device += (performance.now() - runStarted) / 1000;
     loss += result.loss / accumulate;
-    logits.push(...logitsOf(settings, result));
+    // Single images of two captions are not ordered.
+    if (batch.loserConditions === undefined) logits.push(...logitsOf(settings, result));
     result.gradients.forEach((gradient, p) => {
       const sum = gradients[p]!;
       for (let i = 0; i < gradient.length; i++) sum[i]! += gradient[i]! / accumulate;

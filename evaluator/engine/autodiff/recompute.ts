@@ -16,6 +16,7 @@ const again = 'again/';
  * @param segmentOf by the node's name; undefined: kept. A node without a segment whose input is of one counts to it where
  *   `inherits` says so
  * @param gradients of the parameters
+ * @returns how many segments are computed again
  */
 export function recompute(
   graph: Graph,
@@ -29,7 +30,7 @@ export function recompute(
     inherits: (node: OnnxNode) => boolean;
     gradients: readonly string[];
   },
-): void {
+): number {
   const forward = graph.nodes.slice(0, steps[0]?.from);
   const segments = segmentsOf(forward, segmentOf, inherits);
   /** From last to first. */
@@ -57,6 +58,7 @@ export function recompute(
   const parameterAt = new Map(gradients.map((name) => [graph.producer(name)!, name]));
   const inserted = new Map<number, OnnxNode[]>();
   let waited: string[] = [];
+  let count = 0;
   for (const { node, dy, from, to } of steps) {
     const segment = segments.get(node.output[0]!);
     const values = segment === undefined ? undefined : read.get(segment);
@@ -66,8 +68,9 @@ export function recompute(
       if (values.size > 0) {
         computeAgain(graph, nodesOf.get(segment)!, values, (value) => isOf(value, segment), [dy, ...waited]);
         waited = [];
+        count += 1;
       }
-      inserted.set(from, graph.nodes.splice(start));
+      inserted.set(from, [...(inserted.get(from) ?? []), ...graph.nodes.splice(start)]);
     }
     for (const each of graph.nodes.slice(from, to)) {
       if (segment !== undefined) each.input = each.input.map((value) => (isOf(value, segment) ? again + value : value));
@@ -80,6 +83,7 @@ export function recompute(
     for (const before of inserted.get(i) ?? []) graph.nodes.push(before);
     graph.nodes.push(node);
   }
+  return count;
 }
 
 /** Of each value that is computed in a segment, which. */

@@ -134,12 +134,13 @@ function partsOf(
 /** Shift and scale become scale and shift, where the layer makes these two and not six. */
 function withHalvesTurned(whole: AdapterModule, file: string): AdapterModule {
   const { kind, parts, key } = whole;
+  const { rows, columns } = deltaOf(kind, parts, file, key);
+  if (rows !== 2 * columns) return whole;
   if (kind !== 'LoRA' || parts.magnitude !== undefined)
     throw new BadInput(
       `${file}: "${key}" is of a layer whose halves diffusers has the other way round; only LoRA's can be turned.`,
     );
   const up = parts.up!;
-  if (up.shape[0] !== 2 * parts.down!.shape[1]!) return whole;
   const half = up.data.length / 2;
   const data = new Float32Array(up.data.length);
   data.set(up.data.subarray(half));

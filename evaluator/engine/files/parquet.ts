@@ -32,6 +32,8 @@ export interface ParquetCall {
 export type ParquetReply = { metadata: FileMetaData } | { rows: Record<string, unknown>[] } | { error: string };
 
 const usualPatience = 20_000;
+/** A damaged file may say any size. */
+const mostMilliseconds = 1_800_000;
 /** A hundredth of what the library decodes on a slow machine. */
 const bytesPerMillisecond = 500;
 
@@ -47,7 +49,8 @@ export async function readParquet(
   { file, metadata, patience }: ParquetFile,
   part: Part,
 ): Promise<Record<string, unknown>[]> {
-  const reply = await ask({ file, part }, patience + bytesOf(metadata, part) / bytesPerMillisecond);
+  const milliseconds = Math.min(mostMilliseconds, patience + bytesOf(metadata, part) / bytesPerMillisecond);
+  const reply = await ask({ file, part }, milliseconds);
   if (!('rows' in reply)) throw new BadInput(`${file} is a damaged parquet file: ${problemOf(reply)}.`);
   // A damaged count may say anything.
   if (reply.rows.length !== part.rowEnd - part.rowStart)
@@ -84,7 +87,7 @@ let queue: Promise<unknown> = Promise.resolve();
 /** One call at a time. */
 function ask(call: ParquetCall, milliseconds: number): Promise<ParquetReply> {
   const answer = queue.then(() => askNow(call, milliseconds));
-  queue = answer;
+  queue = answer.catch(() => undefined);
   return answer;
 }
 
@@ -99,7 +102,7 @@ function askNow(call: ParquetCall, milliseconds: number): Promise<ParquetReply> 
       resolve(reply);
     };
     const fail = (error: string) => {
-      thread = undefined;
+      forget(worker);
       settle({ error });
       void worker.terminate();
     };
@@ -115,5 +118,10 @@ function askNow(call: ParquetCall, milliseconds: number): Promise<ParquetReply> 
 function started(): Worker {
   const worker = startThread(new URL('./parquet-thread.js', import.meta.url), undefined);
   // What comes after an answer has no one to go to; the next call begins a new thread.
-  return worker.on('error', () => (thread = undefined)).on('exit', () => (thread = undefined));
+  return worker.on('error', () => forget(worker)).on('exit', () => forget(worker));
+}
+
+/** Unless another has taken its place. */
+function forget(worker: Worker): void {
+  if (thread === worker) thread = undefined;
 }

@@ -1,10 +1,10 @@
 /**
  * @file Gradient checkpointing changes memory, not numbers but in their last bits: the same losses and gradients, and nothing inside of a block that
- * outlives the forward pass.
+ * outlives the forward pass but what blocks hand on.
  */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { canonicalise } from '../../../evaluator/engine/autodiff/canonical.ts';
+import { canonicalise, type CanonicalNetwork } from '../../../evaluator/engine/autodiff/canonical.ts';
 import { count } from '../../../evaluator/engine/autodiff/graph.ts';
 import type { OnnxNode } from '../../../evaluator/engine/onnx/model-file.ts';
 import { objectiveOf, type ObjectiveName } from '../../../evaluator/preference/objectives/objectives.ts';
@@ -66,7 +66,7 @@ describe('gradient checkpointing', () => {
     expect(difference / size).toBeLessThan(3e-4);
   });
 
-  it('no gradient reads what was computed inside of a block, and what is computed again waits for one', async () => {
+  it('gradients read little of what the forward pass computed in a block, and what is computed again waits for one', async () => {
     const dims = { sample: [4, 4, 8, 8], timestep: [4], encoder_hidden_states: [4, 77, 32] };
     const graphOf = async (checkpointing: boolean) =>
       trainingGraph(await canonicalise(unet, dims), specOf('ncp-dpo', checkpointing)).graph;
@@ -93,5 +93,19 @@ describe('gradient checkpointing', () => {
     const copies = again.nodes.filter(({ name }) => name!.startsWith('again/'));
     expect(copies.length).toBeGreaterThan(50);
     for (const { output, name } of copies) expect(late.has(output[0]!), name).toBe(true);
+  });
+
+  it('blocks are found behind a wrapper’s name, and a network without any is refused', async () => {
+    const dims = { sample: [4, 4, 8, 8], timestep: [4], encoder_hidden_states: [4, 77, 32] };
+    const renamed = async (change: (name: string) => string) => {
+      const network = await canonicalise(unet, dims);
+      return { ...network, nodes: network.nodes.map((node) => ({ ...node, name: change(node.name ?? '') })) };
+    };
+    const copies = (network: CanonicalNetwork) =>
+      trainingGraph(network, specOf('dpo', true)).graph.nodes.filter(({ name }) => name!.startsWith('again/')).length;
+    const plain = copies(await canonicalise(unet, dims));
+    expect(copies(await renamed((name) => `/unet${name}`))).toBe(plain);
+    const nameless = await renamed((name) => name.replaceAll('resnets', 'parts').replaceAll('attentions', 'parts'));
+    expect(() => copies(nameless)).toThrow('has no blocks to compute again');
   });
 });

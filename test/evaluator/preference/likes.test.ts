@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { LogRow } from '../../../contract/training.ts';
 import { encodePng } from '../../../evaluator/engine/images/png.ts';
 import { inspectPairs } from '../../../evaluator/preference/filter.ts';
 import { trainablePairs } from '../../../evaluator/preference/likes.ts';
@@ -45,6 +46,22 @@ describe('single images', () => {
     ['', 'liked is ;'],
   ])('liked = %j is said with its line', async (liked, message) => {
     await expect(openPreferences(jsonl([like('a', 1), like('b', liked)]), { strict: true })).rejects.toThrow(message);
+  });
+
+  it('beside pairs in one table are not taken for one another', async () => {
+    const header = 'caption,image_0,image_1,label_0,image,liked';
+    const pairs = written('pairs.csv', [header, 'a cat,a.png,b.png,1,,', 'a dog,c.png,d.png,0,,'].join('\n'));
+    expect((await openPreferences(pairs)).rows.map(({ images, isSingle }) => [...images, isSingle])).toEqual([
+      ['a.png', 'b.png', undefined],
+      ['c.png', 'd.png', undefined],
+    ]);
+    const mixed = await openPreferences(
+      written('mixed.csv', [header, 'a cat,a.png,b.png,1,,', 'a dog,,,,c.png,1'].join('\n')),
+    );
+    expect(mixed.skipped).toEqual([]);
+    expect(() => trainablePairs(mixed.rows, kto)).toThrow('pairs and single images');
+    const both = written('both.csv', [header, 'a cat,a.png,b.png,1,c.png,0'].join('\n'));
+    await expect(openPreferences(both)).rejects.toThrow('it has a pair and an image that was liked or not');
   });
 
   it('are matched so that each is there, with its own caption, the same way every time', async () => {
@@ -142,6 +159,9 @@ describe('single images', () => {
     expect(outcome).toMatchObject({ step: 2, pairs: 2 });
     const log = readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n');
     // Both kinds begin at σ(0) = ½.
-    expect((JSON.parse(log[0]!) as { loss: number }).loss).toBeCloseTo(0.5, 3);
+    const row = JSON.parse(log[0]!) as LogRow;
+    expect(row.loss).toBeCloseTo(0.5, 3);
+    // A like and a dislike of another caption are not ordered.
+    expect([row.implicitAccuracy, row.margin]).toEqual([null, null]);
   });
 });

@@ -60,10 +60,8 @@ describe('parquet', () => {
       await writeFile(path, bytes);
       await openPreferences(path, { patience: 400 }).catch((error: unknown) => {
         expect(error).toBeInstanceOf(BadInput);
-        if (/takes more than/.test((error as Error).message)) endless++;
       });
     };
-    let endless = 0;
     // Every byte alone; then several of the footer together.
     for (let place = 0; place < whole.length; place++)
       for (const value of [0, whole[place]! ^ 0x40]) {
@@ -85,9 +83,22 @@ describe('parquet', () => {
       await writeFile(path, whole.subarray(0, end));
       await expect(openPreferences(path)).rejects.toBeInstanceOf(BadInput);
     }
-    // Some keep the library busy for ever; the file after them is read by another thread.
-    expect(endless).toBeGreaterThan(0);
-    await writeFile(path, whole);
-    expect((await openPreferences(path)).rows).toHaveLength(4);
   }, 120_000);
+
+  it('a file that keeps the library busy for ever ends with its thread, and the next one is read', async () => {
+    write([1, 0, 0.5, 1]);
+    const whole = readFileSync(path);
+    // The header of the first page ends before it says how many rows it has.
+    const endless = Buffer.from(whole);
+    expect(endless[15]).toBe(0x15);
+    endless[15] = 0;
+    const bad = join(temporaryFolder(), 'endless.parquet');
+    await writeFile(bad, endless);
+    const [first, second] = [openPreferences(bad, { patience: 4000 }), openPreferences(path)];
+    await expect(first).rejects.toThrow(
+      'endless.parquet is a damaged parquet file: decoding a part of it takes more than 4 s',
+    );
+    expect((await second).rows).toHaveLength(4);
+    expect((await openPreferences(path)).rows).toHaveLength(4);
+  }, 60_000);
 });

@@ -262,7 +262,9 @@ describe('adapters of transformers', () => {
       Object.fromEntries(
         ['hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b'].map((part) => [
           `lora_unet_final_layer_adaLN_modulation_1.${part}`,
-          { shape: [1, 1], data: Float32Array.of(1) },
+          part.endsWith('_a')
+            ? { shape: [4, 1], data: new Float32Array(4) }
+            : { shape: [1, 2], data: new Float32Array(2) },
         ]),
       ),
       'whose halves diffusers has the other way round',
