@@ -1,6 +1,7 @@
 /** @file `visavis adapters`: what an adapter is, and the same one in another program's words. */
 import { Argument, Command, Option } from 'commander';
 import { adapterStyles, type AdapterStyle, type AdapterSummary } from '../evaluator/engine/diffusion/adapter-styles.ts';
+import { networkNames, networkTitles } from '../evaluator/engine/diffusion/adapter-keys.ts';
 import { printJson } from './output.ts';
 
 export function adaptersCommand(): Command {
@@ -32,15 +33,15 @@ export function adaptersCommand(): Command {
 
 function inWords({ kinds, rank, strength, layers, targets, base, types }: AdapterSummary): string {
   const span = ({ low, high }: { low: number; high: number }) => (low === high ? String(low) : `${low} to ${high}`);
-  const named: Record<string, string> = {
-    unet: 'U-Net',
-    text_encoder: 'text encoder',
-    text_encoder_2: 'second text encoder',
-  };
   return [
     `${kinds.join(' and ')}${rank === null ? ', without a rank' : `, rank ${span(rank)}`}, ${types.join(' and ')}.`,
-    `Changes ${Object.entries(layers)
-      .map(([network, count]) => `${count} ${count === 1 ? 'layer' : 'layers'} of the ${named[network]!}`)
+    `Changes ${networkNames
+      .flatMap((network) => {
+        const count = layers[network];
+        return count === undefined
+          ? []
+          : `${count} ${count === 1 ? 'layer' : 'layers'} of the ${networkTitles[network]}`;
+      })
       .join(', ')}: ${Object.entries(targets)
       .map(([target, count]) => `${target} (${count})`)
       .join(', ')}.`,

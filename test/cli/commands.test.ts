@@ -9,7 +9,7 @@ import { openDatabase } from '../../db/open.ts';
 import { starter } from '../../evaluator/starter/starter.ts';
 import { analysisSchema, reportSchema } from '../../contract/report.ts';
 import { visavis } from '../support/command.ts';
-import { projectRoot, temporaryFolder } from '../support/folders.ts';
+import { golden, projectRoot, temporaryFolder } from '../support/folders.ts';
 import { openStudyOf } from '../support/studies.ts';
 
 describe('command line', () => {
@@ -103,6 +103,10 @@ describe('command line', () => {
     const adapter = starter.models[0].adapter;
     const words = await visavis(folder, 'adapters', 'inspect', adapter);
     expect(words.stdout).toContain('LoRA, rank 16, F32.\nChanges 32 layers of the U-Net: to_k (8)');
+    const flux = join(golden, 'flow-tiny', 'golden', 'flux_kohya_alpha1.5.safetensors');
+    expect((await visavis(folder, 'adapters', 'inspect', flux)).stdout).toContain(
+      'Changes 32 layers of the transformer: ',
+    );
     const out = join(folder, 'kohya.safetensors');
     expect((await visavis(folder, 'adapters', 'convert', adapter, out, '--to', 'kohya')).code).toBe(0);
     const draw = async (file: string, name: string) => {

@@ -8,6 +8,14 @@ import { fromOriginalTransformer, ofOriginalTransformer, ofTransformer } from '.
 
 export const networkNames = ['unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3'] as const;
 export type NetworkName = (typeof networkNames)[number];
+/** In messages. */
+export const networkTitles: Record<NetworkName, string> = {
+  unet: 'U-Net',
+  transformer: 'transformer',
+  text_encoder: 'text encoder',
+  text_encoder_2: 'second text encoder',
+  text_encoder_3: 'third text encoder (T5)',
+};
 
 /** One of several layers that a key's matrices belong to, in their order. */
 export interface SplitModule {

@@ -34,7 +34,7 @@ import { dropUnread, externalFiles, weightFinder } from '../onnx/subgraph.ts';
 import { readWeight } from '../onnx/weights.ts';
 import type { NetworkSource } from '../onnx/session.ts';
 
-export { networkNames, type NetworkName } from './adapter-keys.ts';
+export type { NetworkName } from './adapter-keys.ts';
 
 export interface AdapterModule {
   /** The key as the file has it, for messages. */

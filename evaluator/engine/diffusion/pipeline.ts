@@ -16,7 +16,8 @@ import { sd3 } from './denoisers/sd3.ts';
 import { unet } from './denoisers/unet.ts';
 import { families, type PipelineKind } from './families.ts';
 import { readPipelineFolder, samplerFor, type PipelineFolder } from './folder.ts';
-import { mergeAdapters, networkNames, readAdapter, type Adapter, type NetworkName } from './lora.ts';
+import { networkNames, networkTitles } from './adapter-keys.ts';
+import { mergeAdapters, readAdapter, type Adapter, type NetworkName } from './lora.ts';
 import { createPromptEncoder, zeroEmbedding, type PromptEmbedding, type PromptEncoder } from './prompt-encoding.ts';
 import { floatTensor, toFloat32 } from '../onnx/tensors.ts';
 import { TorchGenerator } from './torch-random.ts';
@@ -110,7 +111,7 @@ export class Pipeline {
       const foreign = networkNames.find((name) => adapter.modules[name].size > 0 && !names.includes(name));
       if (foreign !== undefined)
         throw new BadInput(
-          `${adapter.file} changes the ${foreign}, which ${source.folder} (${families[folder.kind].title}) does not have; it is an adapter of another model.`,
+          `${adapter.file} changes the ${networkTitles[foreign]}, which ${source.folder} (${families[folder.kind].title}) does not have; it is an adapter of another model.`,
         );
     }
     const sessions: Session[] = [];

@@ -480,7 +480,7 @@ describe('a folder of flow matching', () => {
       Pipeline.load({ folder, adapters: [{ file, scale: 1 }] }, { kind: 'cpu' });
     await expect(load(join(golden, 'sd-tiny'), flux)).rejects.toThrow('changes the transformer, which');
     const unet = join(golden, 'sd-tiny', 'golden', 'lora_diffusers.safetensors');
-    await expect(load(flowPipeline('flux-dev'), unet)).rejects.toThrow('changes the unet, which');
+    await expect(load(flowPipeline('flux-dev'), unet)).rejects.toThrow('changes the U-Net, which');
     await expect(load(flowPipeline('sd3'), flux)).rejects.toThrow('is it an adapter of another model?');
   });
 
