@@ -93,6 +93,16 @@ describe('gradient checkpointing', () => {
     const copies = again.nodes.filter(({ name }) => name!.startsWith('again/'));
     expect(copies.length).toBeGreaterThan(50);
     for (const { output, name } of copies) expect(late.has(output[0]!), name).toBe(true);
+
+    // Of all but the first block on the way back, the copies wait for parameters' gradients too.
+    const gradients = new Set(
+      again.nodes.flatMap(({ output, input }) => (output[0]!.startsWith('d ') ? [input[0]!] : [])),
+    );
+    expect(gradients.size).toBeGreaterThan(10);
+    const after = new Set(gradients);
+    for (const node of again.nodes)
+      if (node.input.some((name) => after.has(name))) for (const name of node.output) after.add(name);
+    expect(copies.filter(({ output }) => after.has(output[0]!)).length).toBeGreaterThan(copies.length / 2);
   });
 
   it('blocks are found behind a wrapper’s name, and a network without any is refused', async () => {

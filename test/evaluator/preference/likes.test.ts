@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LogRow } from '../../../contract/training.ts';
 import { encodePng } from '../../../evaluator/engine/images/png.ts';
+import { Batches, type BatchSource } from '../../../evaluator/preference/batches.ts';
 import { inspectPairs } from '../../../evaluator/preference/filter.ts';
 import { trainablePairs } from '../../../evaluator/preference/likes.ts';
 import { objectiveOf } from '../../../evaluator/preference/objectives/objectives.ts';
@@ -130,6 +131,29 @@ describe('single images', () => {
     expect(apart.slice(0, 2)).toEqual(same.slice(0, 2));
     expect(apart.slice(2)).toEqual(all.slice(2));
     expect(apart[2]).not.toBe(same[2]);
+  });
+
+  it('batches hold each side’s own captions, and none of losers where pairs share theirs', () => {
+    const codes: Record<string, number> = { cat: 1, dog: 2, bird: 3 };
+    const batchOf = (pairs: BatchSource['pairs']) =>
+      new Batches(
+        {
+          pairs,
+          shape: { channels: 1, height: 1, width: 1, conditions: { states: [2] } },
+          latent: (_key, noise, into) => into.set(noise),
+          conditions: (caption) => ({ states: new Float32Array(2).fill(codes[caption]!) }),
+        },
+        { objective: 'kto', batch: 2, accumulate: 1, seed: 5 },
+        1000,
+      ).at(0, 0);
+    const images = { winner: 'w', loser: 'l' };
+    const apart = batchOf([
+      { caption: 'cat', loserCaption: 'dog', ...images },
+      { caption: 'cat', loserCaption: 'bird', ...images },
+    ]);
+    expect([...apart.conditions['states']!]).toEqual([1, 1, 1, 1]);
+    expect([...apart.loserConditions!['states']!].sort()).toEqual([2, 2, 3, 3]);
+    expect(batchOf([{ caption: 'cat', ...images }]).loserConditions).toBeUndefined();
   });
 
   it('a run trains on them', async () => {
