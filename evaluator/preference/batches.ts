@@ -4,7 +4,7 @@
  */
 import { TorchGenerator } from '../engine/diffusion/torch-random.ts';
 import { mixPair } from '../statistics/mix.ts';
-import { Random } from '../statistics/random.ts';
+import { Random, shuffle } from '../statistics/random.ts';
 import type { EncodedPairs } from './encoded-pairs.ts';
 import { objectiveOf, type ObjectiveName } from './objectives/objectives.ts';
 import type { Batch } from './training-session.ts';
@@ -73,17 +73,13 @@ export class Batches {
     return { winner, loser, noise, z, timesteps, conditions, ...(loserConditions && { loserConditions }) };
   }
 
-  /** The pair at a place in the endless sequence of shuffled epochs (Fisher–Yates). */
+  /** The pair at a place in the endless sequence of shuffled epochs. */
   #nthPair(place: number): number {
     const count = this.#source.pairs.length;
     const epoch = Math.floor(place / count);
     if (this.#epoch !== epoch) {
       const order = Int32Array.from({ length: count }, (_, i) => i);
-      const random = new Random(mixPair(this.#settings.seed ^ 0x0e90c4, epoch));
-      for (let i = count - 1; i > 0; i--) {
-        const j = random.below(i + 1);
-        [order[i], order[j]] = [order[j]!, order[i]!];
-      }
+      shuffle(order, new Random(mixPair(this.#settings.seed ^ 0x0e90c4, epoch)));
       [this.#epoch, this.#order] = [epoch, order];
     }
     return this.#order[place % count]!;

@@ -5,7 +5,7 @@
  */
 import { BadInput } from '../engine/files/bad-input.ts';
 import { mixPair } from '../statistics/mix.ts';
-import { Random } from '../statistics/random.ts';
+import { Random, shuffle } from '../statistics/random.ts';
 import { decidedPairs, type KeptPair } from './filter.ts';
 import { lossOf, objectiveNames, objectiveOf, type ObjectiveName } from './objectives/objectives.ts';
 import type { PreferenceRow } from './preference-rows.ts';
@@ -36,7 +36,9 @@ export function trainablePairs(
 /** As many pairs as there are of the more frequent kind; the others come again. Which meets which is always the same. */
 function matched(rows: readonly PreferenceRow[]): KeptPair[] {
   const liked = rows.filter(({ label }) => label === 1);
-  const disliked = shuffled(rows.filter(({ label }) => label === 0));
+  const notLiked = rows.filter(({ label }) => label === 0);
+  // Sources are often sorted: neighbours of one caption should not all meet.
+  const disliked = shuffle(notLiked, new Random(mixPair(0x11ce, notLiked.length)));
   if (liked.length === 0 || disliked.length === 0)
     throw new BadInput(
       `Not one of ${rows.length} images was ${liked.length === 0 ? 'liked' : 'disliked'}; both are needed.`,
@@ -50,15 +52,4 @@ function matched(rows: readonly PreferenceRow[]): KeptPair[] {
       loser: { row: loser, side: 0 as const },
     };
   });
-}
-
-/** Sources are often sorted: neighbours of one caption should not all meet. */
-function shuffled<T>(values: readonly T[]): T[] {
-  const random = new Random(mixPair(0x11ce, values.length));
-  const out = [...values];
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [out[i], out[j]] = [out[j]!, out[i]!];
-  }
-  return out;
 }

@@ -38,3 +38,12 @@ export class Random {
     return Math.floor((this.next() / 2 ** 32) * bound);
   }
 }
+
+/** In place, Fisher–Yates. @returns the same list */
+export function shuffle<L extends Int32Array | unknown[]>(list: L, random: Random): L {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [list[i], list[j]] = [list[j]!, list[i]!];
+  }
+  return list;
+}

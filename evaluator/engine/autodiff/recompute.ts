@@ -5,7 +5,7 @@
  */
 import { dataType, type OnnxNode } from '../onnx/model-file.ts';
 import type { BackwardStep } from './backward.ts';
-import type { Graph } from './graph.ts';
+import { count, type Graph } from './graph.ts';
 
 /** Of the names of what is computed again. */
 const again = 'again/';
@@ -58,7 +58,7 @@ export function recompute(
   const parameterAt = new Map(gradients.map((name) => [graph.producer(name)!, name]));
   const inserted = new Map<number, OnnxNode[]>();
   let waited: string[] = [];
-  let count = 0;
+  let segmentCount = 0;
   for (const { node, dy, from, to } of steps) {
     const segment = segments.get(node.output[0]!);
     const values = segment === undefined ? undefined : read.get(segment);
@@ -68,7 +68,7 @@ export function recompute(
       if (values.size > 0) {
         computeAgain(graph, nodesOf.get(segment)!, values, (value) => isOf(value, segment), [dy, ...waited]);
         waited = [];
-        count += 1;
+        segmentCount += 1;
       }
       inserted.set(from, [...(inserted.get(from) ?? []), ...graph.nodes.splice(start)]);
     }
@@ -83,7 +83,7 @@ export function recompute(
     for (const before of inserted.get(i) ?? []) graph.nodes.push(before);
     graph.nodes.push(node);
   }
-  return count;
+  return segmentCount;
 }
 
 /** Of each value that is computed in a segment, which. */
@@ -144,6 +144,6 @@ function computeAgain(
 
 /** [1], zero: what it is added to stays as it is and waits for the value. */
 function firstTimesZero(graph: Graph, value: string): string {
-  const flat = graph.reshape(value, [graph.dims(value).reduce((product, size) => product * size, 1)]);
+  const flat = graph.reshape(value, [count(graph.dims(value))]);
   return graph.times(graph.slice(flat, 0, 0, 1), 0);
 }

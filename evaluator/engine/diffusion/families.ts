@@ -6,9 +6,8 @@ export type TextEncoderName = 'text_encoder' | 'text_encoder_2' | 'text_encoder_
 export interface Family {
   /** In messages. */
   title: string;
-  /** The folder of the network that is asked at every step, and its word in messages. */
+  /** The folder of the network that is asked at every step. */
   network: 'unet' | 'transformer';
-  networkTitle: 'U-Net' | 'transformer';
   /** In the order of their tokenizers. */
   textEncoders: readonly TextEncoderName[];
   /** Which of them is T5, and how many tokens it reads: max_sequence_length of the pipeline where nobody says another. */
@@ -23,7 +22,6 @@ export const families: Record<PipelineKind, Family> = {
   sd: {
     title: 'Stable Diffusion 1 or 2',
     network: 'unet',
-    networkTitle: 'U-Net',
     textEncoders: ['text_encoder'],
     t5: null,
     flow: null,
@@ -33,7 +31,6 @@ export const families: Record<PipelineKind, Family> = {
   sdxl: {
     title: 'SDXL',
     network: 'unet',
-    networkTitle: 'U-Net',
     textEncoders: ['text_encoder', 'text_encoder_2'],
     t5: null,
     flow: null,
@@ -42,7 +39,6 @@ export const families: Record<PipelineKind, Family> = {
   sd3: {
     title: 'Stable Diffusion 3',
     network: 'transformer',
-    networkTitle: 'transformer',
     // diffusers runs it without its third too, on zeros in its place.
     textEncoders: ['text_encoder', 'text_encoder_2', 'text_encoder_3'],
     t5: { encoder: 'text_encoder_3', tokens: 256 },
@@ -52,7 +48,6 @@ export const families: Record<PipelineKind, Family> = {
   flux: {
     title: 'FLUX.1',
     network: 'transformer',
-    networkTitle: 'transformer',
     textEncoders: ['text_encoder', 'text_encoder_2'],
     t5: { encoder: 'text_encoder_2', tokens: 512 },
     flow: 'one step',
@@ -61,7 +56,6 @@ export const families: Record<PipelineKind, Family> = {
   pixart: {
     title: 'PixArt-Σ',
     network: 'transformer',
-    networkTitle: 'transformer',
     textEncoders: ['text_encoder'],
     t5: { encoder: 'text_encoder', tokens: 300 },
     flow: null,

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadInput } from '../files/bad-input.ts';
 import { readJson } from '../files/read-json.ts';
+import { networkTitles } from './adapter-keys.ts';
 import { requireConfig, requireIndex, type ConfigPart } from './config-fields.ts';
 import { families, kindOf, usualOfSchnell, type PipelineKind, type TextEncoderName } from './families.ts';
 import { chooseSampler, defaultSamplerId } from './samplers/choose.ts';
@@ -117,7 +118,7 @@ export async function readPipelineFolder(folder: string): Promise<PipelineFolder
   const channels = network.in_channels === undefined ? undefined : network.in_channels / (isFlux ? patch ** 2 : 1);
   if (channels !== undefined && channels !== latentChannels) {
     throw new BadInput(
-      `${folder}: the ${family.networkTitle} takes ${channels} channels, the VAE makes ${latentChannels}; visavis renders text-to-image pipelines alone.`,
+      `${folder}: the ${networkTitles[family.network]} takes ${channels} channels, the VAE makes ${latentChannels}; visavis renders text-to-image pipelines alone.`,
     );
   }
   if (isFlux && network.out_channels != null && network.out_channels !== network.in_channels)

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { BadInput } from '../files/bad-input.ts';
 import type { Device } from '../onnx/device.ts';
 import { createSession, type Session } from '../onnx/session.ts';
-import { concat, type Denoiser, type LatentShape } from './denoisers/denoiser.ts';
+import type { Denoiser, LatentShape } from './denoisers/denoiser.ts';
 import { flux } from './denoisers/flux.ts';
 import { pixart } from './denoisers/pixart.ts';
 import { sd3 } from './denoisers/sd3.ts';
@@ -19,7 +19,7 @@ import { readPipelineFolder, samplerFor, type PipelineFolder } from './folder.ts
 import { networkNames, networkTitles } from './adapter-keys.ts';
 import { mergeAdapters, readAdapter, type Adapter, type NetworkName } from './lora.ts';
 import { createPromptEncoder, zeroEmbedding, type PromptEmbedding, type PromptEncoder } from './prompt-encoding.ts';
-import { floatTensor, toFloat32 } from '../onnx/tensors.ts';
+import { floatTensor, stack, toFloat32 } from '../onnx/tensors.ts';
 import { TorchGenerator } from './torch-random.ts';
 
 export interface PipelineSource {
@@ -138,7 +138,7 @@ export class Pipeline {
     const size = latentChannels * rows * columns;
     const generators = (noise === 'stream' ? seeds.slice(0, 1) : seeds).map((seed) => new TorchGenerator(seed));
     const perGenerator = (size * prompts.length) / generators.length;
-    const draw = (): Float32Array => concat(generators.map((generator) => generator.randn(perGenerator)));
+    const draw = (): Float32Array => stack(generators.map((generator) => generator.randn(perGenerator)));
     const latents = draw();
     for (let i = 0; i < latents.length; i++) latents[i]! *= sampler.initNoiseSigma;
 

@@ -1,6 +1,6 @@
 /**
  * @file Parquet files: their columns, and their rows some at a time. What the library meets in a damaged file is one sentence; it
- * decodes in a thread of its own, which ends when it takes longer, or needs more memory, than any whole file would.
+ * decodes in a thread of its own, which ends when it takes longer than any whole file would, or has no memory left.
  */
 import type { FileMetaData } from 'hyparquet';
 import type { Worker } from 'node:worker_threads';

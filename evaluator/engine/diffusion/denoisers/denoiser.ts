@@ -1,7 +1,8 @@
 /** @file The network that is asked at every step, whatever kind it is. */
 import { BadInput } from '../../files/bad-input.ts';
 import type { PortInfo, Session, Value } from '../../onnx/session.ts';
-import { floatTensor } from '../../onnx/tensors.ts';
+import { floatTensor, stack, toFloat32 } from '../../onnx/tensors.ts';
+import { networkTitles } from '../adapter-keys.ts';
 import { families } from '../families.ts';
 import type { PipelineFolder } from '../folder.ts';
 import type { GenerationSettings } from '../pipeline.ts';
@@ -29,7 +30,7 @@ export function portsOf(
   { folder, kind }: Pick<PipelineFolder, 'folder' | 'kind'>,
   known: readonly string[],
 ): (name: string) => PortInfo {
-  const what = families[kind].networkTitle;
+  const what = networkTitles[families[kind].network];
   const unknown = session.inputs.find(({ name }) => !known.includes(name));
   if (unknown !== undefined)
     throw new BadInput(`${folder}: the ${what} takes an input ${unknown.name}, which visavis cannot give it.`);
@@ -47,7 +48,7 @@ export function statesTensor(
   { folder, kind }: Pick<PipelineFolder, 'folder' | 'kind'>,
   prompts: readonly PromptEmbedding[],
 ): Value {
-  const what = families[kind].networkTitle;
+  const what = networkTitles[families[kind].network];
   const { tokens, width } = prompts[0]!;
   const [, room, expected] = port.shape;
   if (typeof expected === 'number' && expected !== width) {
@@ -59,7 +60,7 @@ export function statesTensor(
     throw new BadInput(
       `${folder}: the ${what} takes ${room} tokens, the prompt has ${tokens}; export it with a free sequence length.`,
     );
-  return floatTensor(port, concat(prompts.map(({ states }) => states)), [prompts.length, tokens, width]);
+  return floatTensor(port, stack(prompts.map(({ states }) => states)), [prompts.length, tokens, width]);
 }
 
 /** [prompts, pooled width] */
@@ -70,16 +71,11 @@ export function pooledTensor(port: PortInfo, folder: string, prompts: readonly P
     throw new BadInput(
       `${folder}: the text encoders' pooled embeddings have ${width} numbers, the network takes ${expected}; the parts are of different models.`,
     );
-  return floatTensor(port, concat(prompts.map(({ pooled }) => pooled!)), [prompts.length, width]);
+  return floatTensor(port, stack(prompts.map(({ pooled }) => pooled!)), [prompts.length, width]);
 }
 
-export function concat(arrays: readonly Float32Array[]): Float32Array {
-  if (arrays.length === 1) return arrays[0]!;
-  const out = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
-  let offset = 0;
-  for (const array of arrays) {
-    out.set(array, offset);
-    offset += array.length;
-  }
-  return out;
+/** What the network says: its first output, as float32. */
+export async function firstOutput(session: Session, feeds: Record<string, Value>): Promise<Float32Array> {
+  const outputs = await session.run(feeds);
+  return toFloat32(outputs[session.outputs[0]!.name]!);
 }

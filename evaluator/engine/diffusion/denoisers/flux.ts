@@ -4,9 +4,9 @@
  */
 import { BadInput } from '../../files/bad-input.ts';
 import type { PortInfo, Session, Value } from '../../onnx/session.ts';
-import { floatTensor, numbersTensor, timestepTensor, toFloat32 } from '../../onnx/tensors.ts';
+import { floatTensor, numbersTensor, timestepTensor } from '../../onnx/tensors.ts';
 import type { PipelineFolder } from '../folder.ts';
-import { pooledTensor, portsOf, statesTensor, type Denoiser, type LatentShape } from './denoiser.ts';
+import { firstOutput, pooledTensor, portsOf, statesTensor, type Denoiser, type LatentShape } from './denoiser.ts';
 
 const inputs = [
   'hidden_states',
@@ -40,7 +40,7 @@ export function flux(session: Session, folder: PipelineFolder): Denoiser {
     },
     async predict(latents, shape, timestep, condition) {
       const [batch, channels, rows, columns] = shape;
-      const outputs = await session.run({
+      const said = await firstOutput(session, {
         ...condition,
         hidden_states: floatTensor(port('hidden_states'), packed(latents, shape), [
           batch,
@@ -49,7 +49,7 @@ export function flux(session: Session, folder: PipelineFolder): Denoiser {
         ]),
         timestep: timestepTensor(port('timestep'), timestep / 1000, batch),
       });
-      return unpacked(toFloat32(outputs[session.outputs[0]!.name]!), shape);
+      return unpacked(said, shape);
     },
   };
 }

@@ -3,9 +3,9 @@
  * predicts the noise, and a variance that its pipeline drops.
  */
 import type { Session } from '../../onnx/session.ts';
-import { floatTensor, numbersTensor, timestepTensor, toFloat32 } from '../../onnx/tensors.ts';
+import { floatTensor, numbersTensor, stack, timestepTensor } from '../../onnx/tensors.ts';
 import type { PipelineFolder } from '../folder.ts';
-import { concat, portsOf, statesTensor, type Denoiser } from './denoiser.ts';
+import { firstOutput, portsOf, statesTensor, type Denoiser } from './denoiser.ts';
 
 const inputs = ['hidden_states', 'encoder_hidden_states', 'encoder_attention_mask', 'timestep'];
 
@@ -14,21 +14,20 @@ export function pixart(session: Session, folder: PipelineFolder): Denoiser {
   return {
     condition: (prompts) => ({
       encoder_hidden_states: statesTensor(port('encoder_hidden_states'), folder, prompts),
-      encoder_attention_mask: numbersTensor(port('encoder_attention_mask'), concat(prompts.map(({ mask }) => mask!)), [
+      encoder_attention_mask: numbersTensor(port('encoder_attention_mask'), stack(prompts.map(({ mask }) => mask!)), [
         prompts.length,
         prompts[0]!.tokens,
       ]),
     }),
     async predict(latents, shape, timestep, condition) {
-      const outputs = await session.run({
+      const both = await firstOutput(session, {
         ...condition,
         hidden_states: floatTensor(port('hidden_states'), latents, shape),
         timestep: timestepTensor(port('timestep'), timestep, shape[0]),
       });
-      const both = toFloat32(outputs[session.outputs[0]!.name]!);
       const [size, stride] = [latents.length / shape[0], both.length / shape[0]];
       if (stride === size) return both;
-      return concat(Array.from({ length: shape[0] }, (_, i) => both.slice(i * stride, i * stride + size)));
+      return stack(Array.from({ length: shape[0] }, (_, i) => both.slice(i * stride, i * stride + size)));
     },
   };
 }

@@ -1,8 +1,8 @@
 /** @file SD 3's and SD 3.5's transformer, as diffusers' SD3Transformer2DModel takes its inputs. Esser et al. (2024), arXiv:2403.03206. */
 import type { Session } from '../../onnx/session.ts';
-import { floatTensor, timestepTensor, toFloat32 } from '../../onnx/tensors.ts';
+import { floatTensor, timestepTensor } from '../../onnx/tensors.ts';
 import type { PipelineFolder } from '../folder.ts';
-import { pooledTensor, portsOf, statesTensor, type Denoiser } from './denoiser.ts';
+import { firstOutput, pooledTensor, portsOf, statesTensor, type Denoiser } from './denoiser.ts';
 
 const inputs = ['hidden_states', 'encoder_hidden_states', 'pooled_projections', 'timestep'];
 
@@ -14,12 +14,11 @@ export function sd3(session: Session, folder: PipelineFolder): Denoiser {
       pooled_projections: pooledTensor(port('pooled_projections'), folder.folder, prompts),
     }),
     async predict(latents, shape, timestep, condition) {
-      const outputs = await session.run({
+      return firstOutput(session, {
         ...condition,
         hidden_states: floatTensor(port('hidden_states'), latents, shape),
         timestep: timestepTensor(port('timestep'), timestep, shape[0]),
       });
-      return toFloat32(outputs[session.outputs[0]!.name]!);
     },
   };
 }

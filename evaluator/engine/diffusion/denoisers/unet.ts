@@ -1,8 +1,8 @@
 /** @file The U-Nets of Stable Diffusion and SDXL, as diffusers' UNet2DConditionModel takes its inputs. */
 import type { Session } from '../../onnx/session.ts';
-import { floatTensor, timestepTensor, toFloat32 } from '../../onnx/tensors.ts';
+import { floatTensor, stack, timestepTensor } from '../../onnx/tensors.ts';
 import type { PipelineFolder } from '../folder.ts';
-import { concat, pooledTensor, portsOf, statesTensor, type Denoiser } from './denoiser.ts';
+import { firstOutput, pooledTensor, portsOf, statesTensor, type Denoiser } from './denoiser.ts';
 
 const inputs = ['sample', 'timestep', 'encoder_hidden_states', 'text_embeds', 'time_ids', 'timestep_cond'];
 
@@ -14,7 +14,7 @@ export function unet(session: Session, folder: PipelineFolder): Denoiser {
       // Original size, crop corner, target size: each (height, width).
       const ids = [height, width, 0, 0, height, width];
       const { guidanceWidth } = folder;
-      const repeated = (numbers: Float32Array) => concat(prompts.map(() => numbers));
+      const repeated = (numbers: Float32Array) => stack(prompts.map(() => numbers));
       return {
         encoder_hidden_states: states,
         ...(folder.kind === 'sdxl' && {
@@ -30,12 +30,11 @@ export function unet(session: Session, folder: PipelineFolder): Denoiser {
       };
     },
     async predict(latents, shape, timestep, condition) {
-      const outputs = await session.run({
+      return firstOutput(session, {
         ...condition,
         sample: floatTensor(port('sample'), latents, shape),
         timestep: timestepTensor(port('timestep'), timestep, shape[0]),
       });
-      return toFloat32(outputs[session.outputs[0]!.name]!);
     },
   };
 }
